@@ -1,0 +1,425 @@
+//! Why a context ended: [`Cancelled`] and its [`Reason`].
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A cause that several holders share.
+pub(crate) type SharedCause = Arc<dyn Error + Send + Sync>;
+
+/// A place in the source.
+pub(crate) type Place = &'static Location<'static>;
+
+/// The error of everything that a context ended: what ended it, why, and where in the source.
+///
+/// Cheap to clone, and the same for everybody who asks: the first outcome of a context is
+/// its only one. The text is one line that says what happened and which line of code to look
+/// at; [`source`](Error::source) is the cause given to
+/// [`cancel_with`](crate::CancelGuard::cancel_with) or to one of the `_cause` constructors.
+///
+/// Go splits this in two, `ctx.Err()` (what) and `context.Cause(ctx)` (why). Here one value
+/// answers both, so a cause cannot be forgotten.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::{Context, Reason};
+///
+/// let ctx = Context::background().with_cancel();
+/// ctx.cancel_with("the disk is full");
+///
+/// let cancelled = ctx.err().unwrap();
+/// assert_eq!(cancelled.reason(), Reason::Explicit);
+/// assert!(cancelled.to_string().starts_with("cancelled: the disk is full (at "));
+/// assert_eq!(cancelled.location().file(), file!());
+/// ```
+///
+/// It survives a journey through `?`:
+///
+/// ```
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// fn work(ctx: &Context) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     ctx.check()?;
+///     Ok(())
+/// }
+///
+/// let ctx = Context::background().with_cancel();
+/// ctx.cancel();
+/// let error = work(&ctx).unwrap_err();
+/// assert!(error.downcast_ref::<Cancelled>().is_some());
+/// ```
+#[derive(Clone)]
+pub struct Cancelled(Repr);
+
+/// A plain reason needs no allocation; whatever has more to tell is shared.
+#[derive(Clone)]
+enum Repr {
+    Plain(Reason, Place),
+    Full(Arc<Full>),
+}
+
+struct Full {
+    reason: Reason,
+    location: Place,
+    after: Option<Duration>,
+    name: Option<Cow<'static, str>>,
+    cause: Option<SharedCause>,
+}
+
+/// What kind of event ended a context.
+///
+/// Decide by this (or by [`Cancelled::is_timeout`]), and show the whole [`Cancelled`] to
+/// people.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::{Context, Reason};
+///
+/// let guard = Context::background().with_cancel();
+/// let ctx = Context::clone(&guard);
+/// drop(guard);
+/// assert_eq!(ctx.err().unwrap().reason(), Reason::GuardDropped);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Somebody called `cancel` or `cancel_with`.
+    Explicit,
+    /// The last owner of the right to cancel dropped its guard.
+    GuardDropped,
+    /// A deadline passed.
+    Deadline,
+    /// The token given to [`Context::from_token`](crate::Context::from_token) was cancelled.
+    Foreign,
+    /// Too little time was left for the work: see [`Budget::at_least`](crate::Budget::at_least).
+    BudgetExhausted,
+    /// The future of a task scope was dropped before it was finished.
+    ScopeDropped,
+    /// A task scope is finished; what still uses its context outlived it.
+    ScopeFinished,
+    /// A task of the same scope failed.
+    TaskFailed,
+    /// A task of the same scope panicked.
+    TaskPanicked,
+    /// The runtime dropped the task before its end.
+    TaskLost,
+    /// The task was aborted after its grace.
+    TaskAborted,
+    /// The process was asked to stop.
+    Signal(Signal),
+    /// The server shuts down.
+    Shutdown,
+    /// The client of a request went away.
+    CallerGone,
+    /// The response to a request is done.
+    RequestFinished,
+}
+
+/// A request to stop, from outside of the process.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::Signal;
+/// assert_eq!(Signal::Terminate.to_string(), "SIGTERM");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Signal {
+    /// Ctrl-C: `SIGINT`, or the console event of that name.
+    Interrupt,
+    /// `SIGTERM`, or the console being closed.
+    Terminate,
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Signal::Interrupt => "Ctrl-C",
+            Signal::Terminate => "SIGTERM",
+        })
+    }
+}
+
+/// What a [`Cancelled`] is made of.
+pub(crate) struct Facts {
+    pub(crate) reason: Reason,
+    pub(crate) location: Place,
+    pub(crate) after: Option<Duration>,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) cause: Option<SharedCause>,
+}
+
+impl Cancelled {
+    pub(crate) const fn plain(reason: Reason, location: Place) -> Cancelled {
+        Cancelled(Repr::Plain(reason, location))
+    }
+
+    pub(crate) fn new(facts: Facts) -> Cancelled {
+        let Facts {
+            reason,
+            location,
+            after,
+            name,
+            cause,
+        } = facts;
+        if after.is_none() && name.is_none() && cause.is_none() {
+            return Cancelled::plain(reason, location);
+        }
+        Cancelled(Repr::Full(Arc::new(Full {
+            reason,
+            location,
+            after,
+            name,
+            cause,
+        })))
+    }
+
+    /// The same with `name`, unless it has one.
+    pub(crate) fn named(self, name: Option<&Cow<'static, str>>) -> Cancelled {
+        let Some(name) = name else { return self };
+        if self.name().is_some() {
+            return self;
+        }
+        Cancelled::new(Facts {
+            reason: self.reason(),
+            location: self.location(),
+            after: self.after(),
+            name: Some(name.clone()),
+            cause: self.full().and_then(|full| full.cause.clone()),
+        })
+    }
+
+    fn full(&self) -> Option<&Full> {
+        match &self.0 {
+            Repr::Plain(..) => None,
+            Repr::Full(full) => Some(full),
+        }
+    }
+
+    /// What kind of event it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::{Context, Reason};
+    ///
+    /// let ctx = Context::background().with_timeout(Duration::ZERO);
+    /// assert_eq!(ctx.err().unwrap().reason(), Reason::Deadline);
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match &self.0 {
+            Repr::Plain(reason, _) => *reason,
+            Repr::Full(full) => full.reason,
+        }
+    }
+
+    /// Whether time ran out: a deadline passed, or a budget was too small.
+    ///
+    /// Go: `DeadlineExceeded` answers `Timeout() == true`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_timeout(Duration::ZERO);
+    /// assert!(ctx.err().unwrap().is_timeout());
+    /// ```
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.reason(), Reason::Deadline | Reason::BudgetExhausted)
+    }
+
+    /// The line that cancelled, or that set the deadline, or that made the guard or adopted
+    /// the token that did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// let line = line!() + 1;
+    /// ctx.cancel();
+    /// assert_eq!(ctx.err().unwrap().location().line(), line);
+    /// ```
+    #[must_use]
+    pub fn location(&self) -> &'static Location<'static> {
+        match &self.0 {
+            Repr::Plain(_, location) => location,
+            Repr::Full(full) => full.location,
+        }
+    }
+
+    /// The time that was allowed, from the setting of the deadline to the deadline; `None`
+    /// when it was no deadline that ended the context.
+    ///
+    /// Exact for whole microseconds below four seconds, whole milliseconds below an hour, and
+    /// whole seconds below 48 days; rounded down to those otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::Context;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let ctx = Context::background().with_timeout(Duration::from_millis(250));
+    /// assert_eq!(ctx.done().await.after(), Some(Duration::from_millis(250)));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn after(&self) -> Option<Duration> {
+        self.full()?.after
+    }
+
+    /// The name of the context that ended, if it or an ancestor has one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let checkout = Context::background().with_name("checkout").with_cancel();
+    /// checkout.cancel();
+    /// assert_eq!(checkout.err().unwrap().name(), Some("checkout"));
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.full()?.name.as_deref()
+    }
+
+    /// The cause, if it is a `T`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// ctx.cancel_with(io::Error::other("disk full"));
+    /// let cancelled = ctx.err().unwrap();
+    /// assert_eq!(cancelled.cause::<io::Error>().unwrap().to_string(), "disk full");
+    /// assert!(cancelled.cause::<std::fmt::Error>().is_none());
+    /// ```
+    #[must_use]
+    pub fn cause<T: Error + 'static>(&self) -> Option<&T> {
+        self.full()?.cause.as_deref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.name() {
+            write!(f, "context {name:?} ended: ")?;
+        }
+        match (self.reason(), self.after()) {
+            (Reason::Deadline, Some(after)) => write!(f, "deadline of {after:?} exceeded")?,
+            (reason, _) => f.write_str(reason.what())?,
+        }
+        if let Reason::Signal(signal) = self.reason() {
+            write!(f, " {signal}")?;
+        }
+        if let Some(cause) = self.source() {
+            write!(f, ": {cause}")?;
+        }
+        write!(
+            f,
+            " ({} {})",
+            self.reason().location_means(),
+            self.location()
+        )
+    }
+}
+
+impl Reason {
+    fn what(self) -> &'static str {
+        match self {
+            Reason::Explicit => "cancelled",
+            Reason::GuardDropped => "cancelled because its guard was dropped",
+            Reason::Deadline => "deadline exceeded",
+            Reason::Foreign => "cancelled by a foreign token",
+            Reason::BudgetExhausted => "too little time left to start",
+            Reason::ScopeDropped => "cancelled because its scope was dropped unfinished",
+            Reason::ScopeFinished => "its scope is finished",
+            Reason::TaskFailed => "cancelled because a task of the scope failed",
+            Reason::TaskPanicked => "cancelled because a task of the scope panicked",
+            Reason::TaskLost => "task dropped by its runtime before its end",
+            Reason::TaskAborted => "task aborted after its grace",
+            Reason::Signal(_) => "cancelled by",
+            Reason::Shutdown => "cancelled because the server shuts down",
+            Reason::CallerGone => "cancelled because the caller went away",
+            Reason::RequestFinished => "the request is finished",
+        }
+    }
+
+    /// How a person is to read the location.
+    fn location_means(self) -> &'static str {
+        match self {
+            Reason::Deadline => "set at",
+            Reason::GuardDropped => "keep the guard made at",
+            Reason::Foreign => "token adopted at",
+            Reason::ScopeDropped | Reason::ScopeFinished => "scope at",
+            Reason::TaskFailed | Reason::TaskPanicked | Reason::TaskLost | Reason::TaskAborted => {
+                "task spawned at"
+            }
+            Reason::Signal(_) => "watched at",
+            _ => "at",
+        }
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Cancelled");
+        debug.field("reason", &self.reason());
+        if let Some(name) = self.name() {
+            debug.field("name", &name);
+        }
+        if let Some(after) = self.after() {
+            debug.field("after", &after);
+        }
+        if let Some(cause) = self.source() {
+            debug.field("cause", &format_args!("{cause}"));
+        }
+        debug
+            .field("location", &format_args!("{}", self.location()))
+            .finish()
+    }
+}
+
+/// A cause is only ever read.
+impl UnwindSafe for Cancelled {}
+/// A cause is only ever read.
+impl RefUnwindSafe for Cancelled {}
+
+impl Error for Cancelled {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let cause = self.full()?.cause.as_deref()?;
+        Some(cause)
+    }
+}
+
+/// `TimedOut` where time ran out, `Interrupted` otherwise, with the [`Cancelled`] inside.
+impl From<Cancelled> for io::Error {
+    fn from(cancelled: Cancelled) -> io::Error {
+        let kind = if cancelled.is_timeout() {
+            io::ErrorKind::TimedOut
+        } else {
+            io::ErrorKind::Interrupted
+        };
+        io::Error::new(kind, cancelled)
+    }
+}

@@ -1,0 +1,277 @@
+//! The right to end a context: [`CancelGuard`] and [`CancelHandle`].
+
+use std::error::Error;
+use std::fmt;
+use std::ops::Deref;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+use crate::cancelled::{Cancelled, Reason, SharedCause};
+use crate::context::Context;
+use crate::node::Node;
+
+/// A context, and the right to end it; dropping it ends the context.
+///
+/// It derefs to [`Context`], so it is passed on as `&guard` and derived from like any
+/// context: who gets the context gets no right to end it. One value holds both because a
+/// pair could be taken apart by accident. Keep it in a named variable for as long as the work
+/// lasts; what is cancelled because the guard was a temporary says so, with the line that
+/// made it.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::{Context, Reason};
+///
+/// let child;
+/// {
+///     let guard = Context::background().with_cancel();
+///     child = Context::clone(&guard);
+///     assert!(!child.is_done());
+/// }
+/// assert_eq!(child.err().unwrap().reason(), Reason::GuardDropped);
+/// ```
+#[must_use = "the context ends when its guard is dropped: keep the guard in a named variable, or call `keep`"]
+pub struct CancelGuard {
+    context: Context,
+    /// What to end; `None` for the lifetime of `context`, as long as nothing was built on it.
+    target: Option<Arc<Node>>,
+}
+
+impl CancelGuard {
+    pub(crate) fn new(context: Context) -> CancelGuard {
+        CancelGuard {
+            context,
+            target: None,
+        }
+    }
+
+    fn target(&self) -> Option<&Arc<Node>> {
+        self.target.as_ref().or(self.context.lifetime.as_ref())
+    }
+
+    /// Ends the context. Returns whether it did: `false` when it had ended before.
+    ///
+    /// Never blocks, and does not wait for the work to stop. When it returns, the context and
+    /// all that was derived from it say that they ended, their waiters are woken and their
+    /// callbacks have run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// assert!(ctx.cancel());
+    /// assert!(!ctx.cancel());
+    /// ```
+    #[track_caller]
+    pub fn cancel(&self) -> bool {
+        let location = Location::caller();
+        self.target()
+            .is_some_and(|node| node.cancel(Reason::Explicit, location, None))
+    }
+
+    /// Ends the context with a cause: a text, or an error of any kind.
+    ///
+    /// Two causes never mix. Of two threads that cancel the same context, one is told `true`,
+    /// and every reader gets that one's cause; likewise with a parent's cancel, see
+    /// [`Context`](Context#what-is-atomic).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// assert!(ctx.cancel_with("quota used up"));
+    /// assert!(!ctx.cancel_with("too late"));
+    /// assert!(ctx.err().unwrap().to_string().contains("quota used up"));
+    /// ```
+    #[track_caller]
+    pub fn cancel_with(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
+        let location = Location::caller();
+        let cause: SharedCause = Arc::from(cause.into());
+        self.target()
+            .is_some_and(|node| node.cancel(Reason::Explicit, location, Some(cause)))
+    }
+
+    /// A right to end the context that can be cloned and sent, and whose drop ends nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// let handle = ctx.handle();
+    /// std::thread::spawn(move || handle.cancel()).join().unwrap();
+    /// assert!(ctx.is_done());
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> CancelHandle {
+        CancelHandle {
+            node: self.target().cloned(),
+        }
+    }
+
+    /// The context without its guard: it then ends with its parent, or by a handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let parent = Context::background().with_cancel();
+    /// let child = parent.with_cancel().keep();
+    /// assert!(!child.is_done());
+    /// parent.cancel();
+    /// assert!(child.is_done());
+    /// ```
+    #[must_use]
+    pub fn keep(mut self) -> Context {
+        self.target = None;
+        std::mem::take(&mut self.context)
+    }
+
+    /// Builds on the context without giving up the guard, which goes on ending what it ended
+    /// before, and with it what was built.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::{Context, key};
+    ///
+    /// key! { User: u32 }
+    ///
+    /// let ctx = Context::background()
+    ///     .with_cancel()
+    ///     .map(|ctx| ctx.with_value::<User>(7).with_timeout(Duration::from_secs(1)));
+    /// assert_eq!(ctx.value::<User>(), Some(&7));
+    /// assert!(ctx.cancel());
+    /// assert!(ctx.is_done());
+    /// ```
+    pub fn map(mut self, build: impl FnOnce(&Context) -> Context) -> CancelGuard {
+        let built = build(&self.context);
+        // Taken out whole: what is left of `self` is dropped here, and must have nothing to end.
+        let before = std::mem::take(&mut self.context);
+        let target = self.target.take().or(before.lifetime);
+        CancelGuard {
+            context: built,
+            target,
+        }
+    }
+}
+
+impl Deref for CancelGuard {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.context
+    }
+}
+
+/// As [`Context`] is.
+impl UnwindSafe for CancelGuard {}
+/// As [`Context`] is.
+impl RefUnwindSafe for CancelGuard {}
+
+impl Drop for CancelGuard {
+    fn drop(&mut self) {
+        let Some(node) = self.target.as_mut().or(self.context.lifetime.as_mut()) else {
+            return;
+        };
+        if !Node::end_unseen(node) {
+            node.cancel(Reason::GuardDropped, node.made_at(), None);
+        }
+    }
+}
+
+impl fmt::Debug for CancelGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CancelGuard({:?})", self.context)
+    }
+}
+
+/// A right to end a context that can be cloned and sent; dropping it ends nothing.
+///
+/// Made by [`CancelGuard::handle`].
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::Context;
+///
+/// let ctx = Context::background().with_cancel();
+/// let handle = ctx.handle();
+/// drop(handle.clone());
+/// assert!(!ctx.is_done());
+/// assert!(handle.cancel_with("by the operator"));
+/// ```
+#[derive(Clone)]
+pub struct CancelHandle {
+    node: Option<Arc<Node>>,
+}
+
+impl CancelHandle {
+    /// Ends the context, as [`CancelGuard::cancel`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// assert!(ctx.handle().cancel());
+    /// assert!(ctx.is_done());
+    /// ```
+    #[track_caller]
+    pub fn cancel(&self) -> bool {
+        let location = Location::caller();
+        self.node
+            .as_ref()
+            .is_some_and(|node| node.cancel(Reason::Explicit, location, None))
+    }
+
+    /// Ends the context with a cause, as [`CancelGuard::cancel_with`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// assert!(ctx.handle().cancel_with("over"));
+    /// assert!(ctx.err().unwrap().to_string().contains("over"));
+    /// ```
+    #[track_caller]
+    pub fn cancel_with(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
+        let location = Location::caller();
+        let cause: SharedCause = Arc::from(cause.into());
+        self.node
+            .as_ref()
+            .is_some_and(|node| node.cancel(Reason::Explicit, location, Some(cause)))
+    }
+
+    pub(crate) fn cancel_as(&self, cancelled: Cancelled) -> bool {
+        self.node
+            .as_ref()
+            .is_some_and(|node| node.cancel_as(cancelled))
+    }
+}
+
+/// As [`Context`] is.
+impl UnwindSafe for CancelHandle {}
+/// As [`Context`] is.
+impl RefUnwindSafe for CancelHandle {}
+
+impl fmt::Debug for CancelHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let context = Context {
+            lifetime: self.node.clone(),
+            values: None,
+        };
+        write!(f, "CancelHandle({context:?})")
+    }
+}

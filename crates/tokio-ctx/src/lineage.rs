@@ -1,0 +1,98 @@
+//! What a context prints: where it comes from, on one line, and no value that did not opt in.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::node::{Kind, Node};
+use crate::sync::clock;
+use crate::value::{self, Entry};
+
+/// Steps that are printed of each chain; of a longer one, the nearest.
+const MOST: usize = 16;
+
+/// For example `background > cancel(src/api.rs:40) > deadline(in 240ms, src/db.rs:12) >
+/// value(TraceId)`.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (nodes, more) = nearest(std::iter::successors(self.lifetime.as_ref(), |node| {
+            node.first_parent()
+        }));
+        match nodes.last().map(|node| node.kind()) {
+            Some(Kind::Todo | Kind::Foreign) if !more => {}
+            _ => f.write_str("background")?,
+        }
+        if more {
+            f.write_str(" > …")?;
+        }
+        for (index, node) in nodes.iter().rev().enumerate() {
+            let is_root = index == 0 && !more && matches!(node.kind(), Kind::Todo | Kind::Foreign);
+            if !is_root {
+                f.write_str(" > ")?;
+            }
+            write_step(f, node)?;
+        }
+        let (entries, more) = nearest(value::visible(&self.values));
+        if more {
+            f.write_str(" > …")?;
+        }
+        for entry in entries.iter().rev() {
+            write_value(f, *entry)?;
+        }
+        Ok(())
+    }
+}
+
+/// At most [`MOST`] items, and whether there are more.
+fn nearest<T>(mut items: impl Iterator<Item = T>) -> (Vec<T>, bool) {
+    let nearest: Vec<T> = items.by_ref().take(MOST).collect();
+    let more = nearest.len() == MOST && items.next().is_some();
+    (nearest, more)
+}
+
+fn write_step(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
+    let at = node.made_at();
+    let (file, line) = (at.file(), at.line());
+    match node.kind() {
+        Kind::Cancel => write!(f, "cancel({file}:{line})"),
+        Kind::Todo => write!(f, "todo({file}:{line})"),
+        Kind::Foreign => write!(f, "token({file}:{line})"),
+        Kind::Scope => write!(f, "scope({file}:{line})"),
+        Kind::Named(name) => write!(f, "named({name:?})"),
+        Kind::Merge(other) => {
+            let other = other.made_at();
+            write!(
+                f,
+                "merge({file}:{line}, with {}:{})",
+                other.file(),
+                other.line()
+            )
+        }
+        Kind::Deadline => {
+            let now = clock::now();
+            match node.deadline().checked_sub(now) {
+                Some(left) if left > 0 => write!(f, "deadline(in {:?}, ", rounded(left))?,
+                _ => write!(f, "deadline({:?} ago, ", rounded(now - node.deadline()))?,
+            }
+            write!(f, "{file}:{line})")
+        }
+    }
+}
+
+/// To a unit that people read: nobody counts the microseconds of a second.
+fn rounded(nanos: u64) -> Duration {
+    let unit = match nanos {
+        0..1_000_000 => 1_000,
+        1_000_000..10_000_000_000 => 1_000_000,
+        _ => 1_000_000_000,
+    };
+    Duration::from_nanos(nanos / unit * unit)
+}
+
+fn write_value(f: &mut fmt::Formatter<'_>, entry: &dyn Entry) -> fmt::Result {
+    match entry.display() {
+        Some(value) => write!(f, " > value({}={value})", entry.name()),
+        None => write!(f, " > value({})", entry.name()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Callbacks: kept in the node, so that a node that is dropped drops them too.
+
+use std::sync::Arc;
+
+use super::Node;
+use super::state::{Callback, Extra};
+use super::wait::poll;
+use crate::cancelled::{Cancelled, Place};
+use crate::sync::shield;
+
+/// A callback in a node.
+pub(crate) struct Registration {
+    node: Arc<Node>,
+    key: usize,
+}
+
+impl Node {
+    /// Runs `run` once when this node ends: now, if it has. The registration is `None` when
+    /// it ran.
+    pub(crate) fn on_cancel(
+        self: &Arc<Node>,
+        run: Box<dyn FnOnce(&Cancelled) + Send>,
+        registered_at: Place,
+    ) -> Option<Registration> {
+        let callback = Callback { run, registered_at };
+        let token = if self.arm() { self.token() } else { None };
+        let Some(token) = token else {
+            call(callback, &self.ended_outcome());
+            return None;
+        };
+        // Made ahead of the lock: a token's future takes the token's own lock to be dropped.
+        let mut watch = Some(Box::pin(token.clone().cancelled_owned()));
+        let waker = self.relay_waker();
+        let mut is_over = false;
+        let key = {
+            let mut state = self.state.lock();
+            match state.extra() {
+                Some(extra) => {
+                    if extra.watch.is_none()
+                        && let Some(mut future) = watch.take()
+                    {
+                        is_over = poll(future.as_mut(), &waker).is_ready();
+                        extra.watch = Some(future);
+                    }
+                    Ok(extra.callbacks.insert(callback))
+                }
+                None => Err(callback),
+            }
+        };
+        match key {
+            Ok(key) => {
+                let registration = Registration {
+                    node: Arc::clone(self),
+                    key,
+                };
+                if is_over {
+                    self.relay();
+                }
+                Some(registration)
+            }
+            Err(callback) => {
+                call(callback, &self.ended_outcome());
+                None
+            }
+        }
+    }
+
+    /// Runs the callbacks of `extra`, which was taken out of this node for good.
+    pub(super) fn run(&self, extra: Extra) {
+        let Extra {
+            outcome,
+            mut callbacks,
+            watch,
+            merge_watch,
+            timers,
+        } = extra;
+        drop((watch, merge_watch, timers));
+        if let Some(cancelled) = outcome {
+            for callback in callbacks.drain() {
+                call(callback, &cancelled);
+            }
+        }
+    }
+}
+
+impl Registration {
+    /// Takes the callback out. Returns whether that prevented it.
+    pub(crate) fn stop(self) -> bool {
+        let (callback, watch, extra);
+        {
+            let mut state = self.node.state.lock();
+            // Keys are not used again while a registration holds them: only it can remove
+            // its callback, or the end of the node all of them, and that is final.
+            let Some(found) = state.busy() else {
+                return false;
+            };
+            callback = found.callbacks.try_remove(self.key);
+            watch = if found.callbacks.is_empty() {
+                found.watch.take()
+            } else {
+                None
+            };
+            extra = state.tidy();
+        }
+        // Invariant 3: dropped here.
+        let prevented = callback.is_some();
+        drop((callback, watch, extra));
+        prevented
+    }
+}
+
+/// Runs one callback; its panic harms nobody else.
+fn call(callback: Callback, cancelled: &Cancelled) {
+    let Callback { run, registered_at } = callback;
+    if let Err(payload) = shield(|| run(cancelled)) {
+        tracing::error!(
+            callback = %registered_at,
+            panic = panic_text(&*payload),
+            %cancelled,
+            "an on_cancel callback panicked"
+        );
+        // The payload may panic in its turn.
+        let _ = shield(move || drop(payload));
+    }
+}
+
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(not a text)")
+}

@@ -1,0 +1,133 @@
+//! Reading an outcome: find it, fix it on the whole path, report it.
+
+use super::{LATCHED, Node, Root};
+use crate::cancelled::{Cancelled, Facts, Reason};
+use crate::sync::clock::{self, NEVER};
+use crate::sync::{shield, with_asking};
+
+impl Node {
+    /// The outcome, latched on this node and on all of its path; `None` while it is live.
+    pub(crate) fn outcome(&self) -> Option<Cancelled> {
+        self.settled(true)
+    }
+
+    /// `asking`: whether this thread is only asking, so that callbacks are left to others.
+    pub(super) fn settled(&self, asking: bool) -> Option<Cancelled> {
+        if self.flag.load() == LATCHED {
+            let found = self.state.lock().outcome().cloned();
+            if found.is_some() {
+                return found;
+            }
+        }
+        if !self.is_ended() && (self.deadline == NEVER || clock::now() < self.deadline) {
+            return None;
+        }
+        self.latch(asking)
+    }
+
+    #[cold]
+    fn latch(&self, asking: bool) -> Option<Cancelled> {
+        // The effective deadline is never later than that of any chain above.
+        let now = if self.deadline == NEVER {
+            0
+        } else {
+            clock::now()
+        };
+        let mut fresh = Vec::new();
+        if let Root::Merge(merge) = self.top().root() {
+            for chain in merge.chains() {
+                chain.latch_chain(now, &mut fresh);
+            }
+        }
+        let outcome = self.latch_chain(now, &mut fresh);
+        for node in fresh {
+            node.wake_waiters(asking);
+        }
+        outcome
+    }
+
+    /// Invariant 1: top down, one lock at a time, what a node has replacing what is carried.
+    /// The nodes whose outcome began here, and whose tokens nobody else will cancel, are
+    /// added to `fresh`.
+    fn latch_chain<'a>(&'a self, now: u64, fresh: &mut Vec<&'a Node>) -> Option<Cancelled> {
+        let mut path = Vec::new();
+        let mut next = Some(self);
+        while let Some(node) = next {
+            path.push(node);
+            next = match node.flag.load() {
+                LATCHED => None,
+                _ => node.parent.as_deref(),
+            };
+        }
+        let mut carried: Option<Cancelled> = None;
+        while let Some(node) = path.pop() {
+            let own = match node.flag.load() {
+                LATCHED => None,
+                _ => node.own_outcome(carried.as_ref(), now),
+            };
+            let begins_here = own.is_some();
+            let settled = {
+                let mut state = node.state.lock();
+                let settled = state.settle(own.or_else(|| carried.clone()));
+                if settled.stored {
+                    node.flag.store(LATCHED);
+                }
+                settled
+            };
+            if settled.stored && begins_here {
+                fresh.push(node);
+            }
+            carried = settled.outcome.clone();
+        }
+        carried
+    }
+
+    /// What ends this node here and now, if no ancestor's will goes before it.
+    fn own_outcome(&self, carried: Option<&Cancelled>, now: u64) -> Option<Cancelled> {
+        match self.root() {
+            Root::Foreign if self.foreign_is_cancelled() => {
+                return Some(Cancelled::plain(Reason::Foreign, self.made_at).named(self.name()));
+            }
+            Root::Merge(merge) => {
+                // Both were latched before: they come earlier in the list of chains.
+                let inherited = merge
+                    .direct
+                    .iter()
+                    .find_map(|direct| direct.state.lock().outcome().cloned());
+                if inherited.is_some() {
+                    return inherited;
+                }
+            }
+            Root::Foreign | Root::None | Root::Todo => {}
+        }
+        // Of deadlines the earliest counts, and a node's own is earlier than its ancestors'.
+        let is_due = self.is_deadline() && now >= self.deadline;
+        if is_due && carried.is_none_or(|cancelled| cancelled.reason() == Reason::Deadline) {
+            return Some(Cancelled::new(Facts {
+                reason: Reason::Deadline,
+                location: self.made_at,
+                after: self.after.get(),
+                name: self.name().cloned(),
+                cause: self.rare.as_ref().and_then(|rare| rare.cause.clone()),
+            }));
+        }
+        None
+    }
+
+    /// Cancels the token, if somebody waits. Invariants 2, 3 and 5: the outcome is stored, no
+    /// lock is held, and a waker's panic goes no further.
+    pub(super) fn wake_waiters(&self, asking: bool) {
+        let Some(token) = self.token.get() else {
+            return;
+        };
+        if matches!(self.root(), Root::Foreign) {
+            return;
+        }
+        if shield(|| with_asking(asking, || token.cancel())).is_err() {
+            tracing::error!(
+                context = %self.made_at,
+                "a waker panicked while its context was cancelled"
+            );
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The kernel of lifetimes: one node per cancellable lifetime, linked to its parent.
+//!
+//! Invariants, cited where they are kept:
+//!
+//! 1. **First outcome wins, and never changes.** An outcome is stored once per node, under
+//!    the node's lock. `cancel` first walks the ancestors, and stores only where none ended.
+//!    Whoever reports an inherited outcome first latches it on every node of the path, top
+//!    down, a node with an outcome of its own replacing what is carried.
+//! 2. **Outcome before token.** The outcome is stored and the flag published before the
+//!    token is cancelled, so whoever wakes finds a cause.
+//! 3. **Nothing foreign runs under a lock**: no token is cancelled, no waker woken, no
+//!    callback run, and no cause, callback or timer dropped. What the kernel polls under a
+//!    lock are futures of its own, with wakers of its own.
+//! 4. **A waiter cannot miss the cancel.** A node's token is made in the critical section
+//!    that finds it without an outcome; afterwards a cancel finds the token.
+//! 5. **Cancelling never blocks, spawns or panics**, and needs no runtime.
+//! 6. **Dropping is iterative.**
+//! 7. **Asking runs no callback.** `is_done` and `outcome` may latch and wake.
+//! 8. **A merge walks a flat list without duplicates.**
+//!
+//! Lock order: at most one node at a time; a node before the inside of a token or of a timer.
+//! The parent keeps no list of its children: what goes down goes through the tokens.
+
+mod after;
+mod callback;
+mod latch;
+mod link;
+mod state;
+mod wait;
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::cancelled::{Cancelled, Facts, Place, Reason, SharedCause};
+use crate::sync::clock::{self, NEVER};
+use crate::sync::{
+    AtomicFlag, AtomicPlace, COUNTS_DECIDE, CancellationToken, Mutex, Slot, Tracked,
+};
+
+use self::after::After;
+pub(crate) use self::callback::Registration;
+pub(crate) use self::link::{Merge, Root};
+use self::state::State;
+
+/// Nobody was seen to have ended this node or an ancestor.
+const LIVE: u8 = 0;
+/// This node or an ancestor holds an outcome: a hint for walks, set by any of them.
+const ENDED: u8 = 1;
+/// This node holds an outcome. Set under the node's lock. A late hint never overwrites it.
+const LATCHED: u8 = 2;
+
+/// One lifetime. 80 bytes, so 96 with the header of its `Arc`.
+pub(crate) struct Node {
+    parent: Option<Arc<Node>>,
+    rare: Option<Box<Rare>>,
+    /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
+    deadline: u64,
+    made_at: Place,
+    /// [`LIVE`], [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each change pairs with
+    /// the `Acquire` of each walk.
+    flag: AtomicFlag,
+    /// The time allowed, at the node that set its deadline itself.
+    after: After,
+    /// Where the newest timer was armed, 0 if nowhere: a hint, set under the lock.
+    armed: AtomicPlace,
+    /// Made when somebody first waits, kept for the node's life (invariant 4).
+    token: Slot<CancellationToken>,
+    state: Mutex<State>,
+    _tracked: Tracked,
+}
+
+/// What few nodes have.
+#[derive(Default)]
+pub(crate) struct Rare {
+    pub(crate) root: Root,
+    pub(crate) name: Option<Cow<'static, str>>,
+    /// The cause to report if this node's deadline fires.
+    pub(crate) cause: Option<SharedCause>,
+    pub(crate) owner: Option<Weak<dyn Any + Send + Sync>>,
+    /// Whether the node is here for its name alone, and nobody can end it.
+    pub(crate) only_named: bool,
+}
+
+/// How a node came to be, for people.
+pub(crate) enum Kind<'a> {
+    Cancel,
+    Deadline,
+    Todo,
+    Foreign,
+    Named(&'a str),
+    Scope,
+    Merge(&'a Arc<Node>),
+}
+
+impl Node {
+    /// A node that only others can end: by `cancel`, or through its parent.
+    pub(crate) fn child(parent: Option<&Arc<Node>>, made_at: Place) -> Node {
+        Node {
+            deadline: parent.map_or(NEVER, |parent| parent.deadline),
+            parent: parent.cloned(),
+            rare: None,
+            made_at,
+            flag: AtomicFlag::new(LIVE),
+            after: After::NONE,
+            armed: AtomicPlace::new(0),
+            token: Slot::new(),
+            state: Mutex::new(State::Live),
+            _tracked: Tracked::new(),
+        }
+    }
+
+    /// A node that ends at `deadline`, which is earlier than the parent's.
+    pub(crate) fn with_deadline(
+        parent: Option<&Arc<Node>>,
+        deadline: u64,
+        after: Duration,
+        made_at: Place,
+    ) -> Node {
+        let mut node = Node::child(parent, made_at);
+        node.deadline = deadline;
+        node.after = After::new(after);
+        node
+    }
+
+    /// A root that nobody can end.
+    pub(crate) fn todo(made_at: Place) -> Node {
+        Node::child(None, made_at).with_rare(Rare {
+            root: Root::Todo,
+            ..Rare::default()
+        })
+    }
+
+    /// A root that ends with a token of somebody else's.
+    pub(crate) fn foreign(token: CancellationToken, made_at: Place) -> Node {
+        let node = Node::child(None, made_at).with_rare(Rare {
+            root: Root::Foreign,
+            ..Rare::default()
+        });
+        let _ = node.token.set(token);
+        node
+    }
+
+    /// A root that ends with either of two nodes.
+    pub(crate) fn merged(one: &Arc<Node>, other: &Arc<Node>, made_at: Place) -> Node {
+        let mut node = Node::child(None, made_at);
+        node.deadline = one.deadline.min(other.deadline);
+        node.with_rare(Rare {
+            root: Root::Merge(Merge::new(one, other)),
+            ..Rare::default()
+        })
+    }
+
+    pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
+        self.rare = Some(Box::new(rare));
+        self
+    }
+
+    pub(crate) fn deadline(&self) -> u64 {
+        self.deadline
+    }
+
+    pub(crate) fn made_at(&self) -> Place {
+        self.made_at
+    }
+
+    fn root(&self) -> &Root {
+        self.rare.as_ref().map_or(&Root::None, |rare| &rare.root)
+    }
+
+    pub(crate) fn owner(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.rare.as_ref()?.owner.as_ref()?.upgrade()
+    }
+
+    /// Whether the node set its own deadline.
+    fn is_deadline(&self) -> bool {
+        !self.after.is_none()
+    }
+
+    pub(crate) fn kind(&self) -> Kind<'_> {
+        let Some(rare) = &self.rare else {
+            return if self.is_deadline() {
+                Kind::Deadline
+            } else {
+                Kind::Cancel
+            };
+        };
+        match &rare.root {
+            Root::Todo => Kind::Todo,
+            Root::Foreign => Kind::Foreign,
+            Root::Merge(merge) => Kind::Merge(&merge.direct[1]),
+            Root::None if self.is_deadline() => Kind::Deadline,
+            Root::None if rare.owner.is_some() => Kind::Scope,
+            Root::None => rare.name.as_deref().map_or(Kind::Cancel, Kind::Named),
+        }
+    }
+
+    /// The nodes from this one to its root.
+    pub(crate) fn lineage(self: &Arc<Node>) -> impl Iterator<Item = &Arc<Node>> {
+        std::iter::successors(Some(self), |node| node.parent.as_ref())
+    }
+
+    /// The node above: the parent, or the first of the two that were merged.
+    pub(crate) fn first_parent(&self) -> Option<&Arc<Node>> {
+        match self.root() {
+            Root::Merge(merge) => Some(&merge.direct[0]),
+            _ => self.parent.as_ref(),
+        }
+    }
+
+    /// Whether anything can end this node.
+    pub(crate) fn can_end(self: &Arc<Node>) -> bool {
+        self.lineage().any(|node| match &node.rare {
+            None => true,
+            Some(rare) => !rare.only_named && !matches!(rare.root, Root::Todo),
+        })
+    }
+
+    /// The name of this node, or of the nearest ancestor that has one.
+    fn name(&self) -> Option<&Cow<'static, str>> {
+        std::iter::successors(Some(self), |node| node.parent.as_deref())
+            .find_map(|node| node.rare.as_ref()?.name.as_ref())
+    }
+
+    /// Whether this node or an ancestor holds an outcome. Looks at no clock.
+    #[inline]
+    pub(crate) fn is_ended(&self) -> bool {
+        let mut node = self;
+        loop {
+            if node.flag.load() != LIVE {
+                self.hint_up_to(node);
+                return true;
+            }
+            match &node.parent {
+                Some(parent) => node = parent,
+                None => break,
+            }
+        }
+        node.rare.is_some() && self.root_is_ended(node)
+    }
+
+    /// Whether this node ended, its deadline included. Latches what it finds by the clock, so
+    /// that threads whose clocks differ agree from then on.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_ended() || (self.deadline != NEVER && self.is_overdue())
+    }
+
+    #[cold]
+    fn is_overdue(&self) -> bool {
+        clock::now() >= self.deadline && self.outcome().is_some()
+    }
+
+    /// Leaves a hint on the nodes below `ended`: chains then cost one step from below.
+    #[inline]
+    fn hint_up_to(&self, ended: &Node) {
+        let mut node = self;
+        while !std::ptr::eq(node, ended) {
+            node.flag.raise(LIVE, ENDED);
+            match &node.parent {
+                Some(parent) => node = parent,
+                None => break,
+            }
+        }
+    }
+
+    /// Ends this node with `reason`, unless it ended before. Returns whether it did.
+    pub(crate) fn cancel(
+        &self,
+        reason: Reason,
+        location: Place,
+        cause: Option<SharedCause>,
+    ) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        let cancelled = Cancelled::new(Facts {
+            reason,
+            location,
+            after: None,
+            name: self.name().cloned(),
+            cause,
+        });
+        self.end(cancelled)
+    }
+
+    /// Ends this node as `cancelled` says.
+    pub(crate) fn cancel_as(&self, cancelled: Cancelled) -> bool {
+        !self.is_done() && self.end(cancelled.named(self.name()))
+    }
+
+    fn end(&self, cancelled: Cancelled) -> bool {
+        // Dropped at the end of this function, outside the lock (invariant 3).
+        let (extra, _unused);
+        {
+            let mut state = self.state.lock();
+            match state.end(cancelled) {
+                Ok(taken) => extra = taken,
+                Err(late) => {
+                    // Invariant 1: somebody else's outcome is there.
+                    drop(state);
+                    _unused = late;
+                    return false;
+                }
+            }
+            self.flag.store(LATCHED);
+        }
+        // Invariant 2.
+        self.wake_waiters(false);
+        if let Some(extra) = extra {
+            self.run(*extra);
+        }
+        true
+    }
+
+    /// Ends a node that only its guard knows any more, when nobody could see the difference.
+    pub(crate) fn end_unseen(node: &mut Arc<Node>) -> bool {
+        COUNTS_DECIDE
+            && Arc::get_mut(node)
+                .is_some_and(|node| node.token.get().is_none() && node.state.get_mut().is_live())
+    }
+}
+
+impl Drop for Node {
+    /// Invariant 6. Only merges need the list: their parents are more than one.
+    fn drop(&mut self) {
+        let mut pending = Vec::new();
+        let mut next = self.unlink(&mut pending);
+        loop {
+            while let Some(node) = next.and_then(Arc::into_inner) {
+                let mut node = node;
+                next = node.unlink(&mut pending);
+            }
+            match pending.pop() {
+                Some(node) => next = Some(node),
+                None => break,
+            }
+        }
+    }
+}
+
+impl Node {
+    fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
+        if let Some(rare) = &mut self.rare
+            && let Root::Merge(merge) = std::mem::take(&mut rare.root)
+        {
+            merge.unlink(pending);
+        }
+        self.parent.take()
+    }
+}

@@ -1,0 +1,232 @@
+//! Waiting: tokens made on demand, timers armed on demand, and the relay between them and
+//! the node.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+
+use super::{Node, Root};
+use crate::cancelled::Cancelled;
+use crate::sync::clock::{self, NEVER};
+use crate::sync::timer::{self, HELPER, Timer};
+use crate::sync::{CancellationToken, TokenWaitOwned, defer, is_asking, shield};
+
+impl Node {
+    /// This node's token, made now if need be; `None` when the node ended without one.
+    pub(crate) fn token(self: &Arc<Node>) -> Option<&CancellationToken> {
+        if let Some(token) = self.token.get() {
+            return Some(token);
+        }
+        if let Root::Merge(merge) = self.top().root() {
+            for chain in merge.chains() {
+                chain.chain_token()?;
+            }
+        }
+        self.chain_token()
+    }
+
+    /// Makes the tokens of this chain, from the first node that has one downwards.
+    #[cold]
+    fn chain_token(self: &Arc<Node>) -> Option<&CancellationToken> {
+        let mut path = Vec::new();
+        let mut above = None;
+        for node in self.lineage() {
+            above = node.token.get();
+            if above.is_some() {
+                break;
+            }
+            path.push(node);
+        }
+        while let Some(node) = path.pop() {
+            above = Some(node.make_token(above)?);
+        }
+        above
+    }
+
+    /// Invariant 4: looked for an outcome and made the token in one critical section.
+    fn make_token(
+        self: &Arc<Node>,
+        above: Option<&CancellationToken>,
+    ) -> Option<&CancellationToken> {
+        let mut second_parent = None;
+        let above = match self.root() {
+            Root::Merge(merge) => {
+                second_parent = Some(merge.direct[1].token()?);
+                Some(merge.direct[0].token()?)
+            }
+            _ => above,
+        };
+        // Made ahead of the lock: on a lost race it goes outside of it again.
+        let mut watch = second_parent.map(|token| Box::pin(token.clone().cancelled_owned()));
+        let waker = second_parent.map(|_| self.relay_waker());
+        let mut is_over = false;
+        let token = {
+            let mut state = self.state.lock();
+            if state.outcome().is_some() {
+                return None;
+            }
+            let token = self.token.get_or_init(|| {
+                above.map_or_else(CancellationToken::new, CancellationToken::child_token)
+            });
+            if let (Some(waker), Some(extra)) = (&waker, state.extra())
+                && extra.merge_watch.is_none()
+                && let Some(mut future) = watch.take()
+            {
+                is_over = poll(future.as_mut(), waker).is_ready();
+                extra.merge_watch = Some(future);
+            }
+            token
+        };
+        if is_over {
+            self.relay();
+        }
+        Some(token)
+    }
+
+    /// Sees to it that somebody is woken at the deadline, at the place of the caller: its
+    /// runtime, or the helper thread. Returns false when the deadline has passed.
+    pub(crate) fn arm(self: &Arc<Node>) -> bool {
+        if self.deadline == NEVER {
+            return true;
+        }
+        let place = timer::place();
+        let owner = self.deadline_owner();
+        owner.armed.load() == place || owner.arm_at(place)
+    }
+
+    /// The node that holds the timers for this node's deadline: the one that set it, or the
+    /// merge that inherited it.
+    fn deadline_owner(self: &Arc<Node>) -> &Arc<Node> {
+        self.lineage()
+            .find(|node| node.is_deadline() || matches!(node.root(), Root::Merge(_)))
+            .unwrap_or(self)
+    }
+
+    #[cold]
+    fn arm_at(self: &Arc<Node>, place: timer::Place) -> bool {
+        if clock::now() >= self.deadline {
+            return false;
+        }
+        let waker = Waker::from(Arc::new(Alarm {
+            node: Arc::downgrade(self),
+            place,
+        }));
+        let mut timer = Timer::new(place, self.deadline);
+        // Armed ahead of the lock, since tokio may panic here: an alarm that is faster than
+        // the next lines finds no timer, and either ends this node or arms the helper.
+        match shield(|| timer.arm(&waker)) {
+            Ok(true) => {}
+            Ok(false) => return false,
+            // The runtime is shutting down: it takes timers, but not for polling.
+            Err(_) => return place != HELPER && self.arm_at(HELPER),
+        }
+        let mut spare = Some(timer);
+        let mut state = self.state.lock();
+        let Some(extra) = state.extra() else {
+            drop(state);
+            return false;
+        };
+        if !extra.timers.iter().any(|(armed, _)| *armed == place) {
+            extra.timers.extend(spare.take().map(|timer| (place, timer)));
+        }
+        self.armed.store(place);
+        drop(state);
+        // Invariant 3: of two that armed at once, the second's timer goes here.
+        drop(spare);
+        true
+    }
+
+    /// A timer of ours was woken: at the deadline, or because its runtime shuts down. A timer
+    /// that was woken is never polled again.
+    fn alarm(self: &Arc<Node>, place: timer::Place) {
+        let timer = {
+            let mut state = self.state.lock();
+            self.armed.clear(place);
+            state.busy().and_then(|extra| {
+                let index = extra.timers.iter().position(|(armed, _)| *armed == place)?;
+                Some(extra.timers.swap_remove(index))
+            })
+        };
+        drop(timer);
+        if self.is_ended() || clock::now() >= self.deadline {
+            self.relay();
+        } else if !self.arm_at(HELPER) {
+            // Lost with its runtime: callbacks and foreign tokens wait without polling, so
+            // somebody has to go on counting. Here the deadline came while we looked.
+            self.relay();
+        }
+    }
+
+    /// Latches the outcome and runs the callbacks that a reader left.
+    pub(super) fn relay(self: &Arc<Node>) {
+        if is_asking() {
+            let node = Arc::clone(self);
+            return defer(move || node.relay_now());
+        }
+        self.relay_now();
+    }
+
+    fn relay_now(self: &Arc<Node>) {
+        if self.settled(false).is_none() {
+            return;
+        }
+        let extra = self.state.lock().take_ended();
+        if let Some(extra) = extra {
+            self.run(*extra);
+        }
+    }
+
+    pub(super) fn relay_waker(self: &Arc<Node>) -> Waker {
+        Waker::from(Arc::new(Relay(Arc::downgrade(self))))
+    }
+
+    /// The outcome of a node whose token is cancelled, or that refused to make one.
+    pub(crate) fn ended_outcome(&self) -> Cancelled {
+        match self.outcome() {
+            Some(cancelled) => cancelled,
+            // A deadline may pass for one clock and not for another; both see the latch.
+            None => {
+                unreachable!("invariant 2: a token was cancelled before its outcome was stored")
+            }
+        }
+    }
+}
+
+/// Polls a future of our own with a waker of our own, which is what may happen under a lock.
+pub(super) fn poll(future: Pin<&mut TokenWaitOwned>, waker: &Waker) -> Poll<()> {
+    future.poll(&mut TaskContext::from_waker(waker))
+}
+
+/// Wakes a node's relay. Holds the node weakly: waiting keeps nothing alive.
+struct Relay(Weak<Node>);
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(node) = self.0.upgrade() {
+            node.relay();
+        }
+    }
+}
+
+/// Wakes a node at its deadline. Each place has a waker of its own.
+struct Alarm {
+    node: Weak<Node>,
+    place: timer::Place,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(node) = self.node.upgrade() {
+            node.alarm(self.place);
+        }
+    }
+}

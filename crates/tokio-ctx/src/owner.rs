@@ -1,0 +1,99 @@
+//! The seam for crates that own lifetimes: task scopes, services.
+//!
+//! Applications need none of this. An owner hangs on a lifetime, not on values, so it is
+//! found along the chain that decides when work must stop: work detached onto a server's
+//! context finds the server's owner, not the request's.
+
+use std::any::Any;
+use std::error::Error;
+use std::panic::Location;
+use std::sync::{Arc, Weak};
+
+use crate::cancelled::{Cancelled, Facts, Reason};
+use crate::context::Context;
+use crate::guard::{CancelGuard, CancelHandle};
+use crate::node::{Node, Rare};
+
+/// A child lifetime that knows its owner.
+///
+/// The owner is held weakly: a context keeps no scope alive.
+///
+/// # Examples
+///
+/// ```
+/// use std::any::Any;
+/// use std::sync::{Arc, Weak};
+/// use tokio_ctx::{Context, owner};
+///
+/// let scope: Arc<dyn Any + Send + Sync> = Arc::new("outer");
+/// let ctx = owner::attach(&Context::background(), Arc::downgrade(&scope));
+/// let nearest = owner::enclosing(&ctx).next().unwrap();
+/// assert_eq!(nearest.downcast_ref(), Some(&"outer"));
+/// ```
+#[track_caller]
+pub fn attach(ctx: &Context, owner: Weak<dyn Any + Send + Sync>) -> CancelGuard {
+    let node = Node::child(ctx.lifetime.as_ref(), Location::caller()).with_rare(Rare {
+        owner: Some(owner),
+        ..Rare::default()
+    });
+    CancelGuard::new(ctx.living(Some(Arc::new(node))))
+}
+
+/// The owners on the lifetime of `ctx` that are still there, nearest first, its own included.
+///
+/// Of a merged context only the chain above the merge's first parent is followed beyond the
+/// merge.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::{Context, owner};
+/// assert_eq!(owner::enclosing(&Context::background()).count(), 0);
+/// ```
+pub fn enclosing(ctx: &Context) -> impl Iterator<Item = Arc<dyn Any + Send + Sync>> {
+    std::iter::successors(ctx.lifetime.as_ref(), |node| node.first_parent())
+        .filter_map(|node| node.owner())
+}
+
+/// Ends a context as `cancelled` says, unless it ended before. Returns whether it did.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use tokio_ctx::{Context, Reason, owner};
+///
+/// let ctx = Context::background().with_cancel();
+/// let gone = owner::cancelled(Reason::CallerGone, Location::caller(), None);
+/// assert!(owner::cancel(&ctx.handle(), gone));
+/// assert_eq!(ctx.err().unwrap().reason(), Reason::CallerGone);
+/// ```
+pub fn cancel(handle: &CancelHandle, cancelled: Cancelled) -> bool {
+    handle.cancel_as(cancelled)
+}
+
+/// A [`Cancelled`] made by hand.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use tokio_ctx::{Reason, owner};
+///
+/// let lost = owner::cancelled(Reason::TaskLost, Location::caller(), None);
+/// assert_eq!(lost.reason(), Reason::TaskLost);
+/// ```
+#[must_use]
+pub fn cancelled(
+    reason: Reason,
+    location: &'static Location<'static>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+) -> Cancelled {
+    Cancelled::new(Facts {
+        reason,
+        location,
+        after: None,
+        name: None,
+        cause,
+    })
+}

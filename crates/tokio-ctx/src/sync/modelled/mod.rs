@@ -1,0 +1,130 @@
+//! The back end of model checkers: `--cfg loom` and `--cfg shuttle`.
+//!
+//! What is checked is this crate's protocols over a stand-in for the token and over a clock
+//! that moves when it is told to. Arc and Weak stay std's.
+
+pub(crate) mod clock;
+mod flag;
+pub(crate) mod timer;
+mod token;
+
+use std::any::Any;
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+#[cfg(loom)]
+use loom as backend;
+#[cfg(all(shuttle, not(loom)))]
+use shuttle as backend;
+
+pub(crate) use self::flag::{AtomicFlag, AtomicPlace};
+pub use self::token::CancellationToken;
+pub(crate) use self::token::{TokenWait, TokenWaitOwned};
+pub(crate) use backend::sync::MutexGuard;
+
+pub(crate) use backend::future::block_on;
+
+/// Counts are std's, so a checker would not explore what they decide.
+pub(crate) const COUNTS_DECIDE: bool = false;
+
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(backend::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Mutex(backend::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        match self.0.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        match self.0.get_mut() {
+            Ok(value) => value,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+/// A cell that is set once. `get` may miss a `set` on another thread that is under way.
+pub(crate) struct Slot<T> {
+    value: OnceLock<T>,
+    is_set: AtomicFlag,
+    lock: Mutex<()>,
+}
+
+impl<T> Slot<T> {
+    pub(crate) fn new() -> Self {
+        Slot {
+            value: OnceLock::new(),
+            is_set: AtomicFlag::new(0),
+            lock: Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.is_set.load() == 0 {
+            None
+        } else {
+            self.value.get()
+        }
+    }
+
+    pub(crate) fn get_or_init(&self, init: impl FnOnce() -> T) -> &T {
+        let _guard = self.lock.lock();
+        let value = self.value.get_or_init(init);
+        self.is_set.store(1);
+        value
+    }
+
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        let _guard = self.lock.lock();
+        self.value.set(value)?;
+        self.is_set.store(1);
+        Ok(())
+    }
+}
+
+/// Reports what is never dropped: a forgotten std `Arc` would pass unseen.
+pub(crate) struct Tracked {
+    #[cfg(loom)]
+    _track: loom::alloc::Track<()>,
+}
+
+impl Tracked {
+    pub(crate) fn new() -> Self {
+        Tracked {
+            #[cfg(loom)]
+            _track: loom::alloc::Track::new(()),
+        }
+    }
+}
+
+/// Lets panics through: they are the checker's findings.
+pub(crate) fn shield<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+    Ok(f())
+}
+
+/// Runs `job` here: the helper thread, as if it were as fast as can be.
+pub(crate) fn defer(job: impl FnOnce() + Send + 'static) {
+    job();
+}
+
+backend::thread_local! {
+    static ASKING: Cell<bool> = Cell::new(false);
+}
+
+pub(crate) fn is_asking() -> bool {
+    ASKING.with(Cell::get)
+}
+
+pub(crate) fn with_asking<R>(asking: bool, f: impl FnOnce() -> R) -> R {
+    let before = ASKING.with(|cell| cell.replace(asking));
+    let result = f();
+    ASKING.with(|cell| cell.set(before));
+    result
+}

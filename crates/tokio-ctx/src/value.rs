@@ -1,0 +1,308 @@
+//! The kernel of values: an immutable, parent-linked chain.
+//!
+//! Invariants:
+//!
+//! 1. A node never changes after it is made: there is no protocol here and no lock.
+//! 2. `mask` holds the bits of every key on the chain, `near` those of the node's own
+//!    segment of the chain; a key whose bits are missing is not there.
+//! 3. `detach` marks a chain with a value that does not survive a detach. Values added below
+//!    such a value are held apart from their node, so that a detached chain can share them
+//!    without keeping the rest alive.
+//! 4. A chain is dropped without recursion.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::key::Key;
+
+/// The head of a chain.
+pub(crate) type Values = Option<Arc<ValueNode>>;
+
+/// Nodes per segment; the first node of a segment's successor can jump over it whole.
+const SEGMENT: u32 = 8;
+
+pub(crate) struct ValueNode<E: ?Sized = dyn Entry> {
+    links: Links,
+    entry: E,
+}
+
+struct Links {
+    parent: Values,
+    /// At the last node of a segment: the last node of the segment above.
+    skip: Values,
+    mask: u64,
+    near: u64,
+    key: TypeId,
+    depth: u32,
+    /// Whether a value on the chain, this one included, does not survive a detach.
+    detach: bool,
+    survives: bool,
+}
+
+/// A value, or the absence that hides one, without its type.
+pub(crate) trait Entry: Send + Sync + 'static {
+    /// The value, as an `Arc`-free borrow of whatever the key's type is.
+    fn value(&self) -> Option<&(dyn Any + Send + Sync)>;
+    fn name(&self) -> &'static str;
+    fn display(&self) -> Option<&dyn fmt::Display>;
+    /// The same entry for another chain; only for entries held apart from their node.
+    fn share(&self) -> Option<Arc<dyn Entry>>;
+}
+
+/// A value in its node.
+struct Held<K: Key>(K::Value);
+
+/// A value held apart from its node.
+struct Apart(Arc<dyn Entry>);
+
+/// Hides the ancestors' value of a key.
+struct Hidden {
+    name: &'static str,
+}
+
+impl<K: Key> Entry for Held<K> {
+    fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
+        Some(&self.0)
+    }
+
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn display(&self) -> Option<&dyn fmt::Display> {
+        K::display(&self.0)
+    }
+
+    fn share(&self) -> Option<Arc<dyn Entry>> {
+        None
+    }
+}
+
+impl Entry for Apart {
+    fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.value()
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn display(&self) -> Option<&dyn fmt::Display> {
+        self.0.display()
+    }
+
+    fn share(&self) -> Option<Arc<dyn Entry>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+impl Entry for Hidden {
+    fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
+        None
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn display(&self) -> Option<&dyn fmt::Display> {
+        None
+    }
+
+    fn share(&self) -> Option<Arc<dyn Entry>> {
+        Some(Arc::new(Hidden { name: self.name }))
+    }
+}
+
+/// The chain `values` with `value` below it.
+pub(crate) fn with_value<K: Key>(values: &Values, value: K::Value) -> Values {
+    let entry = Held::<K>(value);
+    let below_detach = values.as_ref().is_some_and(|node| node.links.detach);
+    if K::SURVIVES_DETACH && below_detach {
+        push(values, TypeId::of::<K>(), true, Apart(Arc::new(entry)))
+    } else {
+        push(values, TypeId::of::<K>(), K::SURVIVES_DETACH, entry)
+    }
+}
+
+/// The chain `values` with the value of `K` hidden; the chain itself when there is none.
+pub(crate) fn without_value<K: Key>(values: &Values) -> Values {
+    if value::<K>(values).is_none() {
+        return values.clone();
+    }
+    push(values, TypeId::of::<K>(), true, Hidden { name: K::NAME })
+}
+
+fn push<E: Entry>(values: &Values, key: TypeId, survives: bool, entry: E) -> Values {
+    let parent = values.clone();
+    let bits = bits_of(key);
+    let (above_mask, above_near, above_depth, above_detach) = match &parent {
+        Some(node) => (
+            node.links.mask,
+            node.links.near,
+            node.links.depth,
+            node.links.detach,
+        ),
+        None => (0, 0, 0, false),
+    };
+    let starts_segment = above_depth % SEGMENT == 0;
+    let depth = above_depth.wrapping_add(1);
+    let skip = if depth % SEGMENT == 0 {
+        above_segment(parent.as_ref())
+    } else {
+        None
+    };
+    Some(Arc::new(ValueNode {
+        links: Links {
+            parent,
+            skip,
+            mask: above_mask | bits,
+            near: if starts_segment {
+                bits
+            } else {
+                above_near | bits
+            },
+            key,
+            depth,
+            detach: above_detach || !survives,
+            survives,
+        },
+        entry,
+    }))
+}
+
+/// The last node of the segment above the one that `node` is in.
+fn above_segment(mut node: Option<&Arc<ValueNode>>) -> Values {
+    while let Some(current) = node {
+        if current.links.depth % SEGMENT == 0 {
+            return Some(Arc::clone(current));
+        }
+        node = current.links.parent.as_ref();
+    }
+    None
+}
+
+/// The nearest value of `K`.
+#[inline]
+pub(crate) fn value<K: Key>(values: &Values) -> Option<&K::Value> {
+    let head = values.as_ref()?;
+    let bits = bits_of(TypeId::of::<K>());
+    if head.links.mask & bits != bits {
+        return None;
+    }
+    find(head, TypeId::of::<K>(), bits)?.downcast_ref()
+}
+
+fn find(head: &Arc<ValueNode>, key: TypeId, bits: u64) -> Option<&(dyn Any + Send + Sync)> {
+    let mut node = head;
+    loop {
+        let links = &node.links;
+        // A whole segment without the key is jumped over.
+        let next = if links.near & bits != bits && links.depth % SEGMENT == 0 {
+            links.skip.as_ref()
+        } else if links.key == key {
+            return node.entry.value();
+        } else {
+            links.parent.as_ref()
+        };
+        node = next?;
+    }
+}
+
+/// Two bits of 64 for a key: a false "maybe" costs a walk, never a wrong answer.
+#[inline]
+fn bits_of(key: TypeId) -> u64 {
+    let mut word = Word(0);
+    key.hash(&mut word);
+    (1 << (word.0 & 63)) | (1 << ((word.0 >> 6) & 63))
+}
+
+/// A `TypeId` is a hash already.
+struct Word(u64);
+
+impl Hasher for Word {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 ^= u64::from_le_bytes(word);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 ^= word;
+    }
+}
+
+/// The chain without the values that do not survive a detach, and without keeping them.
+pub(crate) fn detached(values: &Values) -> Values {
+    let mut lower = Vec::new();
+    let mut node = values.as_ref();
+    while let Some(current) = node {
+        if !current.links.detach {
+            break;
+        }
+        lower.push(current);
+        node = current.links.parent.as_ref();
+    }
+    let mut chain = node.cloned();
+    while let Some(current) = lower.pop() {
+        if !current.links.survives {
+            // It hid what the ancestors have under its key, and goes on doing so.
+            if chain
+                .as_ref()
+                .is_some_and(|head| holds(head, current.links.key))
+            {
+                let name = current.entry.name();
+                chain = push(&chain, current.links.key, true, Hidden { name });
+            }
+        } else if let Some(shared) = current.entry.share() {
+            chain = push(&chain, current.links.key, true, Apart(shared));
+        }
+    }
+    chain
+}
+
+fn holds(head: &Arc<ValueNode>, key: TypeId) -> bool {
+    find(head, key, bits_of(key)).is_some()
+}
+
+/// The visible entries, nearest first; a shadowed or hidden one does not appear.
+pub(crate) fn visible(values: &Values) -> impl Iterator<Item = &dyn Entry> {
+    let mut seen: Vec<TypeId> = Vec::new();
+    let mut node = values.as_ref();
+    std::iter::from_fn(move || {
+        while let Some(current) = node {
+            node = current.links.parent.as_ref();
+            if !seen.contains(&current.links.key) {
+                seen.push(current.links.key);
+                if current.entry.value().is_some() {
+                    return Some(&current.entry);
+                }
+            }
+        }
+        None
+    })
+}
+
+impl Drop for Links {
+    /// Invariant 4. A node that somebody else drops at the same moment runs this anew, one
+    /// frame deeper; that needs two threads at one node and does not add up along a chain.
+    fn drop(&mut self) {
+        // A skip leads to a node that the parents hold too, so letting go of it frees nothing.
+        drop(self.skip.take());
+        let mut next = self.parent.take();
+        while let Some(mut arc) = next {
+            next = Arc::get_mut(&mut arc).and_then(|node| {
+                drop(node.links.skip.take());
+                node.links.parent.take()
+            });
+        }
+    }
+}
