@@ -37,6 +37,11 @@ use std::fmt;
 /// let ctx = auth::with_user(&tokio_ctx::Context::background(), auth::User(7));
 /// assert_eq!(auth::user(&ctx), Some(&auth::User(7)));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of context values",
+    label = "not a key",
+    note = "keys are types of their own, declared with `key! {{ Name: Type }}`"
+)]
 pub trait Key: 'static {
     /// The type of the value.
     type Value: Send + Sync + 'static;

@@ -65,6 +65,11 @@
 //! tokio-util's `CancellationToken`: our protocols, not the token. Under `--cfg loom` the
 //! types of this crate work in models of your own code. `unsafe` is forbidden.
 //!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `signal`: contexts that end on Ctrl-C or SIGTERM; for `main`.
 
 mod budget;
 mod cancelled;
@@ -78,6 +83,8 @@ pub mod model;
 mod node;
 mod on_cancel;
 pub mod owner;
+#[cfg(all(feature = "signal", any(unix, windows), not(any(loom, shuttle))))]
+mod signal;
 mod sync;
 mod value;
 

@@ -3,8 +3,8 @@
 //! Invariants:
 //!
 //! 1. A node never changes after it is made: there is no protocol here and no lock.
-//! 2. `mask` holds the bits of every key on the chain, `near` those of the node's own
-//!    segment of the chain; a key whose bits are missing is not there.
+//! 2. `mask` holds the bits of every key on the chain, `near` those of the keys of the node's
+//!    own segment, down to itself; a key whose bits are missing is not there.
 //! 3. `detach` marks a chain with a value that does not survive a detach. Values added below
 //!    such a value are held apart from their node, so that a detached chain can share them
 //!    without keeping the rest alive.
@@ -20,8 +20,8 @@ use crate::key::Key;
 /// The head of a chain.
 pub(crate) type Values = Option<Arc<ValueNode>>;
 
-/// Nodes per segment; the first node of a segment's successor can jump over it whole.
-const SEGMENT: u32 = 8;
+/// Nodes per segment; the last node of one can jump over it whole.
+const SEGMENT: u32 = 16;
 
 pub(crate) struct ValueNode<E: ?Sized = dyn Entry> {
     links: Links,
@@ -33,7 +33,7 @@ struct Links {
     /// At the last node of a segment: the last node of the segment above.
     skip: Values,
     mask: u64,
-    near: u64,
+    near: Near,
     key: TypeId,
     depth: u32,
     /// Whether a value on the chain, this one included, does not survive a detach.
@@ -137,7 +137,7 @@ pub(crate) fn without_value<K: Key>(values: &Values) -> Values {
 
 fn push<E: Entry>(values: &Values, key: TypeId, survives: bool, entry: E) -> Values {
     let parent = values.clone();
-    let bits = bits_of(key);
+    let bits = Bits::of(key);
     let (above_mask, above_near, above_depth, above_detach) = match &parent {
         Some(node) => (
             node.links.mask,
@@ -145,7 +145,7 @@ fn push<E: Entry>(values: &Values, key: TypeId, survives: bool, entry: E) -> Val
             node.links.depth,
             node.links.detach,
         ),
-        None => (0, 0, 0, false),
+        None => (0, Near([0, 0]), 0, false),
     };
     let starts_segment = above_depth % SEGMENT == 0;
     let depth = above_depth.wrapping_add(1);
@@ -158,11 +158,11 @@ fn push<E: Entry>(values: &Values, key: TypeId, survives: bool, entry: E) -> Val
         links: Links {
             parent,
             skip,
-            mask: above_mask | bits,
+            mask: above_mask | bits.mask,
             near: if starts_segment {
-                bits
+                bits.near
             } else {
-                above_near | bits
+                above_near.with(bits.near)
             },
             key,
             depth,
@@ -188,19 +188,19 @@ fn above_segment(mut node: Option<&Arc<ValueNode>>) -> Values {
 #[inline]
 pub(crate) fn value<K: Key>(values: &Values) -> Option<&K::Value> {
     let head = values.as_ref()?;
-    let bits = bits_of(TypeId::of::<K>());
-    if head.links.mask & bits != bits {
+    let bits = Bits::of(TypeId::of::<K>());
+    if head.links.mask & bits.mask != bits.mask {
         return None;
     }
-    find(head, TypeId::of::<K>(), bits)?.downcast_ref()
+    find(head, TypeId::of::<K>(), bits.near)?.downcast_ref()
 }
 
-fn find(head: &Arc<ValueNode>, key: TypeId, bits: u64) -> Option<&(dyn Any + Send + Sync)> {
+fn find(head: &Arc<ValueNode>, key: TypeId, bits: Near) -> Option<&(dyn Any + Send + Sync)> {
     let mut node = head;
     loop {
         let links = &node.links;
         // A whole segment without the key is jumped over.
-        let next = if links.near & bits != bits && links.depth % SEGMENT == 0 {
+        let next = if links.depth % SEGMENT == 0 && !links.near.has(bits) {
             links.skip.as_ref()
         } else if links.key == key {
             return node.entry.value();
@@ -211,12 +211,41 @@ fn find(head: &Arc<ValueNode>, key: TypeId, bits: u64) -> Option<&(dyn Any + Sen
     }
 }
 
-/// Two bits of 64 for a key: a false "maybe" costs a walk, never a wrong answer.
-#[inline]
-fn bits_of(key: TypeId) -> u64 {
-    let mut word = Word(0);
-    key.hash(&mut word);
-    (1 << (word.0 & 63)) | (1 << ((word.0 >> 6) & 63))
+/// What is remembered of a key in the two masks: two bits of 64 for the whole chain, three of
+/// 128 for a segment. A false "maybe" costs a walk, never a wrong answer.
+#[derive(Clone, Copy)]
+struct Bits {
+    mask: u64,
+    near: Near,
+}
+
+/// The keys of a segment.
+#[derive(Clone, Copy)]
+struct Near([u64; 2]);
+
+impl Bits {
+    #[inline]
+    fn of(key: TypeId) -> Bits {
+        let mut word = Word(0);
+        key.hash(&mut word);
+        let bit = |from: u32| 1u64 << ((word.0 >> from) & 63);
+        Bits {
+            mask: bit(0) | bit(6),
+            near: Near([bit(12) | bit(18), bit(24)]),
+        }
+    }
+}
+
+impl Near {
+    #[inline]
+    fn with(self, other: Near) -> Near {
+        Near([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+    }
+
+    #[inline]
+    fn has(self, bits: Near) -> bool {
+        self.0[0] & bits.0[0] == bits.0[0] && self.0[1] & bits.0[1] == bits.0[1]
+    }
 }
 
 /// A `TypeId` is a hash already.
@@ -270,7 +299,7 @@ pub(crate) fn detached(values: &Values) -> Values {
 }
 
 fn holds(head: &Arc<ValueNode>, key: TypeId) -> bool {
-    find(head, key, bits_of(key)).is_some()
+    find(head, key, Bits::of(key).near).is_some()
 }
 
 /// The visible entries, nearest first; a shadowed or hidden one does not appear.
@@ -299,6 +328,10 @@ impl Drop for Links {
         drop(self.skip.take());
         let mut next = self.parent.take();
         while let Some(mut arc) = next {
+            // The count first: to be sure of it takes an exclusive access to memory.
+            if Arc::strong_count(&arc) > 1 {
+                return;
+            }
             next = Arc::get_mut(&mut arc).and_then(|node| {
                 drop(node.links.skip.take());
                 node.links.parent.take()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Node;
 use super::state::{Callback, Extra};
-use super::wait::poll;
+use super::wait::start_watch;
 use crate::cancelled::{Cancelled, Place};
 use crate::sync::shield;
 
@@ -36,12 +36,7 @@ impl Node {
             let mut state = self.state.lock();
             match state.extra() {
                 Some(extra) => {
-                    if extra.watch.is_none()
-                        && let Some(mut future) = watch.take()
-                    {
-                        is_over = poll(future.as_mut(), &waker).is_ready();
-                        extra.watch = Some(future);
-                    }
+                    is_over = start_watch(&mut extra.watch, &mut watch, &waker);
                     Ok(extra.callbacks.insert(callback))
                 }
                 None => Err(callback),

@@ -253,7 +253,7 @@ impl Node {
     }
 
     /// Leaves a hint on the nodes below `ended`: chains then cost one step from below.
-    #[inline]
+    #[cold]
     fn hint_up_to(&self, ended: &Node) {
         let mut node = self;
         while !std::ptr::eq(node, ended) {
@@ -314,11 +314,18 @@ impl Node {
         true
     }
 
-    /// Ends a node that only its guard knows any more, when nobody could see the difference.
+    /// Whether its guard can let go of `node` without ending it, and nobody could see the
+    /// difference: it ended before, or only the guard knows it any more.
     pub(crate) fn end_unseen(node: &mut Arc<Node>) -> bool {
-        COUNTS_DECIDE
-            && Arc::get_mut(node)
-                .is_some_and(|node| node.token.get().is_none() && node.state.get_mut().is_live())
+        if !COUNTS_DECIDE {
+            return false;
+        }
+        // The count first: to be sure of it takes an exclusive access to memory.
+        node.flag.load() != LIVE
+            || (Arc::strong_count(node) == 1
+                && Arc::get_mut(node).is_some_and(|node| {
+                    node.token.get().is_none() && node.state.get_mut().is_live()
+                }))
     }
 }
 
@@ -342,10 +349,10 @@ impl Drop for Node {
 
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
-        if let Some(rare) = &mut self.rare
-            && let Root::Merge(merge) = std::mem::take(&mut rare.root)
-        {
-            merge.unlink(pending);
+        if let Some(rare) = &mut self.rare {
+            if let Root::Merge(merge) = std::mem::take(&mut rare.root) {
+                merge.unlink(pending);
+            }
         }
         self.parent.take()
     }

@@ -24,13 +24,16 @@ pub(super) struct Extra {
     pub(super) outcome: Option<Cancelled>,
     pub(super) callbacks: Slab<Callback>,
     /// Wakes this node's relay when its token is cancelled. There while there are callbacks.
-    pub(super) watch: Option<Pin<Box<TokenWaitOwned>>>,
+    pub(super) watch: Watch,
     /// Wakes this merge's relay when the token of its second parent is cancelled. The token
     /// of the merge is a child of the first parent's.
-    pub(super) merge_watch: Option<Pin<Box<TokenWaitOwned>>>,
+    pub(super) merge_watch: Watch,
     /// At most one per place.
     pub(super) timers: Vec<(timer::Place, Timer)>,
 }
+
+/// A token's future that is being polled by a waker of ours.
+pub(super) type Watch = Option<Pin<Box<TokenWaitOwned>>>;
 
 pub(super) struct Callback {
     pub(super) run: Box<dyn FnOnce(&Cancelled) + Send>,

@@ -2,15 +2,15 @@
 //! the node.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::task::{Context as TaskContext, Wake, Waker};
 
+use super::state::Watch;
 use super::{Node, Root};
 use crate::cancelled::Cancelled;
 use crate::sync::clock::{self, NEVER};
 use crate::sync::timer::{self, HELPER, Timer};
-use crate::sync::{CancellationToken, TokenWaitOwned, defer, is_asking, shield};
+use crate::sync::{CancellationToken, defer, is_asking, shield};
 
 impl Node {
     /// This node's token, made now if need be; `None` when the node ended without one.
@@ -27,8 +27,19 @@ impl Node {
     }
 
     /// Makes the tokens of this chain, from the first node that has one downwards.
-    #[cold]
     fn chain_token(self: &Arc<Node>) -> Option<&CancellationToken> {
+        // Mostly somebody waits above already, and this node alone lacks a token.
+        match &self.parent {
+            None => self.make_token(None),
+            Some(parent) => match parent.token.get() {
+                Some(above) => self.make_token(Some(above)),
+                None => self.path_token(),
+            },
+        }
+    }
+
+    #[cold]
+    fn path_token(self: &Arc<Node>) -> Option<&CancellationToken> {
         let mut path = Vec::new();
         let mut above = None;
         for node in self.lineage() {
@@ -69,12 +80,11 @@ impl Node {
             let token = self.token.get_or_init(|| {
                 above.map_or_else(CancellationToken::new, CancellationToken::child_token)
             });
-            if let (Some(waker), Some(extra)) = (&waker, state.extra())
-                && extra.merge_watch.is_none()
-                && let Some(mut future) = watch.take()
-            {
-                is_over = poll(future.as_mut(), waker).is_ready();
-                extra.merge_watch = Some(future);
+            // Asked for only where needed: it makes room on the heap, which few nodes need.
+            if let Some(waker) = &waker {
+                if let Some(extra) = state.extra() {
+                    is_over = start_watch(&mut extra.merge_watch, &mut watch, waker);
+                }
             }
             token
         };
@@ -128,7 +138,9 @@ impl Node {
             return false;
         };
         if !extra.timers.iter().any(|(armed, _)| *armed == place) {
-            extra.timers.extend(spare.take().map(|timer| (place, timer)));
+            extra
+                .timers
+                .extend(spare.take().map(|timer| (place, timer)));
         }
         self.armed.store(place);
         drop(state);
@@ -193,9 +205,18 @@ impl Node {
     }
 }
 
-/// Polls a future of our own with a waker of our own, which is what may happen under a lock.
-pub(super) fn poll(future: Pin<&mut TokenWaitOwned>, waker: &Waker) -> Poll<()> {
-    future.poll(&mut TaskContext::from_waker(waker))
+/// Moves `watch` into `slot` and polls it, unless the slot is taken; then `watch` stays, to be
+/// dropped by the caller outside the lock. Returns whether the token is cancelled already.
+///
+/// A future of our own with a waker of our own: that may be polled under a lock.
+pub(super) fn start_watch(slot: &mut Watch, watch: &mut Watch, waker: &Waker) -> bool {
+    if slot.is_some() {
+        return false;
+    }
+    std::mem::swap(slot, watch);
+    let mut cx = TaskContext::from_waker(waker);
+    slot.as_mut()
+        .is_some_and(|watch| watch.as_mut().poll(&mut cx).is_ready())
 }
 
 /// Wakes a node's relay. Holds the node weakly: waiting keeps nothing alive.

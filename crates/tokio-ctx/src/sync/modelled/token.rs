@@ -77,15 +77,18 @@ impl CancellationToken {
                 let Some(child) = inner.children.pop() else {
                     break;
                 };
-                let adopted = {
+                {
                     let mut child = child.0.lock();
                     if child.is_cancelled {
                         continue;
                     }
+                    while let Some(adopted) = child.children.pop() {
+                        if !adopted.is_cancelled() {
+                            inner.children.push(adopted);
+                        }
+                    }
                     child.is_cancelled = true;
-                    std::mem::take(&mut child.children)
-                };
-                inner.children.extend(adopted.into_iter().rev());
+                }
                 inner.children.push(child);
                 let last = inner.children.len() - 1;
                 inner.children.swap(marked, last);

@@ -1,0 +1,278 @@
+//! The seven acts: seven ways for a request to end, each played over a socket and checked.
+
+mod stage;
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tokio_ctx::Reason;
+
+use self::stage::{Broken, Judgement, Stage, ensure, prompt, tasks_left};
+use crate::client::Call;
+use crate::db::Databases;
+use crate::journal::{Entry, Outcome};
+use crate::server::Server;
+use crate::timeline::{Timeline, millis};
+
+/// What a query takes at least, so that stopping it early means something.
+const WORTH_STOPPING: Duration = Duration::from_millis(300);
+
+/// When the impatient client has had enough; half of what a query takes at least.
+const IMPATIENCE: Duration = Duration::from_millis(150);
+
+/// Plays the seven acts against `server`, which the last one stops; returns what was not as
+/// promised, one line for each such act.
+///
+/// # Cancel safety
+///
+/// Dropping the future stops the server, and with it whatever the act had started.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use examples::{acts, db::Databases, server::Server, timeline::Timeline};
+/// # use std::sync::Arc;
+/// # async fn example(databases: Arc<Databases>) -> std::io::Result<()> {
+/// let timeline = Timeline::stdout();
+/// let server = Server::start(Arc::clone(&databases)).await?;
+/// let broken = acts::play(server, &databases, &timeline).await;
+/// assert_eq!(broken, Vec::<String>::new());
+/// # Ok(()) }
+/// ```
+pub async fn play(server: Server, databases: &Databases, timeline: &Timeline) -> Vec<String> {
+    let stage = Stage::new(&server, timeline);
+    let damaged = async |stage: &Stage<'_>| failing_database(stage, databases).await;
+    let judged = [
+        stage
+            .act(1, "a patient client gets the merged report", patient_client)
+            .await,
+        stage
+            .act(
+                2,
+                "an impatient client closes its socket mid-query",
+                impatient_client,
+            )
+            .await,
+        stage
+            .act(
+                3,
+                "a client with a deadline gets 504 when it passes",
+                deadline,
+            )
+            .await,
+        stage
+            .act(
+                4,
+                "one database fails: the other two are cancelled",
+                damaged,
+            )
+            .await,
+        stage
+            .act(
+                5,
+                "a task panics: the server answers 500 and goes on",
+                panicking_task,
+            )
+            .await,
+        stage
+            .act(
+                6,
+                "a job outlives its response and keeps the trace id",
+                export,
+            )
+            .await,
+    ];
+    let last = stage.begin(7, "the server shuts down under a request and a job");
+    let last = stage.judge(7, shutdown(&last, server).await);
+    judged.into_iter().flatten().chain(last).collect()
+}
+
+async fn patient_client(stage: &Stage<'_>) -> Judgement {
+    let call = stage.request("GET /report", &[]).await?;
+    let answer = stage.answer(call).await?;
+    let entries = stage.ended(3).await?;
+
+    ensure!(
+        answer.status == 200,
+        "status {} instead of 200",
+        answer.status
+    );
+    let merged = &answer.json()["busiest"];
+    for part in ["sign_ups", "order_cents", "fee_cents"] {
+        ensure!(merged[part].as_u64() > Some(0), "the report lacks {part}");
+    }
+    let mut took: Vec<Duration> = entries.iter().map(Entry::took).collect();
+    took.sort();
+    ensure!(
+        took[0] > WORTH_STOPPING,
+        "a query took only {}",
+        millis(took[0])
+    );
+    let (fastest, slowest) = (millis(took[0]), millis(took[2]));
+    Ok(format!(
+        "one answer from three databases; the queries took {fastest} to {slowest}"
+    ))
+}
+
+async fn impatient_client(stage: &Stage<'_>) -> Judgement {
+    let call = stage.request("GET /report", &[]).await?;
+    stage.running(3).await?;
+    sleep(IMPATIENCE).await;
+    stage.tell("client", "closes its socket");
+    let closed = call.hang_up();
+
+    let entries = stage.ended(3).await?;
+    stage.why(
+        &entries,
+        3,
+        "the client, by closing its socket",
+        Reason::CallerGone,
+    )?;
+    prompt(&entries, closed, "the close")
+}
+
+async fn deadline(stage: &Stage<'_>) -> Judgement {
+    let call = stage
+        .request("GET /report", &[("x-timeout-ms", "200")])
+        .await?;
+    let answer = stage.answer(call).await?;
+    let entries = stage.ended(3).await?;
+
+    stage.why(
+        &entries,
+        3,
+        "the deadline that the client asked for",
+        Reason::Deadline,
+    )?;
+    ensure!(
+        answer.status == 504,
+        "status {} instead of 504",
+        answer.status
+    );
+    let passed = entries[0]
+        .deadline
+        .ok_or("the queries knew of no deadline")?;
+    prompt(&entries, passed, "the deadline")
+}
+
+async fn failing_database(stage: &Stage<'_>, databases: &Databases) -> Judgement {
+    databases.payments.set_damaged(true)?;
+    stage.tell("demo", "damages one row of payments.db");
+    let call = stage.request("GET /report", &[]).await?;
+    let answer = stage.answer(call).await?;
+    let entries = stage.ended(3).await?;
+    databases.payments.set_damaged(false)?;
+
+    let who = "the payments query, by its failure";
+    let cancelled = stage.why(&entries, 2, who, Reason::TaskFailed)?.to_string();
+    ensure!(
+        cancelled.contains("malformed JSON"),
+        "no cause is named: {cancelled}"
+    );
+    ensure!(
+        answer.status == 500,
+        "status {} instead of 500",
+        answer.status
+    );
+    let named = answer.body.contains("payments database: malformed JSON");
+    ensure!(named, "the answer names no cause: {}", answer.body);
+    let failed = end_of(&entries, |outcome| matches!(outcome, Outcome::Failed(_)));
+    prompt(&entries, failed.ok_or("no query failed")?, "the failure")
+}
+
+async fn panicking_task(stage: &Stage<'_>) -> Judgement {
+    let call = stage.request("GET /report?bug", &[]).await?;
+    let answer = stage.answer(call).await?;
+    let entries = stage.ended(3).await?;
+
+    stage.why(
+        &entries,
+        2,
+        "the orders query, by its panic",
+        Reason::TaskPanicked,
+    )?;
+    ensure!(
+        answer.status == 500,
+        "status {} instead of 500",
+        answer.status
+    );
+    let panicked = end_of(&entries, |outcome| matches!(outcome, Outcome::Panicked));
+    let kept = prompt(&entries, panicked.ok_or("no query panicked")?, "the panic")?;
+    stage.check_serves().await?;
+    Ok(kept)
+}
+
+async fn export(stage: &Stage<'_>) -> Judgement {
+    let call = stage.request("POST /exports", &[]).await?;
+    let answer = stage.answer(call).await?;
+    let answered = Instant::now();
+    ensure!(
+        answer.status == 202,
+        "status {} instead of 202",
+        answer.status
+    );
+
+    let entries = stage.ended(1).await?;
+    let finished = end_of(&entries, |outcome| matches!(outcome, Outcome::Finished));
+    let finished = finished.ok_or("the job did not finish")?;
+    ensure!(finished > answered, "the job ended before the response");
+    let after = millis(finished - answered);
+    Ok(format!(
+        "the job finished {after} after its response, under the same trace id"
+    ))
+}
+
+async fn shutdown(stage: &Stage<'_>, server: Server) -> Judgement {
+    let job = stage.request("POST /exports", &[]).await?;
+    stage.answer(job).await?;
+    let call = stage.request("GET /report", &[]).await?;
+    stage.running(4).await?;
+    sleep(IMPATIENCE).await;
+
+    stage.tell("demo", "asks the server to shut down");
+    let address = server.address();
+    let shutdown = server.shutdown(Reason::Shutdown).await;
+    let answer = stage.answer(call).await?;
+    let entries: Vec<Entry> = shutdown
+        .waited_for
+        .iter()
+        .map(|(entry, _)| entry.clone())
+        .collect();
+    stage.why(&entries, 4, "the server, by its shutdown", Reason::Shutdown)?;
+    let list = shutdown
+        .waited_for
+        .iter()
+        .map(|(entry, t)| format!("{} {}", entry.work, millis(*t)));
+    stage.note(
+        "waited",
+        &format!("for {}", list.collect::<Vec<_>>().join(", ")),
+    );
+
+    ensure!(
+        shutdown.problem.is_none(),
+        "not in order: {:?}",
+        shutdown.problem
+    );
+    ensure!(
+        answer.status == 503,
+        "status {} instead of 503",
+        answer.status
+    );
+    let tasks = tasks_left().await;
+    ensure!(tasks == 0, "{tasks} tasks outlive the server");
+    stage.check_none_running()?;
+    ensure!(
+        Call::send(address, "GET /", &[]).await.is_err(),
+        "the port is still open"
+    );
+    let took = millis(shutdown.took);
+    Ok(format!(
+        "stopped in order after {took}; no task, no query, no open port is left"
+    ))
+}
+
+fn end_of(entries: &[Entry], condition: impl Fn(&Outcome) -> bool) -> Option<Instant> {
+    let mut ends = entries.iter().filter_map(|entry| entry.ended.as_ref());
+    ends.find(|(_, outcome)| condition(outcome))
+        .map(|(at, _)| *at)
+}

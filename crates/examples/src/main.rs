@@ -1,0 +1,146 @@
+//! The demo: `cargo run -p examples`, or `-- --serve` to keep the service running.
+
+use std::panic;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use examples::acts;
+use examples::db::{Databases, ROWS};
+use examples::server::Server;
+use examples::timeline::{Timeline, millis};
+use examples::trace::LogLayer;
+use tokio_ctx::{Reason, Signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+const USAGE: &str = "usage: cargo run -p examples [-- --serve]
+
+  without arguments  play seven acts against the service and check each
+  --serve            keep serving, until Ctrl-C";
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        [] => run(false),
+        ["--serve"] => run(true),
+        ["--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("demo: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(serve: bool) -> Result<ExitCode, Failure> {
+    let timeline = Arc::new(Timeline::stdout());
+    let log = tracing_subscriber::registry().with(LogLayer::new(Arc::clone(&timeline)));
+    tracing::subscriber::set_global_default(log)?;
+    // A panic is a log line like any other, with the trace id of the request it happened in.
+    panic::set_hook(Box::new(|panicked| {
+        let place = panicked
+            .location()
+            .map(|at| format!(" at {}:{}", at.file(), at.line()));
+        let message = panicked.payload_as_str().unwrap_or("without a message");
+        tracing::error!("panicked{}: {message}", place.unwrap_or_default());
+    }));
+
+    // Removed on every way out of here, a failure and Ctrl-C included.
+    let folder = tempfile::Builder::new()
+        .prefix("tokio-ctx-demo-")
+        .tempdir()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let broken = runtime.block_on(async {
+        if serve {
+            return serve_until_ctrl_c(folder.path(), &timeline).await;
+        }
+        tokio::select! {
+            biased; // so that a Ctrl-C is watched for before the databases are filled
+            _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+            broken = play(folder.path(), &timeline) => broken,
+        }
+    });
+    drop(runtime);
+    folder.close()?;
+
+    let broken = broken?;
+    for promise in &broken {
+        timeline.say(&format!("broken: {promise}"));
+    }
+    if !serve {
+        timeline.say(&format!("demo: {} of 7 acts as promised", 7 - broken.len()));
+    }
+    Ok(if broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn play(folder: &Path, timeline: &Timeline) -> Result<Vec<String>, Failure> {
+    let databases = prepare(folder, timeline)?;
+    let server = Server::start(Arc::clone(&databases)).await?;
+    let broken = acts::play(server, &databases, timeline).await;
+    timeline.say("");
+    Ok(broken)
+}
+
+async fn serve_until_ctrl_c(folder: &Path, timeline: &Timeline) -> Result<Vec<String>, Failure> {
+    let databases = prepare(folder, timeline)?;
+    let server = Server::start(databases).await?;
+    let at = format!("http://{}", server.address());
+    timeline.say(&format!(
+        "
+Serving. Try these, and press Ctrl-C in the first to hang up:
+  curl -H 'x-trace-id: mine' {at}/report
+  curl -H 'x-timeout-ms: 200' {at}/report
+  curl '{at}/report?bug'
+  curl -X POST {at}/exports
+Ctrl-C here shuts down in order.
+"
+    ));
+    tokio::signal::ctrl_c().await?;
+    let shutdown = server.shutdown(Reason::Signal(Signal::Interrupt)).await;
+    for (entry, after) in &shutdown.waited_for {
+        timeline.say(&format!(
+            "waited for {} [{}]: {}",
+            entry.work,
+            entry.trace,
+            millis(*after)
+        ));
+    }
+    if let Some(problem) = shutdown.problem {
+        return Err(problem.into());
+    }
+    timeline.say(&format!("stopped in order after {}", millis(shutdown.took)));
+    Ok(Vec::new())
+}
+
+/// Fills the databases and sizes their queries for this machine.
+fn prepare(folder: &Path, timeline: &Timeline) -> Result<Arc<Databases>, Failure> {
+    let started = Instant::now();
+    let databases = Databases::open_or_fill(folder)?;
+    let filled = started.elapsed();
+    let [users, orders, payments] = databases.calibrate()?.map(millis);
+    timeline.say(&format!(
+        "One service, three SQLite databases, and the ways a request can end.
+  {},000 rows each in users.db, orders.db and payments.db, filled in {}.
+  Queries sized for this machine: {users}, {orders} and {payments} when each runs alone.
+  Times count from the start of an act; [..] is the trace id that the client sent.",
+        ROWS / 1_000,
+        millis(filled)
+    ));
+    Ok(Arc::new(databases))
+}

@@ -1,0 +1,207 @@
+//! The service: its routes, its report from three databases, and its out-of-band export.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use spawn_scoped::{Scope, ScopeOptions, scope};
+use tokio_ctx::{Cancelled, Context, Reason};
+
+use crate::db::{Busiest, Databases, QueryError};
+use crate::journal::{Journal, Outcome};
+use crate::request_context::RequestContextLayer;
+use crate::timeline::millis;
+use crate::trace;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) databases: Arc<Databases>,
+    pub(crate) journal: Arc<Journal>,
+    /// Of the whole server: jobs that outlive their request are spawned here.
+    pub(crate) server: Scope<Cancelled>,
+    pub(crate) exports: AtomicU64,
+}
+
+/// The routes, with a context for each request.
+pub(crate) fn router(app: App) -> Router {
+    let requests = RequestContextLayer::new(app.server.context());
+    Router::new()
+        .route("/", get(async || "GET /report\nPOST /exports\n"))
+        .route("/report", get(report))
+        .route("/exports", post(export))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "no such page"))
+        .method_not_allowed_fallback(async || {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this page has another method",
+            )
+        })
+        .layer(middleware::from_fn(panic_to_500))
+        .layer(requests)
+        .with_state(Arc::new(app))
+}
+
+/// Queries the three databases in parallel and merges what they say.
+async fn report(
+    State(app): State<Arc<App>>,
+    Extension(ctx): Extension<Context>,
+    uri: Uri,
+) -> Result<Json<Value>, QueryError> {
+    let bug = uri.query() == Some("bug");
+    tracing::info!("queries users, orders and payments in parallel");
+
+    let queries = async |s: &Scope<QueryError>| {
+        let [a, b, c] = [app.clone(), app.clone(), app.clone()];
+        let users = s
+            .task()
+            .name("users")
+            .spawn_blocking(move |ctx| a.users(&ctx));
+        let orders = s
+            .task()
+            .name("orders")
+            .spawn_blocking(move |ctx| b.orders(&ctx, bug));
+        let payments = s
+            .task()
+            .name("payments")
+            .spawn_blocking(move |ctx| c.payments(&ctx));
+        Ok((users.await?, orders.await?, payments.await?))
+    };
+    // Told how to put an error into words, the scope names it to the tasks that it stops.
+    let options = ScopeOptions::new().describe(QueryError::to_string);
+    let (users, orders, payments) = options.run(&ctx, queries).await?;
+
+    Ok(Json(json!({
+        "busiest": {
+            "sign_ups": users.total, "order_cents": orders.total, "fee_cents": payments.total,
+        },
+    })))
+}
+
+/// Answers at once; the export itself belongs to the server and keeps the trace id.
+async fn export(State(app): State<Arc<App>>, Extension(ctx): Extension<Context>) -> Response {
+    let number = 1 + app.exports.fetch_add(1, Ordering::Relaxed);
+    let worker = Arc::clone(&app);
+    let job = async move |ctx: Context| {
+        let export = scope(&ctx, async |s| {
+            Ok::<_, QueryError>(
+                s.spawn_blocking(move |ctx| worker.export(&ctx, number))
+                    .await?,
+            )
+        });
+        // The log has its error or its panic, and neither is a reason to stop the server.
+        drop(AssertUnwindSafe(export).catch_unwind().await);
+        Ok(())
+    };
+    let onto = ctx.detach_onto(app.server.context());
+    match app.server.task().name("export").under(&onto).try_spawn(job) {
+        Ok(_) => {
+            tracing::info!("export {number} goes on under the server");
+            (StatusCode::ACCEPTED, Json(json!({ "export": number }))).into_response()
+        }
+        Err(refused) => problem(StatusCode::SERVICE_UNAVAILABLE, &refused.to_string()),
+    }
+}
+
+/// A panic in a handler is an answer, not the end of the connection.
+async fn panic_to_500(request: Request, next: Next) -> Response {
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answer.unwrap_or_else(|_| problem(StatusCode::INTERNAL_SERVER_ERROR, "a task panicked"))
+}
+
+impl App {
+    fn users(&self, ctx: &Context) -> Result<Busiest, QueryError> {
+        let users = &self.databases.users;
+        self.entered(ctx, "users query", || users.busiest(ctx, users.days()))
+    }
+
+    /// With the bug that act 5 plays, it panics after a sixth of its work.
+    fn orders(&self, ctx: &Context, bug: bool) -> Result<Busiest, QueryError> {
+        let orders = &self.databases.orders;
+        self.entered(ctx, "orders query", || {
+            if bug {
+                let part = orders.busiest(ctx, orders.days() / 6)?;
+                panic!("no order after day {}", part.day);
+            }
+            orders.busiest(ctx, orders.days())
+        })
+    }
+
+    fn payments(&self, ctx: &Context) -> Result<Busiest, QueryError> {
+        let payments = &self.databases.payments;
+        self.entered(ctx, "payments query", || {
+            payments.busiest(ctx, payments.days())
+        })
+    }
+
+    fn export(&self, ctx: &Context, number: u64) -> Result<u32, QueryError> {
+        let orders = &self.databases.orders;
+        let file = orders.path().with_file_name(format!("export-{number}.csv"));
+        self.entered(ctx, &format!("export {number}"), || {
+            orders.export(ctx, orders.days(), &file)
+        })
+    }
+
+    /// Does `work` with an entry in the journal and a line in the log.
+    fn entered<T>(
+        &self,
+        ctx: &Context,
+        name: &str,
+        work: impl FnOnce() -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        let _in_request = trace::span(ctx).entered();
+        let entry = self.journal.begin(ctx, name);
+        let result = work();
+        let (at, took) = (Instant::now(), millis(entry.took()));
+        // Logged before it is entered: who waits for the entry has the line above it.
+        let outcome = match &result {
+            Ok(_) => {
+                tracing::info!("{name} finished after {took}");
+                Outcome::Finished
+            }
+            Err(QueryError::Cancelled(cancelled)) => {
+                tracing::info!("{name} stopped after {took} ({:?})", cancelled.reason());
+                Outcome::Stopped(cancelled.clone())
+            }
+            Err(error @ QueryError::Failed { .. }) => {
+                tracing::error!("{name} failed after {took}: {error}");
+                Outcome::Failed(error.to_string())
+            }
+        };
+        entry.end(at, outcome);
+        result
+    }
+}
+
+/// Where in the source it happened is for the log; the client gets the status and the reason.
+impl IntoResponse for QueryError {
+    fn into_response(self) -> Response {
+        match self {
+            QueryError::Failed { .. } => {
+                problem(StatusCode::INTERNAL_SERVER_ERROR, &self.to_string())
+            }
+            QueryError::Cancelled(cancelled) => match cancelled.reason() {
+                _ if cancelled.is_timeout() => {
+                    problem(StatusCode::GATEWAY_TIMEOUT, "the deadline passed")
+                }
+                Reason::Shutdown | Reason::Signal(_) => {
+                    problem(StatusCode::SERVICE_UNAVAILABLE, "the server shuts down")
+                }
+                other => problem(StatusCode::INTERNAL_SERVER_ERROR, &format!("{other:?}")),
+            },
+        }
+    }
+}
+
+fn problem(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error": message }))).into_response()
+}

@@ -1,0 +1,461 @@
+//! What is rarely set about a task, and how tasks get started: [`TaskBuilder`].
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+
+use tokio_ctx::{Cancelled, Context, Reason, owner};
+use tracing::Span;
+
+use crate::entry::{Name, Place, TaskKind, Who};
+use crate::failure::{FailureKind, TaskFailure};
+use crate::refused::{Refused, Why};
+use crate::rt::{self, JoinHandle, Stamp};
+use crate::scope::Scope;
+use crate::shared::{Shared, Ticket};
+use crate::slots::Slots;
+use crate::span::SpanPolicy;
+use crate::task::Task;
+use crate::work::{Cancellable, End, Job, Record, Work};
+
+/// A task about to be spawned; from [`Scope::task`].
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::{SpanPolicy, scope};
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// let rows = scope(&Context::background(), async |s| {
+///     s.task()
+///         .name("count rows")
+///         .span(SpanPolicy::Child)
+///         .spawn_blocking(|_ctx| Ok::<_, Cancelled>(300_000))
+///         .await
+/// })
+/// .await?;
+/// assert_eq!(rows, 300_000);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a task runs only once one of the `spawn` methods is called"]
+pub struct TaskBuilder<'s, E> {
+    scope: &'s Scope<E>,
+    location: Place,
+    name: Option<Name>,
+    span: Option<SpanPolicy>,
+    under: Option<Context>,
+    background: bool,
+}
+
+/// A task that may start: counted, with its context.
+struct Admitted {
+    record: Record,
+    /// The background's ledger, if that is where the task belongs.
+    background: Option<Arc<Shared>>,
+    ctx: Context,
+    span: Option<Box<Span>>,
+    since: Stamp,
+}
+
+impl<'s, E> TaskBuilder<'s, E> {
+    pub(crate) fn new(scope: &'s Scope<E>, location: Place) -> Self {
+        Self {
+            scope,
+            location,
+            name: None,
+            span: None,
+            under: None,
+            background: false,
+        }
+    }
+
+    /// A name for errors, logs, reports and trees.
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Some(Name::new(name.into()));
+        self
+    }
+
+    /// How the task relates to the current tracing span, if not as the scope says.
+    pub fn span(mut self, policy: SpanPolicy) -> Self {
+        self.span = Some(policy);
+        self
+    }
+
+    /// The context that stops the task, if not the scope's; see [`Scope::spawn_on`].
+    pub fn under(mut self, other: &Context) -> Self {
+        self.under = Some(other.clone());
+        self
+    }
+
+    /// The task does not keep the scope open; see [`Scope::spawn_background`].
+    pub fn background(mut self) -> Self {
+        self.background = true;
+        self
+    }
+
+    fn who(&self) -> Who {
+        Who {
+            name: self.name.clone(),
+            location: self.location,
+        }
+    }
+
+    /// Counts the task, unless the scope is over, its context has ended, or
+    /// there is no runtime. The slot has been taken by the caller; it goes with
+    /// the record, or else stays with the caller.
+    fn admit(&self) -> Result<Admitted, Cancelled> {
+        let shared = &self.scope.shared;
+        let ticket = match self.background {
+            true => shared.enter_background(),
+            false => self.scope.ticket(),
+        };
+        let Some(ticket) = ticket else {
+            return Err(owner::cancelled(
+                Reason::ScopeFinished,
+                shared.location,
+                None,
+            ));
+        };
+        let ctx = match &self.under {
+            None => ticket.shared().context().clone(),
+            // What is dropped under that context comes to the scope that waits
+            // for the task.
+            Some(other) => {
+                let home: Weak<Shared> = Arc::downgrade(ticket.shared());
+                owner::attach(other, home).keep()
+            }
+        };
+        if ctx.is_done() {
+            if let Some(cancelled) = ctx.err() {
+                return Err(cancelled);
+            }
+        }
+        let who = self.who();
+        let since = match self.scope.is_of_body() {
+            true => shared.body_time(),
+            false => rt::is_running().then(Stamp::now),
+        };
+        let Some(since) = since else {
+            return Err(self.lost(&ticket, &who));
+        };
+        let policy = self.span.unwrap_or_else(|| shared.span_policy());
+        let span = policy.span_for(&who, &ctx);
+        let background = self.background.then(|| ticket.shared().clone());
+        Ok(Admitted {
+            record: Record::new(ticket, who),
+            background,
+            ctx,
+            span,
+            since,
+        })
+    }
+
+    /// There is no runtime to run it.
+    fn lost(&self, ticket: &Ticket, who: &Who) -> Cancelled {
+        let why = Some("there is no tokio runtime here".to_owned());
+        let failure = TaskFailure::new(who, FailureKind::Lost, why);
+        let cancelled = owner::cancelled(Reason::TaskLost, who.location, Some(Arc::new(failure)));
+        ticket.shared().task_lost(cancelled.clone());
+        cancelled
+    }
+
+    /// Takes a slot without asking, for the spawns that never refuse for want of one.
+    fn take_slot(&self) {
+        if let Some(slots) = self.slots() {
+            slots.take();
+        }
+    }
+
+    fn give_back_slot(&self) {
+        if let Some(slots) = self.slots() {
+            slots.give_back();
+        }
+    }
+
+    /// Background tasks take no slots.
+    fn slots(&self) -> Option<&'s Slots> {
+        if self.background {
+            None
+        } else {
+            self.scope.shared.slots.as_ref()
+        }
+    }
+
+    /// Admits with a slot taken unasked, or makes the handle of a refused task.
+    fn admit_unasked<T>(&self) -> Result<Admitted, Task<T>> {
+        self.take_slot();
+        self.admit().map_err(|cancelled| {
+            self.give_back_slot();
+            // Nobody has to look at the handle, so the scope has to remember.
+            self.scope.shared.task_stopped(cancelled.clone());
+            Task::refused(cancelled, self.who())
+        })
+    }
+}
+
+/// Writes the started task into the ledger and makes its handle.
+fn started<T>(
+    home: &Arc<Shared>,
+    handle: JoinHandle<Result<T, Cancelled>>,
+    who: Who,
+    kind: TaskKind,
+    since: Stamp,
+) -> Task<T> {
+    home.write(handle.abort_handle(), who.clone(), kind, since);
+    Task::running(handle, who, home)
+}
+
+impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
+    /// Spawns a cooperative task; see [`Scope::spawn`].
+    #[track_caller]
+    pub fn spawn<T, F, Fut>(self, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.admit_unasked() {
+            Ok(admitted) => launch::<T, E, _, _>(&self.scope.shared, admitted, f),
+            Err(refused) => refused,
+        }
+    }
+
+    /// Spawns a task that the end of its context drops; see [`Scope::spawn_cancellable`].
+    #[track_caller]
+    pub fn spawn_cancellable<T, Fut>(self, future: Fut) -> Task<T>
+    where
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let admitted = match self.admit_unasked() {
+            Ok(admitted) => admitted,
+            Err(refused) => return refused,
+        };
+        let Admitted {
+            record,
+            background,
+            ctx,
+            span,
+            since,
+        } = admitted;
+        let home = background.as_ref().unwrap_or(&self.scope.shared);
+        let who = record.who().clone();
+        let future = Cancellable::new(&ctx, future);
+        drop(ctx);
+        started(
+            home,
+            rt::spawn(Work::<_, T, E>::new(future, record, span)),
+            who,
+            TaskKind::Cancellable,
+            since,
+        )
+    }
+
+    /// Runs a closure on a thread where it may block; see [`Scope::spawn_blocking`].
+    #[track_caller]
+    pub fn spawn_blocking<T, F>(self, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+    {
+        let admitted = match self.admit_unasked() {
+            Ok(admitted) => admitted,
+            Err(refused) => return refused,
+        };
+        let Admitted {
+            record,
+            background,
+            ctx,
+            span,
+            since,
+        } = admitted;
+        let home = background.as_ref().unwrap_or(&self.scope.shared);
+        let who = record.who().clone();
+        let job = Job::new(f, ctx, record, span);
+        started(
+            home,
+            rt::spawn_blocking(move || job.run()),
+            who,
+            TaskKind::Blocking,
+            since,
+        )
+    }
+
+    /// Spawns on the thread's local runtime; see [`Scope::spawn_local`].
+    #[track_caller]
+    pub fn spawn_local<T, F, Fut>(self, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + 'static,
+        T: 'static,
+    {
+        let admitted = match self.admit_unasked() {
+            Ok(admitted) => admitted,
+            Err(refused) => return refused,
+        };
+        let Admitted {
+            record,
+            background,
+            ctx,
+            span,
+            since,
+        } = admitted;
+        let home = background.as_ref().unwrap_or(&self.scope.shared);
+        let who = record.who().clone();
+        let future = f(ctx);
+        started(
+            home,
+            rt::spawn_local(Work::<_, T, E>::new(future, record, span)),
+            who,
+            TaskKind::Cooperative,
+            since,
+        )
+    }
+
+    /// Spawns if there is a slot; see [`Scope::try_spawn`].
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] with `f`.
+    #[track_caller]
+    pub fn try_spawn<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        if let Some(slots) = self.slots() {
+            if !slots.try_take() {
+                return Err(Refused::new(f, Why::Full(slots.limit())));
+            }
+        }
+        self.launch_in_slot(f)
+    }
+
+    /// Waits for a slot, then spawns; see [`Scope::spawn_when_free`].
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] with `f`, when the context ends meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, it gives up its place in line.
+    pub async fn spawn_when_free<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        if let Some(slots) = self.slots() {
+            let mut line = Line { slots, place: None };
+            let ctx = self.under.as_ref().unwrap_or(self.scope.context());
+            let mut ended = pin!(ctx.done());
+            let taken = poll_fn(|cx| {
+                // The end is asked first: a slot that came free because of it
+                // starts nothing.
+                if let Poll::Ready(cancelled) = ended.as_mut().poll(cx) {
+                    return Poll::Ready(Err(cancelled));
+                }
+                match slots.poll_take(&mut line.place, cx.waker()) {
+                    true => Poll::Ready(Ok(())),
+                    false => Poll::Pending,
+                }
+            });
+            if let Err(cancelled) = taken.await {
+                return Err(Refused::new(f, Why::Ended(cancelled)));
+            }
+        }
+        self.launch_in_slot(f)
+    }
+
+    /// Spawns a task that says itself what its end means to the scope; a refusal
+    /// is the caller's to tell.
+    pub(crate) fn launch_excused<T, F, Fut>(self, f: F) -> Result<Task<T>, Cancelled>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = End<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.take_slot();
+        match self.admit() {
+            Ok(admitted) => Ok(launch::<T, E, _, _>(&self.scope.shared, admitted, f)),
+            Err(cancelled) => {
+                self.give_back_slot();
+                Err(cancelled)
+            }
+        }
+    }
+
+    fn launch_in_slot<T, F, Fut>(&self, f: F) -> Result<Task<T>, Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.admit() {
+            Ok(admitted) => Ok(launch::<T, E, _, _>(&self.scope.shared, admitted, f)),
+            Err(cancelled) => {
+                self.give_back_slot();
+                Err(Refused::new(f, Why::Ended(cancelled)))
+            }
+        }
+    }
+}
+
+/// Starts a cooperative task.
+fn launch<T, E, F, Fut>(scope: &Arc<Shared>, admitted: Admitted, f: F) -> Task<T>
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output: Into<End<T, E>>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let Admitted {
+        record,
+        background,
+        ctx,
+        span,
+        since,
+    } = admitted;
+    let home = background.as_ref().unwrap_or(scope);
+    let who = record.who().clone();
+    // A panic of `f` drops the record, and with it slot and ticket.
+    let future = f(ctx);
+    started(
+        home,
+        rt::spawn(Work::<_, T, E>::new(future, record, span)),
+        who,
+        TaskKind::Cooperative,
+        since,
+    )
+}
+
+/// A place in the line for a slot, given up when dropped.
+struct Line<'a> {
+    slots: &'a Slots,
+    place: Option<u64>,
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.place {
+            self.slots.give_up(id);
+        }
+    }
+}
+
+impl<E> std::fmt::Debug for TaskBuilder<'_, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskBuilder")
+            .field("name", &self.name)
+            .field("location", &format_args!("{}", self.location))
+            .field("background", &self.background)
+            .finish_non_exhaustive()
+    }
+}

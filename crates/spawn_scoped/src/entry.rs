@@ -1,0 +1,91 @@
+//! What a scope remembers of a task: enough to name it and to abort it.
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::rt::{AbortHandle, Stamp};
+
+/// A place in the source.
+pub(crate) type Place = &'static Location<'static>;
+
+/// A name given to a task or a scope. One word wide, and shared: the entry,
+/// the task's wrapper and its handle each keep one.
+pub(crate) type Name = Arc<Cow<'static, str>>;
+
+/// How a task is run, and so what can be done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// It took the context: asked to stop, waited for, and aborted only after
+    /// the grace of its scope.
+    Cooperative,
+    /// It is dropped at its next await when its context ends.
+    Cancellable,
+    /// It runs on a thread of its own and can only be asked: nobody can abort
+    /// it once it has started.
+    Blocking,
+}
+
+impl TaskKind {
+    /// The word for it in logs and trees.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            TaskKind::Cooperative => "cooperative",
+            TaskKind::Cancellable => "cancellable",
+            TaskKind::Blocking => "blocking",
+        }
+    }
+}
+
+/// Who a task is, as told in errors and logs.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) name: Option<Name>,
+    pub(crate) location: Place,
+}
+
+/// One line of the ledger. Four words: its fields are not grouped, so that the
+/// small ones share a word.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    handle: AbortHandle,
+    pub(crate) name: Option<Name>,
+    pub(crate) location: Place,
+    pub(crate) kind: TaskKind,
+    /// 48 bits of milliseconds, which last for eight thousand years.
+    since: [u16; 3],
+}
+
+impl Entry {
+    pub(crate) fn new(handle: AbortHandle, who: Who, kind: TaskKind, since: Stamp) -> Self {
+        let raw = since.get();
+        let since = [raw as u16, (raw >> 16) as u16, (raw >> 32) as u16];
+        Self {
+            handle,
+            name: who.name,
+            location: who.location,
+            kind,
+            since,
+        }
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.handle.is_finished()
+    }
+
+    pub(crate) fn abort(&self) {
+        self.handle.abort();
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        let [low, mid, high] = self.since.map(u64::from);
+        Stamp::from_raw(low | mid << 16 | high << 32).elapsed()
+    }
+}

@@ -1,0 +1,337 @@
+//! What went wrong in a scope: the error that decides, the later ones that are
+//! kept and counted, and the panic that is resumed.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use tokio_ctx::Cancelled;
+
+use crate::entry::{Name, Place, Who};
+
+/// The payload of a panic.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// An error whose type only the typed ends of the scope know.
+pub(crate) type ErasedError = Box<dyn Any + Send>;
+
+/// How many later errors are kept; the rest is counted.
+const KEPT: usize = 32;
+
+/// What a task ended with, when it did not end well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// It returned an error.
+    Failed,
+    /// It panicked.
+    Panicked,
+    /// Its runtime dropped it before its end.
+    Lost,
+    /// It was aborted after the grace.
+    Aborted,
+}
+
+/// Names the task that failed: the cause with which its scope cancels the rest.
+///
+/// The error itself becomes the result of the scope, so it cannot be in here as
+/// well; its text is, where the scope could know it: for a boxed error, an
+/// [`io::Error`](std::io::Error) or a [`Cancelled`], and for any other error
+/// type when the scope was told how by
+/// [`ScopeOptions::describe`](crate::ScopeOptions::describe).
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::{TaskFailure, scope};
+/// use tokio_ctx::{Cancelled, Context, Reason};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let ctx = Context::background();
+/// let result: Result<(), std::io::Error> = scope(&ctx, async |s| {
+///     s.spawn(async |_| Err::<(), _>(std::io::Error::other("disk full")));
+///     let cancelled: Cancelled = s.context().done().await;
+///     assert_eq!(cancelled.reason(), Reason::TaskFailed);
+///     let failure = cancelled.cause::<TaskFailure>().unwrap();
+///     assert_eq!(failure.message(), Some("disk full"));
+///     assert_eq!(failure.location().file(), file!());
+///     Ok(())
+/// })
+/// .await;
+/// assert_eq!(result.unwrap_err().to_string(), "disk full");
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TaskFailure(Arc<Facts>);
+
+struct Facts {
+    who: Who,
+    kind: FailureKind,
+    message: Option<String>,
+}
+
+impl TaskFailure {
+    pub(crate) fn new(who: &Who, kind: FailureKind, message: Option<String>) -> Self {
+        Self(Arc::new(Facts {
+            who: who.clone(),
+            kind,
+            message,
+        }))
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        self.0.kind
+    }
+
+    /// The name it was given, if any.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.0.who.name.as_deref().map(AsRef::as_ref)
+    }
+
+    /// The line that spawned it.
+    #[must_use]
+    pub fn location(&self) -> &'static Location<'static> {
+        self.0.who.location
+    }
+
+    /// The text of the error or of the panic, where it could be known.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+}
+
+impl fmt::Display for TaskFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task ")?;
+        if let Some(name) = self.name() {
+            write!(f, "`{name}` ")?;
+        }
+        f.write_str(match self.kind() {
+            FailureKind::Failed => "failed",
+            FailureKind::Panicked => "panicked",
+            FailureKind::Lost => "was lost: its runtime dropped it before its end",
+            FailureKind::Aborted => "was aborted: it did not end within the grace",
+        })?;
+        match self.message() {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for TaskFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskFailure")
+            .field("kind", &self.kind())
+            .field("name", &self.name())
+            .field("location", &format_args!("{}", self.location()))
+            .field("message", &self.message())
+            .finish()
+    }
+}
+
+impl Error for TaskFailure {}
+
+/// An error that came after the one that decided, with the task it came from.
+///
+/// See [`ScopeOptions::run_reported`](crate::ScopeOptions::run_reported).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LateError<E> {
+    /// The error, as returned.
+    pub error: E,
+    /// The name of the task, if it has one; `None` for the body, too.
+    pub name: Option<String>,
+    /// The line that spawned the task; for the body, the line of the scope.
+    pub location: &'static Location<'static>,
+}
+
+/// Everything that went wrong, in order of arrival. Guarded by the scope's lock.
+#[derive(Default)]
+pub(crate) struct Failures {
+    /// The first error of a task or of the body, or the first task that was
+    /// lost or aborted. Set once.
+    primary: Option<Primary>,
+    /// The first task that the end of the context kept from its end. Decides
+    /// only if there is no primary: every error beats it.
+    stopped: Option<Cancelled>,
+    /// The first panic. Set once.
+    panic: Option<Payload>,
+    late: Vec<(ErasedError, Option<Name>, Place)>,
+    num_late: usize,
+    /// Set when the owner's own cancel won: from then on (and, since the first
+    /// outcome wins, before that as well) no task's error decides.
+    pub(crate) enough: bool,
+    /// Set when the scope was dropped: nobody will ever ask for a result.
+    pub(crate) orphaned: bool,
+}
+
+/// What decides the result of a scope.
+pub(crate) enum Primary {
+    Error(ErasedError, Option<Name>, Place),
+    Loss(Cancelled),
+    /// The body's own error, which stays with the body: its result is the
+    /// scope's after the owner's cancel, too.
+    Body,
+}
+
+/// What is to be logged and dropped by the caller once the lock is gone.
+#[must_use = "foreign values are dropped outside the lock"]
+pub(crate) enum Surplus {
+    None,
+    /// It is in the book, but did not decide.
+    Late,
+    /// Nobody will ever see it: the list is full, or the scope was dropped.
+    Unseen(#[expect(dead_code, reason = "held to be dropped outside the lock")] ErasedError),
+    /// A second panic, or one of a scope that was dropped.
+    Panic(#[expect(dead_code, reason = "held to be dropped outside the lock")] Payload),
+}
+
+impl Failures {
+    /// The first error is primary, a later one is kept while there is room.
+    pub(crate) fn add_error(&mut self, error: ErasedError, who: &Who) -> Surplus {
+        let line = (error, who.name.clone(), who.location);
+        if self.orphaned {
+            return Surplus::Unseen(line.0);
+        }
+        if self.primary.is_none() && !self.enough {
+            self.primary = Some(Primary::Error(line.0, line.1, line.2));
+            return Surplus::None;
+        }
+        self.add_late(line)
+    }
+
+    fn add_late(&mut self, line: (ErasedError, Option<Name>, Place)) -> Surplus {
+        self.num_late += 1;
+        if self.late.len() < KEPT {
+            self.late.push(line);
+            Surplus::Late
+        } else {
+            Surplus::Unseen(line.0)
+        }
+    }
+
+    /// The body returned an error. Says whether that error decides.
+    pub(crate) fn body_failed(&mut self) -> bool {
+        if self.primary.is_none() {
+            self.primary = Some(Primary::Body);
+        }
+        self.enough || matches!(self.primary, Some(Primary::Body))
+    }
+
+    /// An error of a task whose failures do not decide.
+    pub(crate) fn add_undecisive(&mut self, error: ErasedError, who: &Who) -> Surplus {
+        if self.orphaned {
+            return Surplus::Unseen(error);
+        }
+        self.add_late((error, who.name.clone(), who.location))
+    }
+
+    /// A task that was lost or aborted.
+    /// Given back if it does not decide, to be dropped outside the lock.
+    pub(crate) fn add_loss(&mut self, cancelled: Cancelled) -> Option<Cancelled> {
+        if self.primary.is_some() || self.enough {
+            return Some(cancelled);
+        }
+        self.primary = Some(Primary::Loss(cancelled));
+        None
+    }
+
+    /// A task that the end of the context kept from its end.
+    /// Given back if it was not the first, to be dropped outside the lock.
+    pub(crate) fn add_stopped(&mut self, cancelled: Cancelled) -> Option<Cancelled> {
+        if self.stopped.is_some() {
+            return Some(cancelled);
+        }
+        self.stopped = Some(cancelled);
+        None
+    }
+
+    pub(crate) fn add_panic(&mut self, payload: Payload) -> Surplus {
+        if self.panic.is_some() || self.orphaned {
+            return Surplus::Panic(payload);
+        }
+        self.panic = Some(payload);
+        Surplus::None
+    }
+
+    /// What the scope ends with. Asked once, when everybody has left.
+    pub(crate) fn verdict(&mut self) -> Verdict {
+        let panic = self.panic.take();
+        let mut primary = self.primary.take();
+        let stopped = self.stopped.take();
+        if self.enough {
+            // An error that was faster than the owner's cancel, but lost to it:
+            // it is one of the late ones.
+            if let Some(Primary::Error(error, name, place)) = primary {
+                self.num_late += 1;
+                self.late.insert(0, (error, name, place));
+            }
+            primary = None;
+        } else if primary.is_none() {
+            primary = stopped.map(Primary::Loss);
+        }
+        Verdict {
+            panic,
+            primary,
+            late: std::mem::take(&mut self.late),
+            num_late: self.num_late,
+        }
+    }
+}
+
+/// What a scope ends with.
+pub(crate) struct Verdict {
+    pub(crate) panic: Option<Payload>,
+    pub(crate) primary: Option<Primary>,
+    pub(crate) late: Vec<(ErasedError, Option<Name>, Place)>,
+    pub(crate) num_late: usize,
+}
+
+impl Verdict {
+    /// The later errors with their type back.
+    pub(crate) fn take_late<E: 'static>(&mut self) -> Vec<LateError<E>> {
+        std::mem::take(&mut self.late)
+            .into_iter()
+            .filter_map(|(error, name, location)| {
+                let error = *error.downcast::<E>().ok()?;
+                Some(LateError {
+                    error,
+                    name: name.map(|name| name.to_string()),
+                    location,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The text of a panic, where it has one.
+pub(crate) fn panic_message(payload: &Payload) -> Option<String> {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        return Some((*text).to_owned());
+    }
+    payload.downcast_ref::<String>().cloned()
+}
+
+/// The text of an error whose type is one that many scopes use.
+pub(crate) fn well_known_message(error: &(dyn Any + Send)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+        return Some(error.to_string());
+    }
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return Some(error.to_string());
+    }
+    error.downcast_ref::<Cancelled>().map(ToString::to_string)
+}

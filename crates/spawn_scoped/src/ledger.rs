@@ -1,0 +1,330 @@
+//! The ledger of a scope: who is still inside, and who is told when the last
+//! one leaves. No runtime, no context and no error type in here.
+//!
+//! # Invariants
+//!
+//! 1. **Counted before it exists.** A ticket is counted before the work it
+//!    stands for can run: the body's from birth, a task's before it is
+//!    spawned, an adopted scope's before it is handed over.
+//! 2. **Counted until it is gone.** A ticket falls only after the future, the
+//!    captures and the context of its work are dropped.
+//! 3. **Zero is final.** The count never leaves zero: whoever does not hold a
+//!    ticket enters with an increment that refuses zero. Zero is the closed bit.
+//! 4. **One closes.** Whoever takes the count to zero locks the book, sets
+//!    `empty` and takes the waiter; nobody else ever does. The waiter is woken
+//!    or dropped after the lock is gone.
+//! 5. **No exit is missed.** `empty` is read and the waiter is written under
+//!    one lock, by the join and by the hand-over alike. A waiter stored after
+//!    `empty` is impossible.
+//! 6. **Nothing foreign under the lock.** Wakers, parents' tickets and swept
+//!    entries are cloned, woken and dropped outside it.
+//! 7. **Abort reaches everybody.** `aborting` and the entries share the lock:
+//!    an entry written after the abort is aborted by its writer.
+//!
+//! There is one lock, so there is no lock order; dropping a parent's ticket
+//! takes the parent's lock, which is why invariant 6 forbids it under ours.
+
+use std::task::Waker;
+
+use crate::entry::Entry;
+use crate::sync::{Count, Hint, Mutex};
+
+/// Lists shorter than this are never swept.
+const SWEEP_FROM: usize = 64;
+
+/// The ledger. `P` is a ticket of another ledger, held as its waiter by one
+/// that was handed over.
+pub(crate) struct Ledger<P> {
+    /// The body, the tasks, and the scopes taken over.
+    tickets: Count,
+    book: Mutex<Book<P>>,
+    /// A leaver that finds this many left sweeps, so that a burst of tasks is
+    /// not remembered by a scope that spawns no more. 0 for never.
+    sweep_when_left: Hint,
+}
+
+/// Guarded by the ledger's only lock.
+struct Book<P> {
+    /// Set once, by whoever took the count to zero.
+    empty: bool,
+    /// Set once, when the grace is over.
+    aborting: bool,
+    /// `None` until a join waits or the scope is handed over; never set once
+    /// `empty` is.
+    waiter: Waiter<P>,
+    /// One per spawned task, finished ones included until the next sweep.
+    entries: Vec<Entry>,
+    /// The length at which the next spawn looks for finished entries.
+    sweep_at: usize,
+}
+
+/// Who is told that the last one left.
+#[derive(Debug)]
+pub(crate) enum Waiter<P> {
+    None,
+    Wake(Waker),
+    Parent(P),
+}
+
+impl<P> Ledger<P> {
+    /// A ledger with one ticket already counted: the body's (invariant 1).
+    pub(crate) fn new() -> Self {
+        Self {
+            tickets: Count::new(1),
+            book: Mutex::new(Book {
+                empty: false,
+                aborting: false,
+                waiter: Waiter::None,
+                entries: Vec::new(),
+                sweep_at: SWEEP_FROM,
+            }),
+            sweep_when_left: Hint::new(0),
+        }
+    }
+
+    /// Counts one more, for somebody who knows that a ticket is being held.
+    pub(crate) fn enter_from_inside(&self) {
+        self.tickets.add();
+    }
+
+    /// Counts one more unless the last one has left (invariant 3).
+    #[must_use]
+    pub(crate) fn enter(&self) -> bool {
+        self.tickets.add_unless_zero()
+    }
+
+    /// Gives one ticket back. The caller wakes or drops what it is given,
+    /// holding no lock.
+    #[must_use = "the waiter must be woken or dropped"]
+    pub(crate) fn leave(&self) -> Waiter<P> {
+        let left = self.tickets.sub();
+        if left == 0 {
+            // Invariant 4: only one of us ever gets here.
+            let mut book = self.book.lock();
+            book.empty = true;
+            return std::mem::replace(&mut book.waiter, Waiter::None);
+        }
+        if left == self.sweep_when_left.get() {
+            drop(self.sweep());
+        }
+        Waiter::None
+    }
+
+    /// Whether the last one has left; if not, `waker` is woken when it does.
+    pub(crate) fn poll_empty(&self, waker: &Waker) -> bool {
+        {
+            let book = self.book.lock();
+            match &book.waiter {
+                _ if book.empty => return true,
+                Waiter::Wake(known) if known.will_wake(waker) => return false,
+                _ => {}
+            }
+        }
+        // Invariant 6: cloning a waker runs its owner's code.
+        let mine = waker.clone();
+        let _old = {
+            let mut book = self.book.lock();
+            // Invariant 5: `empty` is asked again under the lock that writes.
+            if book.empty {
+                drop(book);
+                drop(mine);
+                return true;
+            }
+            std::mem::replace(&mut book.waiter, Waiter::Wake(mine))
+        };
+        false
+    }
+
+    /// Makes `parent` wait for the last one in place of the join. Given back
+    /// when there is nobody left to wait for.
+    #[must_use = "a ticket that is given back must be dropped outside the lock"]
+    pub(crate) fn hand_over(&self, parent: P) -> Option<P> {
+        let _old = {
+            let mut book = self.book.lock();
+            // Invariant 5.
+            if book.empty {
+                drop(book);
+                return Some(parent);
+            }
+            std::mem::replace(&mut book.waiter, Waiter::Parent(parent))
+        };
+        None
+    }
+
+    /// Writes down a task. Sweeps when enough of the list may be finished.
+    pub(crate) fn write(&self, entry: Entry) {
+        let mut book = self.book.lock();
+        if book.entries.len() < book.sweep_at && !book.aborting {
+            book.entries.push(entry);
+            return;
+        }
+        let late = book.aborting.then(|| entry.clone());
+        let swept = self.sweep_book(&mut book);
+        book.entries.push(entry);
+        drop(book);
+        // Invariants 6 and 7: outside the lock.
+        if let Some(late) = late {
+            late.abort();
+        }
+        drop(swept);
+    }
+
+    /// Takes the finished entries out of the list; the caller drops them.
+    fn sweep(&self) -> Vec<Entry> {
+        self.sweep_book(&mut self.book.lock())
+    }
+
+    fn sweep_book(&self, book: &mut Book<P>) -> Vec<Entry> {
+        let finished = book
+            .entries
+            .iter()
+            .filter(|entry| entry.is_finished())
+            .count();
+        let mut swept = Vec::new();
+        if finished * 2 >= book.entries.len() {
+            swept.reserve_exact(finished);
+            let all = std::mem::take(&mut book.entries);
+            book.entries.reserve(all.len() - finished + 1);
+            for entry in all {
+                // An entry that finished since it was counted may stay until
+                // the next sweep: neither list grows under the lock.
+                if swept.len() < finished && entry.is_finished() {
+                    swept.push(entry);
+                } else {
+                    book.entries.push(entry);
+                }
+            }
+        }
+        book.sweep_at = (book.entries.len() * 2).max(SWEEP_FROM);
+        self.sweep_when_left.set(match book.entries.len() {
+            len if len >= SWEEP_FROM * 8 => len / 4,
+            _ => 0,
+        });
+        swept
+    }
+
+    /// From now on every task is aborted, the ones listed by the caller and
+    /// later ones by whoever writes them down (invariant 7).
+    pub(crate) fn abort_all(&self) {
+        let entries = {
+            let mut book = self.book.lock();
+            book.aborting = true;
+            book.entries.clone()
+        };
+        for entry in &entries {
+            entry.abort();
+        }
+    }
+
+    /// Whether the grace is over.
+    pub(crate) fn is_aborting(&self) -> bool {
+        self.book.lock().aborting
+    }
+
+    /// Whether the last one has left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.book.lock().empty
+    }
+
+    /// The unfinished tasks, for people to read.
+    pub(crate) fn unfinished(&self) -> Vec<Entry> {
+        let mut entries = self.book.lock().entries.clone();
+        entries.retain(|entry| !entry.is_finished());
+        entries
+    }
+
+    /// The list, once it is of no more use; the caller drops it.
+    pub(crate) fn take_entries(&self) -> Vec<Entry> {
+        std::mem::take(&mut self.book.lock().entries)
+    }
+
+    /// How many tickets are out, as a number to show.
+    pub(crate) fn num_tickets(&self) -> usize {
+        self.tickets.peek()
+    }
+
+    /// How many entries are kept, finished ones included.
+    #[cfg(test)]
+    fn num_entries(&self) -> usize {
+        self.book.lock().entries.len()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+    use crate::entry::{TaskKind, Who};
+    use crate::rt::{self, Stamp};
+
+    fn entry_of(handle: &rt::JoinHandle<()>) -> Entry {
+        let who = Who {
+            name: None,
+            location: Location::caller(),
+        };
+        Entry::new(
+            handle.abort_handle(),
+            who,
+            TaskKind::Cooperative,
+            Stamp::now(),
+        )
+    }
+
+    #[test]
+    fn an_entry_is_four_words() {
+        assert_eq!(size_of::<Entry>(), 4 * size_of::<usize>());
+    }
+
+    #[tokio::test]
+    async fn a_trickle_of_tasks_is_not_remembered() {
+        let ledger: Ledger<()> = Ledger::new();
+        let mut most = 0;
+        for _ in 0..20_000 {
+            let mut handle = rt::spawn(async {});
+            ledger.write(entry_of(&handle));
+            std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
+            most = most.max(ledger.num_entries());
+        }
+        assert!(most <= SWEEP_FROM, "{most} entries");
+    }
+
+    #[tokio::test]
+    async fn a_burst_of_tasks_is_forgotten_as_they_leave() {
+        let ledger: Ledger<()> = Ledger::new();
+        let mut handles = Vec::new();
+        for _ in 0..10_000 {
+            ledger.enter_from_inside();
+            let handle = rt::spawn(async {});
+            ledger.write(entry_of(&handle));
+            handles.push(handle);
+        }
+        for mut handle in handles {
+            std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
+            assert!(matches!(ledger.leave(), Waiter::None));
+        }
+        assert!(
+            ledger.num_entries() < SWEEP_FROM * 8,
+            "{} entries",
+            ledger.num_entries()
+        );
+    }
+
+    #[test]
+    fn zero_is_final() {
+        let ledger: Ledger<()> = Ledger::new();
+        assert!(ledger.enter());
+        assert!(matches!(ledger.leave(), Waiter::None));
+        assert!(matches!(ledger.leave(), Waiter::None));
+        assert!(ledger.is_empty());
+        assert!(!ledger.enter());
+    }
+
+    #[test]
+    fn the_last_one_to_leave_gets_the_parents_ticket() {
+        let ledger: Ledger<&str> = Ledger::new();
+        assert!(ledger.hand_over("ticket").is_none());
+        assert!(matches!(ledger.leave(), Waiter::Parent("ticket")));
+        assert_eq!(ledger.hand_over("too late"), Some("too late"));
+    }
+}

@@ -1,0 +1,36 @@
+#![doc = include_str!("docs/crate.md")]
+
+mod builder;
+mod entry;
+mod failure;
+mod ledger;
+mod options;
+pub mod policy;
+mod refused;
+mod root;
+mod rt;
+mod run;
+mod scope;
+mod shared;
+mod slots;
+mod snapshot;
+mod span;
+mod start;
+mod straggler;
+mod sync;
+mod task;
+mod watch;
+mod work;
+
+pub use builder::TaskBuilder;
+pub use entry::TaskKind;
+pub use failure::{FailureKind, LateError, TaskFailure};
+pub use options::{ScopeOptions, ScopeReport};
+pub use refused::Refused;
+pub use root::{Root, root};
+pub use scope::{Scope, scope};
+pub use snapshot::{ScopeSnapshot, Snapshot, TaskSnapshot, snapshot};
+pub use span::SpanPolicy;
+pub use start::{NeverReady, Ready};
+pub use straggler::Straggler;
+pub use task::Task;

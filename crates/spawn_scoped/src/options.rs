@@ -1,0 +1,228 @@
+//! What is rarely set about a scope: [`ScopeOptions`].
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_ctx::{Cancelled, Context};
+
+use crate::entry::Name;
+use crate::failure::LateError;
+use crate::run::run;
+use crate::scope::Scope;
+use crate::span::SpanPolicy;
+
+/// A scope with a name, a grace, a limit or another policy than "the first error ends it".
+///
+/// [`scope`](crate::scope()) is this with nothing set.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use spawn_scoped::ScopeOptions;
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let ctx = Context::background();
+/// let answer = ScopeOptions::<Cancelled>::new()
+///     .name("import")
+///     .grace(Duration::from_secs(10))
+///     .run(&ctx, async |s| s.spawn(async |_| Ok(42)).await)
+///     .await;
+/// assert_eq!(answer.unwrap(), 42);
+/// # }
+/// ```
+#[must_use = "options do nothing until a scope is `run` with them"]
+pub struct ScopeOptions<E> {
+    config: Config,
+    error: PhantomData<fn(E) -> E>,
+}
+
+/// The options, without the type of the error.
+#[derive(Default)]
+pub(crate) struct Config {
+    pub(crate) name: Option<Name>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) limit: Option<usize>,
+    pub(crate) span: SpanPolicy,
+    pub(crate) supervise: bool,
+    pub(crate) describe: Option<Describe>,
+}
+
+/// Makes the text of an error whose type it knows.
+pub(crate) type Describe = Box<dyn Fn(&(dyn Any + Send)) -> Option<String> + Send + Sync>;
+
+impl<E> ScopeOptions<E>
+where
+    E: From<Cancelled> + Send + 'static,
+{
+    /// Nothing set: what [`scope`](crate::scope()) does.
+    pub fn new() -> Self {
+        Self {
+            config: Config::default(),
+            error: PhantomData,
+        }
+    }
+
+    /// A name for logs, reports and trees.
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.config.name = Some(Name::new(name.into()));
+        self
+    }
+
+    /// How long tasks may go on after the scope's context ended; then they are aborted.
+    ///
+    /// The body has the same grace and is dropped after it.
+    /// An aborted task makes the scope an error with reason
+    /// [`TaskAborted`](tokio_ctx::Reason::TaskAborted), unless another error came first.
+    /// Tasks on blocking threads that have started cannot be aborted: they are waited for, and
+    /// reported.
+    /// The grace covers the tasks of scopes that were dropped below, too.
+    /// Without a grace, the scope waits as long as it takes.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.config.grace = Some(grace);
+        self
+    }
+
+    /// How many tasks [`try_spawn`](Scope::try_spawn) and
+    /// [`spawn_when_free`](Scope::spawn_when_free) let run at once.
+    ///
+    /// The other ways to spawn never wait and never refuse because of the limit.
+    /// Their tasks take a slot each all the same, over the limit if need be, so that a limited
+    /// spawn waits for them as well; background tasks take none.
+    /// That is what keeps a full scope from locking itself up: whoever could give the cancel
+    /// that all the running tasks wait for can be spawned.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.config.limit = Some(limit);
+        self
+    }
+
+    /// How tasks relate to the tracing span that is current where they are spawned.
+    pub fn span(mut self, policy: SpanPolicy) -> Self {
+        self.config.span = policy;
+        self
+    }
+
+    /// A failing task is reported, but ends nothing and decides nothing.
+    ///
+    /// Its error is among the late ones of [`run_reported`](Self::run_reported), and whoever
+    /// awaits the task sees it fail.
+    /// The body's result is the scope's. A panic is still a panic: it ends the scope.
+    pub fn supervise(mut self) -> Self {
+        self.config.supervise = true;
+        self
+    }
+
+    /// How to put an error into words, for the cause that the other tasks are cancelled with
+    /// and for logs.
+    ///
+    /// Boxed errors, [`io::Error`](std::io::Error) and [`Cancelled`] need no such help.
+    pub fn describe(mut self, describe: impl Fn(&E) -> String + Send + Sync + 'static) -> Self {
+        self.config.describe = Some(Box::new(move |error| {
+            error.downcast_ref::<E>().map(&describe)
+        }));
+        self
+    }
+
+    /// Runs a scope with these options; otherwise like [`scope`](crate::scope()).
+    ///
+    /// # Errors, panics, cancel safety
+    ///
+    /// Those of [`scope`](crate::scope()).
+    #[track_caller]
+    pub fn run<T, F>(self, ctx: &Context, body: F) -> impl Future<Output = Result<T, E>>
+    where
+        F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    {
+        let ended = run(ctx, Some(Arc::new(self.config)), Location::caller(), body);
+        async move { ended.await.result }
+    }
+
+    /// The same, with the errors that did not become the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::Context;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let report = ScopeOptions::<Box<dyn std::error::Error + Send + Sync>>::new()
+    ///     .run_reported(&Context::background(), async |s| {
+    ///         s.spawn(async |_| Err::<(), _>("first".into()));
+    ///         s.spawn(async |_| Err::<(), _>("second".into()));
+    ///         Ok(())
+    ///     })
+    ///     .await;
+    /// assert_eq!(report.result.unwrap_err().to_string(), "first");
+    /// assert_eq!(report.late[0].error.to_string(), "second");
+    /// assert_eq!(report.num_late, 1);
+    /// # }
+    /// ```
+    ///
+    /// # Errors, panics, cancel safety
+    ///
+    /// Those of [`scope`](crate::scope()).
+    #[track_caller]
+    pub fn run_reported<T, F>(
+        self,
+        ctx: &Context,
+        body: F,
+    ) -> impl Future<Output = ScopeReport<T, E>>
+    where
+        F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    {
+        run(ctx, Some(Arc::new(self.config)), Location::caller(), body)
+    }
+}
+
+impl<E> Default for ScopeOptions<E>
+where
+    E: From<Cancelled> + Send + 'static,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E> fmt::Debug for ScopeOptions<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopeOptions")
+            .field("name", &self.config.name)
+            .field("grace", &self.config.grace)
+            .field("limit", &self.config.limit)
+            .field("span", &self.config.span)
+            .field("supervise", &self.config.supervise)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The result of a scope, and the errors that did not become it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ScopeReport<T, E> {
+    /// What [`scope`](crate::scope()) returns.
+    pub result: Result<T, E>,
+    /// The first few errors that came after the one that decided, in order of arrival.
+    pub late: Vec<LateError<E>>,
+    /// How many there were, those not kept included.
+    pub num_late: usize,
+}
+
+impl<T, E> ScopeReport<T, E> {
+    /// Nothing else went wrong.
+    pub(crate) fn of(result: Result<T, E>) -> Self {
+        Self {
+            result,
+            late: Vec::new(),
+            num_late: 0,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The process-wide root: who waits for the tasks of scopes that were dropped
+//! with no scope around them.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio_ctx::Context;
+
+use crate::run::give_to;
+use crate::shared::{Shared, Ticket, here};
+use crate::straggler::{self, Straggler};
+use crate::sync::{Global, Mutex};
+
+/// The scope around all scopes.
+///
+/// When a scope's future is dropped half-way and no scope around it is left to wait for its
+/// tasks, they are handed to the root. A server joins it last, at shutdown.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // … the server has stopped …
+/// match spawn_scoped::root().join_timeout(Duration::from_secs(10)).await {
+///     Ok(()) => {}
+///     Err(stragglers) => panic!("still running: {stragglers:?}"),
+/// }
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Root(());
+
+/// The process-wide [`Root`].
+#[must_use]
+pub fn root() -> Root {
+    Root(())
+}
+
+/// A root is a row of scopes: each join closes the current one and waits for
+/// it, while the next takes what comes meanwhile.
+struct Current {
+    shared: Arc<Shared>,
+    /// What keeps it open.
+    ticket: Ticket,
+}
+
+static CURRENT: Global<Mutex<Current>> = Global::new(|| Mutex::new(open()));
+
+fn open() -> Current {
+    let shared = Shared::open(&Context::background(), here(), None, None);
+    Current {
+        ticket: Ticket::owed(&shared),
+        shared,
+    }
+}
+
+/// A ticket of the root.
+pub(crate) fn enter() -> Ticket {
+    CURRENT.with(|current| Ticket::from_inside(current.lock().ticket.shared()))
+}
+
+/// The scope that takes what comes now.
+pub(crate) fn current() -> Arc<Shared> {
+    CURRENT.with(|current| current.lock().shared.clone())
+}
+
+impl Root {
+    /// Waits for every task that was handed to the root before this call.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: what has not finished is handed to the root again.
+    pub async fn join(self) {
+        let joining = Joining::start();
+        poll_fn(|cx| match joining.closed.poll_empty(cx.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
+
+    /// The same for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The tasks that are still running, when the time is over.
+    /// They stay with the root, and a later join waits for them again.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`join`](Self::join).
+    pub async fn join_timeout(self, timeout: Duration) -> Result<(), Vec<Straggler>> {
+        let time = Context::background().with_timeout(timeout);
+        let joining = Joining::start();
+        let mut over = std::pin::pin!(time.done());
+        poll_fn(|cx| {
+            if joining.closed.poll_empty(cx.waker()) {
+                return Poll::Ready(Ok(()));
+            }
+            over.as_mut()
+                .poll(cx)
+                .map(|_| Err(straggler::list(&joining.closed)))
+        })
+        .await
+    }
+
+    /// The tasks that were handed to the root and are still running.
+    #[must_use]
+    pub fn stragglers(self) -> Vec<Straggler> {
+        straggler::list(&current())
+    }
+}
+
+/// A part of the root that is closed and waited for. Handed to the current
+/// part when the wait is given up.
+struct Joining {
+    closed: Arc<Shared>,
+}
+
+impl Joining {
+    fn start() -> Self {
+        let fresh = open();
+        let old = CURRENT.with(|current| std::mem::replace(&mut *current.lock(), fresh));
+        // The last ticket may wake or drop something foreign: outside the lock.
+        drop(old.ticket);
+        Self { closed: old.shared }
+    }
+}
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        if !self.closed.ledger.is_empty() {
+            self.closed.rare.lock().failures.orphaned = true;
+            give_to(enter(), &self.closed);
+        }
+    }
+}

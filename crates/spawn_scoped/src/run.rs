@@ -1,0 +1,251 @@
+//! The life of a scope, from its first poll to its result or its drop.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio_ctx::{Cancelled, Context, Reason, owner};
+
+use crate::entry::Place;
+use crate::failure::{ErasedError, FailureKind, Primary, TaskFailure};
+use crate::options::{Config, ScopeReport};
+use crate::scope::Scope;
+use crate::shared::{BodyTicket, Shared, Ticket, adopter, drop_quietly};
+use crate::slots::Slots;
+use crate::straggler::Chase;
+use crate::watch::Watch;
+
+/// How the body ended.
+enum BodyEnd<T, E> {
+    Ok(T),
+    /// Its own error decides.
+    Err(E),
+    /// Something else decides: an error, a panic, or that the grace was over.
+    Overruled,
+}
+
+/// Runs a scope. The locals are in the order of their drop, last to first:
+/// when this future is dropped half-way, the body goes, then the body's
+/// ticket, and then the rest is handed over.
+pub(crate) async fn run<T, E, F>(
+    parent: &Context,
+    config: Option<Arc<Config>>,
+    location: Place,
+    body: F,
+) -> ScopeReport<T, E>
+where
+    F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    E: From<Cancelled> + Send + 'static,
+{
+    let slots = config
+        .as_ref()
+        .and_then(|config| config.limit)
+        .map(Slots::new);
+    let scope = Scope::of_body(Shared::open(parent, location, config, slots));
+    let shared = &scope.shared;
+    let mut hand_over = HandOver {
+        shared,
+        parent,
+        joined: false,
+    };
+    let ticket = BodyTicket::owed(shared);
+    let mut watch = Watch::new(shared, parent);
+
+    let body_end = run_body(&scope, &mut watch, body).await;
+    drop(ticket);
+    join(shared, &mut watch).await;
+    if let Some(background) = shared.close_background() {
+        join(&background, &mut watch).await;
+    }
+    hand_over.joined = true;
+    shared.end(owner::cancelled(Reason::ScopeFinished, location, None));
+    settle(shared, body_end)
+}
+
+/// Polls the body to its end, its panic, or the end of its grace.
+async fn run_body<T, E, F>(scope: &Scope<E>, watch: &mut Watch<'_>, body: F) -> BodyEnd<T, E>
+where
+    F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    E: From<Cancelled> + Send + 'static,
+{
+    let shared = &scope.shared;
+    let future = match catch_unwind(AssertUnwindSafe(|| body(scope))) {
+        Ok(future) => future,
+        Err(payload) => {
+            shared.body_panicked(payload);
+            return BodyEnd::Overruled;
+        }
+    };
+    let mut future = pin!(Some(future));
+    let polled = poll_fn(|cx| {
+        shared.forget_time();
+        let Some(body) = future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
+            Ok(Poll::Pending) if watch.poll_body(cx) => Poll::Ready(Ok(None)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(Ok(Some(result))),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    })
+    .await;
+    // The body's locals go before its ticket does, and their drop may panic.
+    let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+    let end = match polled {
+        Ok(Some(Ok(value))) => BodyEnd::Ok(value),
+        Ok(Some(Err(error))) => body_failed(shared, error),
+        Ok(None) => {
+            let failure = TaskFailure::new(&shared.body(), FailureKind::Aborted, None);
+            let cause = Some(Arc::new(failure) as _);
+            let cancelled = owner::cancelled(Reason::TaskAborted, shared.location, cause);
+            let surplus = shared.rare.lock().failures.add_loss(cancelled.clone());
+            drop(surplus);
+            // The owner's own cancel leaves nothing else to decide.
+            match shared.rare.lock().failures.body_failed() {
+                true => BodyEnd::Err(E::from(cancelled)),
+                false => BodyEnd::Overruled,
+            }
+        }
+        Err(payload) => {
+            shared.body_panicked(payload);
+            BodyEnd::Overruled
+        }
+    };
+    if let Err(payload) = dropped {
+        shared.body_panicked(payload);
+    }
+    end
+}
+
+fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<T, E> {
+    let erased: ErasedError = Box::new(error);
+    let message = shared.describe(&erased);
+    if shared.body_failed(message) {
+        return match erased.downcast::<E>() {
+            Ok(error) => BodyEnd::Err(*error),
+            Err(_) => unreachable!("it was an E three lines ago"),
+        };
+    }
+    let surplus = shared
+        .rare
+        .lock()
+        .failures
+        .add_undecisive(erased, &shared.body());
+    drop_quietly(surplus);
+    BodyEnd::Overruled
+}
+
+/// Waits until the last one has left `ledger_of`, aborting after the grace.
+async fn join(ledger_of: &Arc<Shared>, watch: &mut Watch<'_>) {
+    poll_fn(|cx| {
+        if ledger_of.poll_empty(cx.waker()) {
+            return Poll::Ready(());
+        }
+        // What the grace aborts is still waited for.
+        watch.poll(cx);
+        Poll::Pending
+    })
+    .await;
+    drop(ledger_of.ledger.take_entries());
+}
+
+/// Everybody has left: the result.
+fn settle<T, E>(shared: &Arc<Shared>, body: BodyEnd<T, E>) -> ScopeReport<T, E>
+where
+    E: From<Cancelled> + Send + 'static,
+{
+    let verdict = shared
+        .rare
+        .lock_if_touched()
+        .map(|mut rare| rare.failures.verdict());
+    let Some(mut verdict) = verdict else {
+        return match body {
+            BodyEnd::Ok(value) => ScopeReport::of(Ok(value)),
+            BodyEnd::Err(error) => ScopeReport::of(Err(error)),
+            BodyEnd::Overruled => unreachable!("by nothing that left a trace"),
+        };
+    };
+    if let Some(payload) = verdict.panic {
+        drop_quietly((body, verdict.primary, verdict.late));
+        resume_unwind(payload);
+    }
+    let late = verdict.take_late::<E>();
+    let num_late = verdict.num_late;
+    let result = match (verdict.primary, body) {
+        (Some(Primary::Error(error, ..)), body) => {
+            drop_quietly(body);
+            match error.downcast::<E>() {
+                Ok(error) => Err(*error),
+                Err(_) => unreachable!("a scope's tasks fail with its error type"),
+            }
+        }
+        (Some(Primary::Loss(cancelled)), BodyEnd::Ok(_) | BodyEnd::Overruled) => {
+            Err(E::from(cancelled))
+        }
+        (_, BodyEnd::Ok(value)) => Ok(value),
+        (_, BodyEnd::Err(error)) => Err(error),
+        (Some(Primary::Body) | None, BodyEnd::Overruled) => {
+            unreachable!("a body is overruled by an error, a loss or a panic")
+        }
+    };
+    if num_late > 0 {
+        tracing::info!(
+            scope = shared.name().map(|name| name.as_ref().as_ref()),
+            opened_at = %shared.location,
+            late = num_late,
+            "errors came after the one that decided the scope",
+        );
+    }
+    ScopeReport {
+        result,
+        late,
+        num_late,
+    }
+}
+
+/// Hands the unfinished tasks to the scope around when the future is dropped
+/// before they are joined. Blocks nothing and aborts nothing.
+struct HandOver<'a> {
+    shared: &'a Arc<Shared>,
+    parent: &'a Context,
+    joined: bool,
+}
+
+impl Drop for HandOver<'_> {
+    fn drop(&mut self) {
+        if self.joined {
+            return;
+        }
+        let shared = self.shared;
+        shared.rare.lock().failures.orphaned = true;
+        shared.end(owner::cancelled(
+            Reason::ScopeDropped,
+            shared.location,
+            None,
+        ));
+        let background = shared.close_background();
+        for ledger_of in background.iter().chain([shared]) {
+            if ledger_of.ledger.is_empty() {
+                continue;
+            }
+            give_to(adopter(self.parent), ledger_of);
+        }
+        Chase::start(shared);
+    }
+}
+
+/// Makes the scope of `ticket` wait for the tasks of `orphan`.
+pub(crate) fn give_to(ticket: Ticket, orphan: &Arc<Shared>) {
+    let adopter = ticket.shared().clone();
+    adopter.add_below(orphan);
+    let back = orphan.ledger.hand_over(ticket);
+    drop(back);
+    // The adopter's grace may be over already; its flag is set before it looks
+    // for scopes below, and we were below before we look at the flag.
+    if adopter.ledger.is_aborting() {
+        orphan.abort_all();
+    }
+}

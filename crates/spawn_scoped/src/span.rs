@@ -1,0 +1,65 @@
+//! How a task relates to the tracing span it is spawned in.
+
+use tokio_ctx::Context;
+use tracing::Span;
+use tracing::level_filters::LevelFilter;
+
+use crate::entry::Who;
+
+/// How a task relates to the tracing span that is current where it is spawned.
+///
+/// A span lives until everything inside it is done. A task that outlives its request by
+/// design should not hold the request's span open: give it [`FollowsFrom`](Self::FollowsFrom).
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::SpanPolicy;
+/// assert_eq!(SpanPolicy::default(), SpanPolicy::Inherit);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SpanPolicy {
+    /// The task runs in that very span.
+    #[default]
+    Inherit,
+    /// The task runs in a span of its own inside that one. It has the task's name, the line
+    /// that spawned it and the context's printable values.
+    Child,
+    /// The task runs in a span of its own with the same fields, which follows from that one
+    /// and does not keep it open.
+    FollowsFrom,
+    /// The task runs in no span.
+    None,
+}
+
+impl SpanPolicy {
+    /// The span to run `who` in. Boxed: a task that has none pays one word.
+    pub(crate) fn span_for(self, who: &Who, ctx: &Context) -> Option<Box<Span>> {
+        if LevelFilter::current() == LevelFilter::OFF {
+            return None;
+        }
+        let span = match self {
+            SpanPolicy::Inherit => Span::current(),
+            SpanPolicy::Child => tracing::info_span!(
+                "task",
+                name = who.name.as_deref().map(AsRef::as_ref),
+                spawned_at = %who.location,
+                ctx = ?ctx,
+            ),
+            SpanPolicy::FollowsFrom => {
+                let span = tracing::info_span!(
+                    parent: None,
+                    "task",
+                    name = who.name.as_deref().map(AsRef::as_ref),
+                    spawned_at = %who.location,
+                    ctx = ?ctx,
+                );
+                span.follows_from(Span::current());
+                span
+            }
+            SpanPolicy::None => return None,
+        };
+        (!span.is_disabled()).then(|| Box::new(span))
+    }
+}

@@ -1,0 +1,254 @@
+//! Tasks that go on after they were asked to stop: [`Straggler`].
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio_ctx::{Cancelled, Context, OnCancel};
+
+use crate::entry::{Entry, TaskKind};
+use crate::rt::Stamp;
+use crate::shared::{Shared, drop_quietly};
+use crate::watch::REPORT_EVERY;
+
+/// At most so many are named in one report; the rest is counted.
+const NAMED: usize = 16;
+
+/// A task that is still running although its context has ended.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use spawn_scoped::{ScopeOptions, root};
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let ctx = Context::background();
+/// let stubborn = spawn_scoped::scope(&ctx, async |s| {
+///     s.task().name("stubborn").spawn(async |_| {
+///         tokio::time::sleep(Duration::from_secs(3600)).await;
+///         Ok::<_, Cancelled>(())
+///     });
+///     std::future::pending().await
+/// });
+/// let dropped: Result<Result<(), _>, _> =
+///     tokio::time::timeout(Duration::from_secs(1), stubborn).await;
+/// assert!(dropped.is_err());
+///
+/// let stragglers = root().join_timeout(Duration::from_secs(2)).await.unwrap_err();
+/// assert_eq!(stragglers[0].name(), Some("stubborn"));
+/// assert_eq!(stragglers[0].age(), Duration::from_secs(3));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Straggler {
+    entry: Entry,
+    age: Duration,
+    cause: Option<Cancelled>,
+}
+
+impl Straggler {
+    fn new(entry: Entry, cause: Option<Cancelled>) -> Self {
+        Self {
+            age: entry.age(),
+            entry,
+            cause,
+        }
+    }
+
+    /// The name it was given, if any.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.entry.name.as_deref().map(AsRef::as_ref)
+    }
+
+    /// The line that spawned it.
+    #[must_use]
+    pub fn location(&self) -> &'static Location<'static> {
+        self.entry.location
+    }
+
+    /// How long it had been running when this was written down.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// How it is run.
+    #[must_use]
+    pub fn kind(&self) -> TaskKind {
+        self.entry.kind
+    }
+
+    /// Why its scope's context ended; `None` if that still goes on.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cancelled> {
+        self.cause.as_ref()
+    }
+
+    /// Whether a grace could end it. A blocking task can only be asked.
+    #[must_use]
+    pub fn can_be_aborted(&self) -> bool {
+        self.kind() != TaskKind::Blocking
+    }
+}
+
+impl fmt::Display for Straggler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task ")?;
+        if let Some(name) = self.name() {
+            write!(f, "`{name}` ")?;
+        }
+        write!(f, "(spawned at {}, {:?} ago", self.location(), self.age)?;
+        if !self.can_be_aborted() {
+            f.write_str(", blocking: cannot be aborted")?;
+        }
+        f.write_str(")")?;
+        match &self.cause {
+            Some(cause) => write!(f, " goes on after: {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Straggler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Straggler({self})")
+    }
+}
+
+/// The unfinished tasks of a scope, of its background and of what it took
+/// over, oldest scope first.
+pub(crate) fn list(scope: &Arc<Shared>) -> Vec<Straggler> {
+    let mut found = Vec::new();
+    let mut todo = vec![scope.clone()];
+    while let Some(scope) = todo.pop() {
+        let cause = scope.context().err();
+        let tasks = scope.ledger.unfinished();
+        found.extend(
+            tasks
+                .into_iter()
+                .map(|entry| Straggler::new(entry, cause.clone())),
+        );
+        todo.extend(
+            scope
+                .below()
+                .into_iter()
+                .filter(|below| below.is_handed_over()),
+        );
+    }
+    found
+}
+
+/// Tells the log who is still running, `since` the context ended for `cause`.
+pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled, since: Stamp) {
+    let stragglers = list(scope);
+    let scope_name = scope.name().map(|name| name.as_ref().as_ref());
+    let since_cancel = since.elapsed();
+    if stragglers.is_empty() {
+        tracing::warn!(
+            scope = scope_name,
+            opened_at = %scope.location,
+            since_cancel = ?since_cancel,
+            cause = %cause,
+            "the body of a scope goes on after its context ended",
+        );
+    }
+    for straggler in stragglers.iter().take(NAMED) {
+        tracing::warn!(
+            scope = scope_name,
+            opened_at = %scope.location,
+            task = straggler.name(),
+            spawned_at = %straggler.location(),
+            kind = straggler.kind().as_str(),
+            age = ?straggler.age(),
+            since_cancel = ?since_cancel,
+            cause = %cause,
+            "a task goes on after its context ended",
+        );
+    }
+    if stragglers.len() > NAMED {
+        tracing::warn!(
+            scope = scope_name,
+            opened_at = %scope.location,
+            since_cancel = ?since_cancel,
+            "and {} more tasks go on",
+            stragglers.len() - NAMED,
+        );
+    }
+}
+
+/// Reports the stragglers of a scope that was dropped, and ends their grace:
+/// the scope's future is no longer there to do it. Two deadlines with a
+/// callback each, so no task and no thread of ours.
+pub(crate) struct Chase {
+    _report: Alarm,
+    grace: Option<Alarm>,
+}
+
+/// A deadline and what it does when it passes.
+struct Alarm {
+    _registration: OnCancel,
+    _deadline: Context,
+}
+
+impl Alarm {
+    fn after(delay: Duration, ring: impl FnOnce() + Send + 'static) -> Self {
+        let deadline = Context::background().with_timeout(delay);
+        Self {
+            _registration: deadline.on_cancel(move |_| ring()),
+            _deadline: deadline,
+        }
+    }
+}
+
+impl Chase {
+    /// Begins with the scope's tasks handed over. Does nothing if there are none.
+    pub(crate) fn start(scope: &Arc<Shared>) {
+        if list(scope).is_empty() {
+            return;
+        }
+        let since = *scope.rare.lock().ended.get_or_insert_with(Stamp::now);
+        let grace = scope.grace().map(|grace| {
+            let scope = Arc::downgrade(scope);
+            Alarm::after(grace, move || {
+                if let Some(scope) = scope.upgrade() {
+                    scope.abort_all();
+                }
+            })
+        });
+        Self::arm(scope, since, grace);
+    }
+
+    fn arm(scope: &Arc<Shared>, since: Stamp, grace: Option<Alarm>) {
+        let weak = Arc::downgrade(scope);
+        let report = Alarm::after(REPORT_EVERY, move || Self::ring(&weak, since));
+        let chase = Chase {
+            _report: report,
+            grace,
+        };
+        let old = scope.rare.lock().chase.replace(chase);
+        drop_quietly(old);
+    }
+
+    fn ring(scope: &Weak<Shared>, since: Stamp) {
+        let Some(scope) = scope.upgrade() else { return };
+        let Some(cause) = scope.context().err() else {
+            return;
+        };
+        if list(&scope).is_empty() {
+            return;
+        }
+        report(&scope, &cause, since);
+        let grace = scope
+            .rare
+            .lock()
+            .chase
+            .as_mut()
+            .and_then(|chase| chase.grace.take());
+        Self::arm(&scope, since, grace);
+    }
+}

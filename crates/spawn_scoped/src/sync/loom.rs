@@ -1,0 +1,120 @@
+//! The facade over loom, for model checking.
+
+use std::fmt;
+
+pub(crate) use loom::sync::MutexGuard;
+
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Twin of the std one.
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        match self.0.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+}
+
+/// Twin of the std one.
+pub(crate) struct Count(AtomicUsize);
+
+impl Count {
+    pub(crate) fn new(value: usize) -> Self {
+        Self(AtomicUsize::new(value))
+    }
+
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_unless_zero(&self) -> bool {
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                (n != 0).then(|| n + 1)
+            })
+            .is_ok()
+    }
+
+    pub(crate) fn sub(&self) -> usize {
+        self.0.fetch_sub(1, Ordering::AcqRel) - 1
+    }
+
+    pub(crate) fn peek(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
+
+/// Twin of the std one. Loom misses executions in which the storing thread
+/// loaded the atomic first, so each access also touches a companion atomic,
+/// which makes loom explore both orders.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    flag: AtomicBool,
+    order: AtomicUsize,
+}
+
+impl Flag {
+    pub(crate) fn new() -> Self {
+        Self {
+            flag: AtomicBool::new(false),
+            order: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn raise(&self) {
+        self.order.fetch_add(0, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        self.order.fetch_add(0, Ordering::Relaxed);
+        self.flag.load(Ordering::Acquire)
+    }
+}
+
+/// Twin of the std one. A hint decides nothing, so loom need not explore it.
+#[derive(Debug)]
+pub(crate) struct Hint(std::sync::atomic::AtomicUsize);
+
+impl Hint {
+    pub(crate) fn new(value: usize) -> Self {
+        Self(std::sync::atomic::AtomicUsize::new(value))
+    }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Twin of the std one: one value per explored execution.
+pub(crate) struct Global<T: 'static>(loom::lazy_static::Lazy<T>);
+
+impl<T> Global<T> {
+    pub(crate) const fn new(init: fn() -> T) -> Self {
+        Self(loom::lazy_static::Lazy {
+            init,
+            _p: std::marker::PhantomData,
+        })
+    }
+
+    pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        f(self.0.get())
+    }
+}

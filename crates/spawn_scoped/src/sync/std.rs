@@ -1,0 +1,125 @@
+//! The facade over the standard library.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{OnceLock, PoisonError};
+
+pub(crate) use std::sync::MutexGuard;
+
+/// A lock that a panic does not poison: no user code runs under ours, so a
+/// panicking holder cannot have left the state half-written.
+pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number of live tickets.
+pub(crate) struct Count(AtomicUsize);
+
+impl Count {
+    pub(crate) const fn new(value: usize) -> Self {
+        Self(AtomicUsize::new(value))
+    }
+
+    /// Adds one. Relaxed: the caller already holds a ticket, so the count
+    /// cannot reach zero meanwhile, and it publishes nothing.
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds one unless the count is zero; zero is final.
+    pub(crate) fn add_unless_zero(&self) -> bool {
+        let mut seen = self.0.load(Ordering::Relaxed);
+        while seen != 0 {
+            match self
+                .0
+                .compare_exchange_weak(seen, seen + 1, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
+    /// Takes one away and returns what is left. AcqRel: what a task did before
+    /// it left happens before what the one who reaches zero does next.
+    pub(crate) fn sub(&self) -> usize {
+        self.0.fetch_sub(1, Ordering::AcqRel) - 1
+    }
+
+    /// How many there are, as a number to show; nothing may be decided by it.
+    pub(crate) fn peek(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.peek().fmt(f)
+    }
+}
+
+/// A flag that is raised once.
+#[derive(Debug)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Release, pairs with the Acquire of `is_raised`.
+    pub(crate) fn raise(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Acquire, pairs with the Release of `raise`.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A number that only ever saves work; no decision is wrong if it is stale.
+#[derive(Debug)]
+pub(crate) struct Hint(AtomicUsize);
+
+impl Hint {
+    pub(crate) const fn new(value: usize) -> Self {
+        Self(AtomicUsize::new(value))
+    }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A value for the whole process, made when first asked for.
+pub(crate) struct Global<T> {
+    cell: OnceLock<T>,
+    init: fn() -> T,
+}
+
+impl<T> Global<T> {
+    pub(crate) const fn new(init: fn() -> T) -> Self {
+        Self {
+            cell: OnceLock::new(),
+            init,
+        }
+    }
+
+    pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        f(self.cell.get_or_init(self.init))
+    }
+}

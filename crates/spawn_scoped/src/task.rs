@@ -1,0 +1,192 @@
+//! The handle of one task: [`Task`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio_ctx::{Cancelled, Reason, owner};
+
+use crate::entry::Who;
+use crate::failure::{FailureKind, TaskFailure};
+use crate::rt::{JoinHandle, Joined};
+use crate::shared::{Shared, drop_quietly};
+
+/// Awaits the value of one task of a scope.
+///
+/// It holds no right over the task: dropping it neither stops the task nor lets the scope
+/// return without it.
+///
+/// # Errors
+///
+/// [`Cancelled`], when the task has no value to give:
+///
+/// * it failed or panicked: reason [`TaskFailed`](Reason::TaskFailed) or
+///   [`TaskPanicked`](Reason::TaskPanicked), at the line that spawned it, with a
+///   [`TaskFailure`] as cause; the error itself is the result of the scope;
+/// * it failed or was dropped because its context had ended: why that ended;
+/// * its runtime dropped it ([`TaskLost`](Reason::TaskLost)), or it was aborted after the
+///   grace ([`TaskAborted`](Reason::TaskAborted));
+/// * it was refused, because the scope was over or its context had ended.
+///
+/// With `?` in the body, such an error is at most a secondary one: it never replaces the
+/// error of the task.
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut task` in `select!` loses nothing. A value that was never awaited is dropped.
+///
+/// # Panics
+///
+/// When polled again after it was ready, as any future.
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::scope;
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let sum = scope(&Context::background(), async |s| {
+///     let one = s.spawn(async |_| Ok::<_, Cancelled>(1));
+///     let two = s.spawn(async |_| Ok(2));
+///     Ok(one.await? + two.await?)
+/// })
+/// .await;
+/// assert_eq!(sum.unwrap(), 3);
+/// # }
+/// ```
+pub struct Task<T> {
+    state: State<T>,
+    who: Who,
+    /// Only for scopes that abort: tells an abort from a dying runtime.
+    scope: Option<Arc<Shared>>,
+}
+
+enum State<T> {
+    Running(JoinHandle<Result<T, Cancelled>>),
+    Refused(Cancelled),
+    Taken,
+}
+
+impl<T> Task<T> {
+    pub(crate) fn running(
+        handle: JoinHandle<Result<T, Cancelled>>,
+        who: Who,
+        scope: &Arc<Shared>,
+    ) -> Self {
+        let scope = scope.grace().is_some().then(|| scope.clone());
+        Self {
+            state: State::Running(handle),
+            who,
+            scope,
+        }
+    }
+
+    pub(crate) fn refused(cancelled: Cancelled, who: Who) -> Self {
+        Self {
+            state: State::Refused(cancelled),
+            who,
+            scope: None,
+        }
+    }
+
+    /// The name it was given, if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     assert_eq!(task.name(), Some("flush"));
+    ///     task.await
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.who.name.as_deref().map(Cow::as_ref)
+    }
+
+    /// The line that spawned it.
+    #[must_use]
+    pub fn location(&self) -> &'static Location<'static> {
+        self.who.location
+    }
+
+    /// Whether it is over, well or not.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match &self.state {
+            State::Running(handle) => handle.is_finished(),
+            State::Refused(_) | State::Taken => true,
+        }
+    }
+
+    fn dropped(&self) -> Cancelled {
+        let aborted = self
+            .scope
+            .as_ref()
+            .is_some_and(|scope| scope.ledger.is_aborting());
+        let (reason, kind) = if aborted {
+            (Reason::TaskAborted, FailureKind::Aborted)
+        } else {
+            (Reason::TaskLost, FailureKind::Lost)
+        };
+        self.without_value(reason, kind)
+    }
+
+    fn without_value(&self, reason: Reason, kind: FailureKind) -> Cancelled {
+        let failure = TaskFailure::new(&self.who, kind, None);
+        owner::cancelled(reason, self.who.location, Some(Arc::new(failure)))
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, Cancelled>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let joined = match &mut self.state {
+            State::Running(handle) => match handle.poll_joined(cx) {
+                Poll::Ready(joined) => joined,
+                Poll::Pending => return Poll::Pending,
+            },
+            State::Refused(_) => match std::mem::replace(&mut self.state, State::Taken) {
+                State::Refused(cancelled) => return Poll::Ready(Err(cancelled)),
+                _ => unreachable!("it was refused a line ago"),
+            },
+            State::Taken => panic!("a task was polled after it was ready"),
+        };
+        self.state = State::Taken;
+        Poll::Ready(match joined {
+            Joined::Ended(result) => result,
+            Joined::Dropped => Err(self.dropped()),
+            Joined::Panicked(payload) => {
+                drop_quietly(payload);
+                Err(self.without_value(Reason::TaskPanicked, FailureKind::Panicked))
+            }
+        })
+    }
+}
+
+// Nothing in it is pinned: the value arrives by move.
+impl<T> Unpin for Task<T> {}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("name", &self.name())
+            .field("location", &format_args!("{}", self.location()))
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}

@@ -1,0 +1,182 @@
+//! Promise 7: limits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::FutureExt as _;
+use spawn_scoped::{ScopeOptions, scope};
+use tokio::sync::Notify;
+use tokio_ctx::{Cancelled, Context, Reason};
+
+use crate::support::{AppError, on_both};
+
+#[test]
+fn no_more_than_the_limit_run_at_once() {
+    for limit in [1, 3, 10] {
+        on_both(move || async move {
+            let running = Arc::new(AtomicUsize::new(0));
+            let most = Arc::new(AtomicUsize::new(0));
+            let seen = most.clone();
+            ScopeOptions::<Cancelled>::new()
+                .limit(limit)
+                .run(&Context::background(), async |s| {
+                    for _ in 0..limit * 10 {
+                        let (running, most) = (running.clone(), most.clone());
+                        let spawned = s.spawn_when_free(async move |_| {
+                            let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                            most.fetch_max(now, Ordering::SeqCst);
+                            tokio::task::yield_now().await;
+                            running.fetch_sub(1, Ordering::SeqCst);
+                            Ok(())
+                        });
+                        assert!(spawned.await.is_ok());
+                    }
+                    Ok(())
+                })
+                .await
+                .unwrap();
+            let most = seen.load(Ordering::SeqCst);
+            assert!(
+                (1..=limit).contains(&most),
+                "{most} at once under a limit of {limit}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_full_scope_refuses_and_hands_the_work_back() {
+    on_both(|| async {
+        ScopeOptions::<Cancelled>::new()
+            .limit(1)
+            .run(&Context::background(), async |s| {
+                let gate = Arc::new(Notify::new());
+                let opened = gate.clone();
+                let first = s
+                    .try_spawn(async move |_| {
+                        opened.notified().await;
+                        Ok(())
+                    })
+                    .unwrap();
+                let text = String::from("kept");
+                let refused = s.try_spawn(async move |_| Ok(text)).unwrap_err();
+                assert!(refused.is_full());
+                gate.notify_one();
+                first.await?;
+                // The slot is given back before the task counts as finished.
+                let second = s.spawn_when_free(refused.into_work()).await.unwrap();
+                assert_eq!(second.await?, "kept");
+                Ok(())
+            })
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_limit_of_zero_lets_nothing_start() {
+    on_both(|| async {
+        ScopeOptions::<Cancelled>::new()
+            .limit(0)
+            .run(&Context::background(), async |s| {
+                for _ in 0..1024 {
+                    assert!(s.try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                }
+                assert!(s.spawn_when_free(async |_| Ok(())).now_or_never().is_none());
+                Ok(())
+            })
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
+fn waiting_for_a_slot_ends_with_the_context() {
+    on_both(|| async {
+        let error = ScopeOptions::<AppError>::new()
+            .limit(2)
+            .run(&Context::background(), async |s| {
+                for _ in 0..2 {
+                    let task = s.try_spawn(async |ctx| Err::<(), _>(ctx.done().await.into()));
+                    assert!(task.is_ok());
+                }
+                // All slots are taken by tasks that wait for the cancel; who gives it needs
+                // no slot.
+                s.spawn(async |_| Err::<(), _>(AppError::Broken("eleventh")));
+                let refused = s.spawn_when_free(async |_| Ok(())).await.unwrap_err();
+                assert_eq!(refused.cancelled().unwrap().reason(), Reason::TaskFailed);
+                Ok(())
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(error, AppError::Broken("eleventh"));
+    });
+}
+
+#[test]
+fn a_waiter_that_gives_up_passes_its_slot_on() {
+    on_both(|| async {
+        ScopeOptions::<Cancelled>::new()
+            .limit(1)
+            .run(&Context::background(), async |s| {
+                for _ in 0..100 {
+                    let task = s.try_spawn(async |_| Ok(()));
+                    let first = s.spawn_when_free(async |_| Ok(()));
+                    let mut first = Box::pin(first);
+                    let _ = first.as_mut().now_or_never();
+                    if let Ok(task) = task {
+                        task.await?;
+                    }
+                    drop(first);
+                    let second = s.spawn_when_free(async |_| Ok(())).await.unwrap();
+                    second.await?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
+fn panicking_tasks_give_their_slots_back() {
+    on_both(|| async {
+        let panicked = std::panic::AssertUnwindSafe(ScopeOptions::<Cancelled>::new().limit(2).run(
+            &Context::background(),
+            async |s| {
+                for _ in 0..2 {
+                    assert!(
+                        s.try_spawn(async |_| -> Result<(), _> { panic!("slot") })
+                            .is_ok()
+                    );
+                }
+                s.context().done().await;
+                while !s.unfinished().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+                // Refused for the end of the context, not for want of a slot.
+                assert!(!s.try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                Ok(())
+            },
+        ))
+        .catch_unwind()
+        .await;
+        assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "slot");
+    });
+}
+
+#[test]
+fn a_spawn_after_the_cancel_is_refused_not_queued() {
+    on_both(|| async {
+        scope(&Context::background(), async |s| {
+            s.cancel();
+            let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
+            assert_eq!(refused.cancelled().unwrap().reason(), Reason::Explicit);
+            let task = s.spawn(async |_| -> Result<(), Cancelled> { unreachable!() });
+            assert_eq!(task.await.unwrap_err().reason(), Reason::Explicit);
+            Ok(())
+        })
+        .await
+        .unwrap();
+    });
+}

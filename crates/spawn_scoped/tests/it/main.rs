@@ -1,0 +1,17 @@
+//! What the crate promises, one module per promise.
+
+mod adopt;
+mod face;
+mod failure;
+mod join;
+mod kinds;
+mod limit;
+mod memory;
+mod panic;
+mod policy;
+mod start;
+mod stragglers;
+mod support;
+mod trace;
+mod tree;
+mod unfinished;

@@ -1,0 +1,79 @@
+//! The flags of the seam itself: what the checker must be able to show through them.
+
+use std::sync::Arc;
+
+use super::harness::checker as backend;
+use super::harness::checker::sync::atomic::{AtomicBool, Ordering};
+use super::harness::{Model, spawn};
+
+#[path = "../../src/sync/modelled/flag.rs"]
+mod flag;
+
+use flag::{AtomicFlag, AtomicPlace};
+
+/// A thread that loads and then stores: a bare atomic of loom never shows the store here.
+#[test]
+fn store_after_own_load_is_seen() {
+    Model::of(3).sees(&["before", "after"]).explore(|seen| {
+        let flag = Arc::new(AtomicFlag::new(0));
+        let other = Arc::clone(&flag);
+        let thread = spawn(move || {
+            if other.load() == 0 {
+                other.store(2);
+            }
+        });
+        seen.mark(if flag.load() == 0 { "before" } else { "after" });
+        thread.join().unwrap();
+        assert_eq!(flag.load(), 2);
+    });
+}
+
+/// What was written before a store, or before a raise, is there for who loads it.
+#[test]
+fn stores_publish() {
+    Model::of(15)
+        .sees(&["stored", "raised", "nothing"])
+        .explore(|seen| {
+            let data = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+            let flags = Arc::new([AtomicFlag::new(0), AtomicFlag::new(0)]);
+            let (written, stored) = (Arc::clone(&data), Arc::clone(&flags));
+            let thread = spawn(move || {
+                written[0].store(true, Ordering::Relaxed);
+                stored[0].store(2);
+                written[1].store(true, Ordering::Relaxed);
+                stored[1].raise(0, 1);
+            });
+            if flags[1].load() != 0 {
+                assert!(data[1].load(Ordering::Relaxed));
+                seen.mark("raised");
+            } else if flags[0].load() != 0 {
+                assert!(data[0].load(Ordering::Relaxed));
+                seen.mark("stored");
+            } else {
+                seen.mark("nothing");
+            }
+            thread.join().unwrap();
+        });
+}
+
+/// A place is cleared by who knows it, and by nobody else.
+#[test]
+fn places_are_cleared_by_name() {
+    Model::of(10).sees(&["cleared", "not yet"]).explore(|seen| {
+        let places = Arc::new([AtomicPlace::new(1), AtomicPlace::new(0)]);
+        places[1].store(2);
+        let other = Arc::clone(&places);
+        let thread = spawn(move || {
+            other[1].clear(1);
+            other[0].clear(1);
+        });
+        seen.mark(if places[0].load() == 0 {
+            "cleared"
+        } else {
+            "not yet"
+        });
+        assert_eq!(places[1].load(), 2);
+        thread.join().unwrap();
+        assert_eq!(places[0].load(), 0);
+    });
+}

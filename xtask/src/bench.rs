@@ -1,0 +1,66 @@
+//! The benchmarks.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::steps::{Cmd, Outcome, Steps};
+use crate::workspace::Workspace;
+
+/// Handed on to the benchmarks.
+pub(crate) const OPTIONS: &[&str] = &[
+    "--quick",
+    "--json",
+    "--growth",
+    "--instructions",
+    "--no-write",
+];
+
+/// What services ship: see `[profile.bench]` of the workspace.
+const BUILD: &str = "build --profile bench -p benches --bins";
+const RUN: &str = "run --quiet --profile bench -p benches";
+
+pub(crate) fn offered(workspace: &Workspace) -> bool {
+    workspace.has("crates/benches/Cargo.toml")
+}
+
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) -> Outcome {
+    // All its programs: one counts allocations, which the others must not.
+    steps.run(workspace, "build the benchmarks", &Cmd::cargo(BUILD))?;
+    let mut line = RUN.to_owned();
+    if !options.is_empty() {
+        line.push_str(" -- ");
+        line.push_str(&options.join(" "));
+    }
+    let mut last = String::new();
+    steps.check("benchmarks", &format!("cargo {line}"), || {
+        last = show(workspace, &line)?;
+        Ok(())
+    })?;
+    if last.starts_with("bench: ") {
+        steps.last_line(last);
+    }
+    Ok(())
+}
+
+/// Runs it, shows what it prints as it comes, and returns the last line of it.
+fn show(workspace: &Workspace, line: &str) -> Result<String, String> {
+    let mut child = Command::new("cargo")
+        .args(line.split_whitespace())
+        .current_dir(workspace.root())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cargo did not start: {error}"))?;
+    let mut last = String::new();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            last = line.map_err(|error| error.to_string())?;
+            println!("{last}");
+        }
+    }
+    let status = child.wait().map_err(|error| error.to_string())?;
+    if status.success() {
+        Ok(last)
+    } else {
+        Err(status.to_string())
+    }
+}

@@ -1,0 +1,15 @@
+//! Unit and integration tests of every crate.
+
+use std::time::Duration;
+
+use crate::steps::{Cmd, Outcome, Steps};
+use crate::workspace::Workspace;
+
+/// Far above what any test binary needs: it ends a test that hangs.
+const LIMIT: Duration = Duration::from_secs(600);
+
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
+    // The same packages and features as clippy and the docs, so that dependencies are built once.
+    let tests = Cmd::cargo("test --workspace --all-features --lib --bins --tests --examples");
+    steps.run(workspace, "tests", &tests.limit(LIMIT))
+}
