@@ -35,16 +35,67 @@ pages! {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
     use super::PAGES;
+
+    fn workspace() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    fn read(path: &str) -> String {
+        fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
 
     #[test]
     fn every_page_of_the_guide_is_run() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guide");
-        for entry in std::fs::read_dir(folder).expect("the guide is there") {
+        for entry in fs::read_dir(workspace().join("docs/guide")).expect("the guide is there") {
             let name = entry.expect("readable").file_name().into_string().expect("a plain name");
             if name != "README.md" {
                 assert!(PAGES.contains(&name.as_str()), "nobody runs the blocks of {name}");
             }
+        }
+    }
+
+    /// The cells of a table's rows, heading and rule left out.
+    fn rows(page: &str) -> Vec<Vec<String>> {
+        page.lines()
+            .filter(|line| line.starts_with("| "))
+            .skip(1)
+            .map(|line| {
+                let inner = line.trim_matches('|');
+                inner.split(" | ").map(|cell| cell.trim().to_owned()).collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_advice_is_held_by_tests_that_exist() {
+        let rows = rows(&read("docs/guidance.md"));
+        assert!(rows.len() > 25, "{} rows", rows.len());
+        for row in rows {
+            assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+            for test in row[3].split(", ") {
+                check_reference(test);
+            }
+        }
+    }
+
+    fn check_reference(test: &str) {
+        let mut named = test.split('`').skip(1).step_by(2);
+        let first = named.next().unwrap_or_else(|| panic!("{test} names no test"));
+        if test.starts_with("lint: ") {
+            let program = named.next().unwrap_or_else(|| panic!("{test} names no program"));
+            let program = read(&format!("crates/cargo-ctx-lint/tests/corpus/wrong/{program}"));
+            assert!(program.contains(&format!("//~ {first}")), "{test} does not expect {first}");
+            return;
+        }
+        match first.split_once("::") {
+            Some((file, function)) => {
+                assert!(read(file).contains(&format!("fn {function}(")), "{first} is not there");
+            }
+            None => assert!(!read(first).is_empty(), "{first} is empty"),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{demo, docs, loom, test, tidy};
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
     tidy::run(workspace, steps, &[])?;
     test::run(workspace, steps, &[])?;
-    docs::run(workspace, steps, &[])?;
+    docs::documentation(workspace, steps)?;
     if loom::offered(workspace) {
         loom::run(workspace, steps, &[])?;
     }

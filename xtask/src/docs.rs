@@ -4,15 +4,20 @@ use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
+    documentation(workspace, steps)?;
+    steps.run(
+        workspace,
+        "doc tests",
+        &Cmd::cargo("test --workspace --all-features --doc"),
+    )
+}
+
+/// Without its examples, which are tests and run with the others in `ci`.
+pub(crate) fn documentation(workspace: &Workspace, steps: &mut Steps) -> Outcome {
     let doc = Cmd::cargo("doc --workspace --all-features --no-deps");
     steps.run(
         workspace,
         "documentation",
         &doc.env("RUSTDOCFLAGS", "-D warnings"),
-    )?;
-    steps.run(
-        workspace,
-        "doc tests",
-        &Cmd::cargo("test --workspace --all-features --doc"),
     )
 }

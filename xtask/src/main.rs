@@ -48,7 +48,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "test",
-        about: "unit and integration tests of every crate",
+        about: "every test of every crate, doc tests included",
         offered: |_| true,
         options: &[],
         run: test::run,

@@ -344,6 +344,7 @@ impl Database {
 
     fn calibrate(&self) -> Result<Duration, QueryError> {
         const PROBE: u32 = 6;
+        // ctx-lint: allow(background-outside-root) at start-up, before there is a request
         let ctx = Context::background();
         let mut fastest = Duration::MAX;
         for _ in 0..5 {

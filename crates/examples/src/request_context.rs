@@ -49,6 +49,7 @@ pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// ```
 #[derive(Clone, Debug)]
 pub struct RequestContextLayer {
+    // ctx-lint: allow(context-in-struct) the server's, under which each request's is made
     server: Context,
     counters: Arc<Counters>,
 }

@@ -84,6 +84,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let journal = Arc::new(Journal::default());
+        // ctx-lint: allow(background-outside-root) this is the root of the server
         let root = Context::background().with_name("server").with_cancel();
         let serving = serve(
             Context::clone(&root),

@@ -244,13 +244,13 @@ impl<P> Ledger<P> {
     }
 
     /// How many entries are kept, finished ones included.
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     fn num_entries(&self) -> usize {
         self.book.lock().entries.len()
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use std::panic::Location;
 

@@ -11,7 +11,7 @@ use tokio_ctx::Context;
 use crate::run::give_to;
 use crate::shared::{Shared, Ticket, here};
 use crate::straggler::{self, Straggler};
-use crate::sync::{Global, Mutex};
+use crate::sync::{Mutex, global};
 
 /// The scope around all scopes.
 ///
@@ -49,7 +49,9 @@ struct Current {
     ticket: Ticket,
 }
 
-static CURRENT: Global<Mutex<Current>> = Global::new(|| Mutex::new(open()));
+global! {
+    static CURRENT: Mutex<Current> = Mutex::new(open());
+}
 
 fn open() -> Current {
     let shared = Shared::open(&Context::background(), here(), None, None);
@@ -61,12 +63,12 @@ fn open() -> Current {
 
 /// A ticket of the root.
 pub(crate) fn enter() -> Ticket {
-    CURRENT.with(|current| Ticket::from_inside(current.lock().ticket.shared()))
+    Ticket::from_inside(CURRENT.lock().ticket.shared())
 }
 
 /// The scope that takes what comes now.
 pub(crate) fn current() -> Arc<Shared> {
-    CURRENT.with(|current| current.lock().shared.clone())
+    CURRENT.lock().shared.clone()
 }
 
 impl Root {
@@ -125,7 +127,7 @@ struct Joining {
 impl Joining {
     fn start() -> Self {
         let fresh = open();
-        let old = CURRENT.with(|current| std::mem::replace(&mut *current.lock(), fresh));
+        let old = std::mem::replace(&mut *CURRENT.lock(), fresh);
         // The last ticket may wake or drop something foreign: outside the lock.
         drop(old.ticket);
         Self { closed: old.shared }

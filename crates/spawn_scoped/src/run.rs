@@ -1,7 +1,7 @@
 //! The life of a scope, from its first poll to its result or its drop.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,6 +15,7 @@ use crate::scope::Scope;
 use crate::shared::{BodyTicket, Shared, Ticket, adopter, drop_quietly};
 use crate::slots::Slots;
 use crate::straggler::Chase;
+use crate::sync::catch;
 use crate::watch::Watch;
 
 /// How the body ended.
@@ -71,7 +72,7 @@ where
     E: From<Cancelled> + Send + 'static,
 {
     let shared = &scope.shared;
-    let future = match catch_unwind(AssertUnwindSafe(|| body(scope))) {
+    let future = match catch(|| body(scope)) {
         Ok(future) => future,
         Err(payload) => {
             shared.body_panicked(payload);
@@ -84,7 +85,7 @@ where
         let Some(body) = future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        match catch_unwind(AssertUnwindSafe(|| body.poll(cx))) {
+        match catch(|| body.poll(cx)) {
             Ok(Poll::Pending) if watch.poll_body(cx) => Poll::Ready(Ok(None)),
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => Poll::Ready(Ok(Some(result))),
@@ -93,7 +94,7 @@ where
     })
     .await;
     // The body's locals go before its ticket does, and their drop may panic.
-    let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+    let dropped = catch(|| future.set(None));
     let end = match polled {
         Ok(Some(Ok(value))) => BodyEnd::Ok(value),
         Ok(Some(Err(error))) => body_failed(shared, error),

@@ -2,7 +2,7 @@
 //! scope's lifetime and what went wrong so far.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::rt::{self, AbortHandle, Stamp};
 use crate::slots::Slots;
 use crate::span::SpanPolicy;
 use crate::straggler::Chase;
-use crate::sync::{Flag, Hint, Mutex, MutexGuard};
+use crate::sync::{Flag, Hint, Mutex, MutexGuard, catch};
 
 /// One scope. Owned by whatever holds a ticket of it, and by its handles; the
 /// lifetime below carries a weak way back to it, by which scopes that are
@@ -384,7 +384,7 @@ impl Shared {
     pub(crate) fn describe(&self, error: &ErasedError) -> Option<String> {
         let error: &(dyn Any + Send) = &**error;
         // The text is user code: a panic in it must not lose the error.
-        catch_unwind(AssertUnwindSafe(|| {
+        catch(|| {
             let told = self
                 .config
                 .as_ref()
@@ -393,7 +393,7 @@ impl Shared {
                 Some(describe) => describe(error),
                 None => well_known_message(error),
             }
-        }))
+        })
         .unwrap_or_default()
     }
 
@@ -539,7 +539,7 @@ fn tell(waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
         Waiter::None => None,
         Waiter::Wake(waker) => {
             // A foreign waker may panic, a drop must not.
-            drop_quietly(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+            drop_quietly(catch(|| waker.wake()));
             None
         }
         Waiter::Parent(mut ticket) => ticket.0.take(),
@@ -557,14 +557,14 @@ pub(crate) fn adopter(parent: &Context) -> Ticket {
 
 /// Drops a foreign value; a panic in its drop ends here.
 pub(crate) fn drop_quietly<T>(value: T) {
-    let mut payload = match catch_unwind(AssertUnwindSafe(|| drop(value))) {
+    let mut payload = match catch(|| drop(value)) {
         Ok(()) => return,
         Err(payload) => payload,
     };
     // The payload of that panic is foreign as well, and so on; nobody is
     // perverse enough for more than a few rounds.
     for _ in 0..4 {
-        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        match catch(|| drop(payload)) {
             Ok(()) => return,
             Err(next) => payload = next,
         }

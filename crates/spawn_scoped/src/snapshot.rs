@@ -11,13 +11,15 @@ use crate::entry::{Entry, TaskKind};
 use crate::root;
 use crate::scope::Scope;
 use crate::shared::Shared;
-use crate::sync::{Global, Mutex};
+use crate::sync::{Mutex, global};
 
 /// Scopes nested deeper than this are counted, not shown.
 const DEEPEST: usize = 64;
 
-/// The scopes that have no scope around them.
-static TOP: Global<Mutex<Vec<Weak<Shared>>>> = Global::new(|| Mutex::new(Vec::new()));
+global! {
+    /// The scopes that have no scope around them.
+    static TOP: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+}
 
 /// The scopes and tasks that are alive, of the process ([`snapshot`]) or of one scope
 /// ([`Scope::snapshot`]).
@@ -93,12 +95,7 @@ pub struct TaskSnapshot {
 /// The live scopes and tasks of the whole process.
 #[must_use]
 pub fn snapshot() -> Snapshot {
-    let top = TOP.with(|top| {
-        top.lock()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect::<Vec<_>>()
-    });
+    let top: Vec<_> = TOP.lock().iter().filter_map(Weak::upgrade).collect();
     let adopted = root::current().below();
     let mut seen = HashSet::new();
     // What the root waits for is shown as a scope of its own, outermost.
@@ -215,12 +212,10 @@ impl Shared {
         if let Some(around) = around {
             return around.add_below(self);
         }
-        TOP.with(|top| {
-            let mut top = top.lock();
-            if top.len() == top.capacity() {
-                top.retain(|scope| scope.strong_count() > 0);
-            }
-            top.push(Arc::downgrade(self));
-        });
+        let mut top = TOP.lock();
+        if top.len() == top.capacity() {
+            top.retain(|scope| scope.strong_count() > 0);
+        }
+        top.push(Arc::downgrade(self));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_ctx::future::DoneOwned;
 use tokio_ctx::{Cancelled, Context};
 
-use crate::rt::Stamp;
+use crate::rt::{self, Stamp};
 use crate::shared::Shared;
 use crate::straggler;
 
@@ -26,11 +26,11 @@ pub(crate) struct Watch<'a> {
     state: State,
 }
 
-/// A scope that is done at its second poll, as most short ones are, never
-/// registers with its context: the first wait only yields.
+/// A scope that is done after a few polls, as most short ones are, never
+/// registers with its context: the first waits only yield.
 enum State {
-    Fresh,
-    Yielded,
+    /// How many more waits are going to yield.
+    Fresh(u8),
     /// Waits for the end of the context.
     Armed(Pin<Box<DoneOwned>>),
     /// The context has ended.
@@ -58,7 +58,7 @@ impl<'a> Watch<'a> {
         Self {
             shared,
             parent,
-            state: State::Fresh,
+            state: State::Fresh(rt::YIELDS),
         }
     }
 
@@ -84,14 +84,17 @@ impl<'a> Watch<'a> {
 
     /// To be called by each poll that has to wait.
     pub(crate) fn poll(&mut self, cx: &mut Poller<'_>) {
-        if let State::Fresh = self.state {
-            self.state = State::Yielded;
-            cx.waker().wake_by_ref();
-            return;
-        }
-        if let State::Yielded = self.state {
-            self.shared.show_in_tree(self.parent);
-            self.state = State::Armed(Box::pin(self.shared.context().done_owned()));
+        match &mut self.state {
+            State::Fresh(0) => {
+                self.shared.show_in_tree(self.parent);
+                self.state = State::Armed(Box::pin(self.shared.context().done_owned()));
+            }
+            State::Fresh(yields) => {
+                *yields -= 1;
+                cx.waker().wake_by_ref();
+                return;
+            }
+            State::Armed(_) | State::Ended(_) => {}
         }
         if let State::Armed(done) = &mut self.state {
             let Poll::Ready(cause) = done.as_mut().poll(cx) else {

@@ -2,7 +2,6 @@
 //! lets go of everything of the user's before the scope counts it as finished.
 
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
@@ -14,6 +13,7 @@ use tracing::Span;
 use crate::entry::Who;
 use crate::failure::Payload;
 use crate::shared::{Ticket, drop_quietly};
+use crate::sync::catch;
 
 /// How the user's part of a task ended.
 pub(crate) enum End<T, E> {
@@ -99,7 +99,7 @@ pin_project! {
             let mut this = this.project();
             if let Some(record) = this.record.take() {
                 let _entered = this.span.as_ref().map(|span| span.enter());
-                let dropped = catch_unwind(AssertUnwindSafe(|| this.future.set(None)));
+                let dropped = catch(|| this.future.set(None));
                 drop_quietly(dropped);
                 record.lose();
             }
@@ -131,12 +131,12 @@ where
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        let mut end = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        let mut end = match catch(|| future.poll(cx)) {
             Ok(polled) => ready!(polled).into(),
             Err(payload) => End::Panicked(payload),
         };
         // Invariant 2 of the ledger: the future goes before the ticket does.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
+        if let Err(payload) = catch(|| this.future.set(None)) {
             let value = std::mem::replace(&mut end, End::Panicked(payload));
             if let End::Panicked(first) = value {
                 drop_quietly(std::mem::replace(&mut end, End::Panicked(first)));
@@ -209,7 +209,7 @@ impl<F> Job<F> {
             unreachable!("a job is made with both and run once");
         };
         // The closure's captures and the context are dropped by the call.
-        let end = match catch_unwind(AssertUnwindSafe(move || call(ctx))) {
+        let end = match catch(move || call(ctx)) {
             Ok(result) => End::Ended(result),
             Err(payload) => End::Panicked(payload),
         };

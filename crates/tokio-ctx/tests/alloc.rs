@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 use tokio::runtime::Builder;
-use tokio_ctx::{CancelGuard, CancellationToken, Context, key};
+use tokio_ctx::future::Done;
+use tokio_ctx::{CancelGuard, CancellationToken, Cancelled, Context, key};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -269,4 +270,16 @@ fn a_million_cancels_leave_nothing() {
         assert!(cancel(&child));
         assert!(!cancel(&child));
     });
+}
+
+#[test]
+fn handles_and_futures_are_small() {
+    // A lifetime is one word; values are two, for they are of many types.
+    assert_eq!(size_of::<Context>(), 24);
+    assert_eq!(size_of::<CancelGuard>(), 32);
+    assert_eq!(size_of::<Cancelled>(), 16);
+    assert_eq!(size_of::<Option<Cancelled>>(), 16);
+    // What a token's own future takes, and the node and the answer given beside it.
+    let token = size_of_val(&CancellationToken::new().cancelled());
+    assert!(size_of::<Done<'_>>() <= token + 24);
 }

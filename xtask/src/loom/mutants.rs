@@ -101,7 +101,7 @@ fn plant(copy: &Copy, package: &str, mutant: &Mutant) -> Result<Vec<String>, Str
     let result = Models::build(copy, package).and_then(|models| {
         let mut missed = Vec::new();
         for model in &mutant.models {
-            if !models.find_fault(model)? {
+            if !models.find_fault(model, mutant.by_floor)? {
                 missed.push(model.clone());
             }
         }
@@ -155,8 +155,9 @@ impl Models {
         self.run(&[])
     }
 
-    /// Whether the model fails, by its own verdict or loom's.
-    fn find_fault(&self, model: &str) -> Result<bool, String> {
+    /// Whether the model fails, by its own verdict or loom's; that it explored too little is
+    /// a finding for some faults only.
+    fn find_fault(&self, model: &str, by_floor: bool) -> Result<bool, String> {
         let test = self
             .tests
             .iter()
@@ -170,6 +171,10 @@ impl Models {
         // A model that was killed found nothing; one that fails says where it panicked.
         if text.contains("was still running after") && !text.contains("deadlock") {
             println!("    {model} ran into its time limit");
+            return Ok(false);
+        }
+        if text.contains("is hidden from the checker") && !by_floor {
+            println!("    {model} failed only its floor");
             return Ok(false);
         }
         if !text.contains("panicked at") {

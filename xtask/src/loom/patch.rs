@@ -10,6 +10,8 @@ pub(super) struct Mutant {
     pub(super) fault: String,
     /// Names of test functions.
     pub(super) models: Vec<String>,
+    /// Whether it shows as a model that explores too little, and in no other way.
+    pub(super) by_floor: bool,
     edits: Vec<Edit>,
 }
 
@@ -52,6 +54,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Mutant>, String> {
                 name: value.to_owned(),
                 fault: String::new(),
                 models: Vec::new(),
+                by_floor: false,
                 edits: Vec::new(),
             });
             continue;
@@ -62,6 +65,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Mutant>, String> {
         match field {
             "fault" => value.clone_into(&mut mutant.fault),
             "models" => mutant.models = value.split_whitespace().map(str::to_owned).collect(),
+            "floor" => mutant.by_floor = value == "yes",
             "file" => mutant.edits.push(Edit {
                 file: value.to_owned(),
                 find: String::new(),

@@ -1,17 +1,13 @@
-//! The one place that starts work: tokio tasks, or loom threads in a model.
+//! The one place that starts work: tokio tasks, or a checker's threads in a model.
 //!
-//! `std.rs` and `loom.rs` have the same signatures.
+//! `native.rs` and `modelled.rs` have the same signatures.
 
-#[cfg(not(loom))]
-mod std;
-#[cfg(not(loom))]
-pub(crate) use self::std::{
-    AbortHandle, JoinHandle, Joined, Stamp, is_running, spawn, spawn_blocking, spawn_local,
-};
+#[cfg(not(any(loom, shuttle)))]
+mod native;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use native::*;
 
-#[cfg(loom)]
-mod loom;
-#[cfg(loom)]
-pub(crate) use self::loom::{
-    AbortHandle, JoinHandle, Joined, Stamp, is_running, spawn, spawn_blocking, spawn_local,
-};
+#[cfg(any(loom, shuttle))]
+mod modelled;
+#[cfg(any(loom, shuttle))]
+pub(crate) use modelled::*;

@@ -1,16 +1,16 @@
 //! The one place that knows which world the locks and atomics come from.
 //!
-//! `std.rs` and `loom.rs` have the same signatures; nothing outside this
+//! `native.rs` and `modelled.rs` have the same signatures; nothing outside this
 //! module and `rt` asks which of the two it got.
 //! `Arc` and `Weak` are always those of the standard library, so no protocol
 //! here may branch on a reference count.
 
-#[cfg(not(loom))]
-mod std;
-#[cfg(not(loom))]
-pub(crate) use self::std::{Count, Flag, Global, Hint, Mutex, MutexGuard};
+#[cfg(not(any(loom, shuttle)))]
+mod native;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use native::*;
 
-#[cfg(loom)]
-mod loom;
-#[cfg(loom)]
-pub(crate) use self::loom::{Count, Flag, Global, Hint, Mutex, MutexGuard};
+#[cfg(any(loom, shuttle))]
+mod modelled;
+#[cfg(any(loom, shuttle))]
+pub(crate) use modelled::*;

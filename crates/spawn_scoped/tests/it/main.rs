@@ -1,5 +1,7 @@
 //! What the crate promises, one module per promise.
 
+#![cfg(not(any(loom, shuttle)))]
+
 mod adopt;
 mod face;
 mod failure;

@@ -58,7 +58,8 @@ fn parent_and_child() -> Vec<Vec<Call>> {
 #[test]
 fn parent_and_child_have_one_outcome_each() {
     Model::of(10).sees(&["A", "B"]).explore(|seen| {
-        let chain = check(Chain::new(3), parent_and_child(), &[]);
+        let reader = [Call::Err(CHILD), Call::Err(CHILD)];
+        let chain = check(Chain::new(3), parent_and_child(), &reader);
         match chain.err(CHILD) {
             Some('A') => seen.mark("A"),
             Some('B') => seen.mark("B"),
@@ -80,7 +81,11 @@ fn grandchild_and_child_agree() {
 #[test]
 fn child_and_grandchild_agree() {
     Model::of(2_000).deep(4).explore(|_| {
-        let reader = [Call::Err(CHILD), Call::Done(GRANDCHILD)];
+        let reader = [
+            Call::Err(CHILD),
+            Call::Done(GRANDCHILD),
+            Call::Err(GRANDCHILD),
+        ];
         check(Chain::new(3), parent_and_child(), &reader);
     });
 }

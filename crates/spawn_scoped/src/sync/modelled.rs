@@ -1,17 +1,23 @@
-//! The facade over loom, for model checking.
+//! The facade over a model checker: `--cfg loom` and `--cfg shuttle`.
 
+use std::any::Any;
 use std::fmt;
 
-pub(crate) use loom::sync::MutexGuard;
+#[cfg(loom)]
+pub(crate) use loom as backend;
+#[cfg(all(shuttle, not(loom)))]
+pub(crate) use shuttle as backend;
 
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use backend::sync::MutexGuard;
 
-/// Twin of the std one.
-pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+use backend::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Twin of the native one.
+pub(crate) struct Mutex<T>(backend::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(loom::sync::Mutex::new(value))
+        Self(backend::sync::Mutex::new(value))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
@@ -22,7 +28,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Twin of the std one.
+/// Twin of the native one.
 pub(crate) struct Count(AtomicUsize);
 
 impl Count {
@@ -57,7 +63,7 @@ impl fmt::Debug for Count {
     }
 }
 
-/// Twin of the std one. Loom misses executions in which the storing thread
+/// Twin of the native one. Loom misses executions in which the storing thread
 /// loaded the atomic first, so each access also touches a companion atomic,
 /// which makes loom explore both orders.
 #[derive(Debug)]
@@ -85,7 +91,7 @@ impl Flag {
     }
 }
 
-/// Twin of the std one. A hint decides nothing, so loom need not explore it.
+/// Twin of the native one. A hint decides nothing, so loom need not explore it.
 #[derive(Debug)]
 pub(crate) struct Hint(std::sync::atomic::AtomicUsize);
 
@@ -103,18 +109,18 @@ impl Hint {
     }
 }
 
-/// Twin of the std one: one value per explored execution.
-pub(crate) struct Global<T: 'static>(loom::lazy_static::Lazy<T>);
+/// Twin of the native one: one value per explored execution.
+macro_rules! global {
+    ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        $crate::sync::backend::lazy_static! {
+            $(#[$attr])*
+            static ref $name: $type = $init;
+        }
+    };
+}
+pub(crate) use global;
 
-impl<T> Global<T> {
-    pub(crate) const fn new(init: fn() -> T) -> Self {
-        Self(loom::lazy_static::Lazy {
-            init,
-            _p: std::marker::PhantomData,
-        })
-    }
-
-    pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
-        f(self.0.get())
-    }
+/// Lets panics through: they are the checker's findings.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+    Ok(f())
 }

@@ -1,8 +1,10 @@
 //! The facade over the standard library.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{OnceLock, PoisonError};
 
 pub(crate) use std::sync::MutexGuard;
 
@@ -105,21 +107,16 @@ impl Hint {
     }
 }
 
-/// A value for the whole process, made when first asked for.
-pub(crate) struct Global<T> {
-    cell: OnceLock<T>,
-    init: fn() -> T,
+/// A static that is made when first asked for.
+macro_rules! global {
+    ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        $(#[$attr])*
+        static $name: ::std::sync::LazyLock<$type> = ::std::sync::LazyLock::new(|| $init);
+    };
 }
+pub(crate) use global;
 
-impl<T> Global<T> {
-    pub(crate) const fn new(init: fn() -> T) -> Self {
-        Self {
-            cell: OnceLock::new(),
-            init,
-        }
-    }
-
-    pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
-        f(self.cell.get_or_init(self.init))
-    }
+/// Runs foreign code and keeps its panic.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(f))
 }

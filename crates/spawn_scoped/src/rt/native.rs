@@ -108,3 +108,7 @@ impl Stamp {
         Duration::from_millis(Self::now().0.saturating_sub(self.0))
     }
 }
+
+/// How many waits only yield before a scope registers with its context. With
+/// two workers, the owner is often back before the last of a few tasks is done.
+pub(crate) const YIELDS: u8 = 3;

@@ -1,0 +1,93 @@
+//! A context kept in a field.
+
+use syn::{Fields, GenericArgument, PathArguments, Type};
+
+use super::Rule;
+use crate::cx::{Cx, range_of};
+use crate::resolve::{Namespace, Ours};
+
+/// A context that outlives the call it was made for.
+pub(crate) const RULE: Rule = Rule {
+    id: "context-in-struct",
+    summary: "a `Context` kept in a field of a struct or enum",
+    explain: "\
+A context belongs to one call. In a field it outlives it: later calls run under the deadline of
+the first one, and nobody can tell from a signature which context a method works under.
+
+    struct Client { ctx: Context, http: Http }
+    impl Client { async fn get(&self, url: &Url) -> … }
+
+    struct Client { http: Http }
+    impl Client { async fn get(&self, ctx: &Context, url: &Url) -> … }
+
+Excused, because there the struct is the call:
+- a message that is sent over a channel: the workspace names the type, or an enum around it, as
+  the payload of a `…Sender<T>`, `…Receiver<T>` or `channel::<T>(…)`, or builds it in a
+  `.send(T { … })`;
+- a type that implements `Future`, `Stream` or `Iterator`, and the types it is made of;
+- an extractor (`FromRequestParts`, `FromRequest`), which is a handler's parameter;
+- a borrowed `&Context`, which cannot outlive the call;
+- a `CancelGuard` or `CancelHandle`: a struct may own the right to end a lifetime;
+- code under `#[cfg(test)]`, in `tests/` and in `benches/`.
+
+Anything else that is right (a server's own lifetime, say) deserves its reason in a comment:
+
+    // ctx-lint: allow(context-in-struct) the server's own lifetime, ended by `shutdown`
+    lifetime: Context,
+",
+};
+
+/// Called for a struct or a variant; `owner` is the name of the struct or enum.
+pub(crate) fn check(cx: &mut Cx<'_>, owner: &str, fields: &Fields) {
+    if cx.harness || cx.is_message(owner) || cx.is_call(owner) {
+        return;
+    }
+    for field in fields {
+        let Some(path) = held_context(cx, &field.ty) else {
+            continue;
+        };
+        let spans: Vec<_> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.span())
+            .collect();
+        cx.report(
+            &RULE,
+            range_of(&spans),
+            format!("`{owner}` keeps a context"),
+            "outlives the call it was made for",
+            "take it as a parameter where it is used: `fn …(&self, ctx: &Context, …)`".to_owned(),
+            None,
+        );
+    }
+}
+
+/// The `Context` that a field of this type would keep.
+pub(crate) fn held_context<'t>(cx: &Cx<'_>, ty: &'t Type) -> Option<&'t syn::Path> {
+    match ty {
+        Type::Path(ty) if ty.qself.is_none() => {
+            if cx.ours(&ty.path, Namespace::Type) == Some(Ours::Context) {
+                return Some(&ty.path);
+            }
+            let last = ty.path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return None;
+            };
+            let name = last.ident.to_string();
+            // A channel's end passes contexts on, a marker holds none.
+            if name == "PhantomData" || name.ends_with("Sender") || name.ends_with("Receiver") {
+                return None;
+            }
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => held_context(cx, ty),
+                _ => None,
+            })
+        }
+        Type::Array(ty) => held_context(cx, &ty.elem),
+        Type::Group(ty) => held_context(cx, &ty.elem),
+        Type::Paren(ty) => held_context(cx, &ty.elem),
+        Type::Slice(ty) => held_context(cx, &ty.elem),
+        Type::Tuple(ty) => ty.elems.iter().find_map(|ty| held_context(cx, ty)),
+        _ => None,
+    }
+}

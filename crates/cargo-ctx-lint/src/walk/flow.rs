@@ -1,0 +1,183 @@
+//! Loops and `select!`: where a context has ended by the time the code goes on.
+//!
+//! A rule about waiting must not ask for an ended context: after `ctx.done().await`, a grace
+//! period can only be timed without it.
+
+use syn::visit::{self, Visit};
+use syn::{Block, Expr, ExprLoop, ExprWhile, Stmt};
+
+use super::Walk;
+use crate::cx::peel;
+use crate::env::Holds;
+use crate::macros::Branch;
+
+impl Walk<'_> {
+    /// The body of a loop, which repeats its assignments to what is bound outside.
+    pub(super) fn block_in_loop(&mut self, block: &Block, depth: usize) {
+        self.within(
+            |walk| &mut walk.cx.loop_to_grow_in,
+            Some(depth),
+            |walk| walk.visit_block(block),
+        );
+    }
+
+    /// `loop`: if a branch on a context breaks out of it, that context has ended behind it.
+    pub(super) fn endless_loop(&mut self, expr: &ExprLoop) {
+        let outside = std::mem::take(&mut self.ended_by_break);
+        self.block_in_loop(&expr.body, self.cx.env.depth());
+        for name in std::mem::replace(&mut self.ended_by_break, outside) {
+            self.mark_ended(&name);
+        }
+    }
+
+    /// `while`: if its condition asks a context, that context may have ended behind it.
+    pub(super) fn while_loop(&mut self, expr: &ExprWhile) {
+        let outside = std::mem::take(&mut self.ended_by_break);
+        let depth = self.cx.env.depth();
+        self.cx.env.push();
+        self.visit_expr(&expr.cond);
+        self.block_in_loop(&expr.body, depth);
+        self.cx.env.pop();
+        let mut asked = Asked {
+            walk: self,
+            names: Vec::new(),
+        };
+        asked.visit_expr(&expr.cond);
+        let asked = asked.names;
+        for name in asked
+            .into_iter()
+            .chain(std::mem::replace(&mut self.ended_by_break, outside))
+        {
+            self.mark_ended(&name);
+        }
+    }
+
+    /// `select!`: a branch on a context covers the futures of all branches, not the handlers.
+    pub(super) fn select(&mut self, branches: &[Branch]) {
+        let watched = branches
+            .iter()
+            .any(|branch| self.cx.env.mentions(&branch.future));
+        let covered = self.cx.covered || watched;
+        for branch in branches {
+            self.within(
+                |walk| &mut walk.cx.covered,
+                covered,
+                |walk| walk.visit_expr(&branch.future),
+            );
+        }
+        for branch in branches {
+            self.cx.env.push();
+            let carries = self.cx.env.mentions(&branch.future);
+            if let Some(pat) = &branch.pat {
+                self.cx.env.bind_all(
+                    pat,
+                    Holds {
+                        carries,
+                        ..Holds::default()
+                    },
+                );
+            }
+            let ended = self.awaited_end(&branch.future);
+            if let Some(name) = &ended {
+                self.mark_ended(name);
+                if leaves(&branch.handler, true) {
+                    self.ended_by_break.push(name.clone());
+                }
+            }
+            self.visit_expr(&branch.handler);
+            self.cx.env.pop();
+        }
+        // Only the branch on the context goes on behind the `select!`.
+        let mut going_on = branches
+            .iter()
+            .filter(|branch| !leaves(&branch.handler, false));
+        if let (Some(branch), None) = (going_on.next(), going_on.next()) {
+            if let Some(name) = self.awaited_end(&branch.future) {
+                self.mark_ended(&name);
+            }
+        }
+    }
+
+    /// The context whose end a future waits for: `ctx` of `ctx.done()`.
+    pub(super) fn awaited_end(&self, future: &Expr) -> Option<String> {
+        let Expr::MethodCall(call) = peel(future) else {
+            return None;
+        };
+        if call.method != "done" && call.method != "done_owned" {
+            return None;
+        }
+        self.context_name(&call.receiver)
+    }
+
+    /// From here to the end of the block, the context of that name has ended.
+    pub(super) fn mark_ended(&mut self, name: &str) {
+        if let Some((holds, _)) = self.cx.env.lookup(name) {
+            self.cx.env.bind(
+                name.to_owned(),
+                Holds {
+                    ended: true,
+                    ..holds
+                },
+            );
+        }
+    }
+
+    fn context_name(&self, expr: &Expr) -> Option<String> {
+        let Expr::Path(path) = peel(expr) else {
+            return None;
+        };
+        let name = path.path.get_ident()?.to_string();
+        let (holds, _) = self.cx.env.lookup(&name)?;
+        holds.is_context().then_some(name)
+    }
+}
+
+/// Names of the contexts whose methods an expression calls.
+struct Asked<'w, 'a> {
+    walk: &'w Walk<'a>,
+    names: Vec<String>,
+}
+
+impl<'ast> Visit<'ast> for Asked<'_, '_> {
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.names.extend(self.walk.context_name(&call.receiver));
+        visit::visit_expr_method_call(self, call);
+    }
+}
+
+/// Whether code after this expression is not reached from it; with `by_break`, whether that
+/// is because it ends the loop.
+fn leaves(expr: &Expr, by_break: bool) -> bool {
+    match expr {
+        Expr::Break(_) => true,
+        Expr::Return(_) | Expr::Continue(_) => !by_break,
+        Expr::Block(expr) => block_leaves(&expr.block, by_break),
+        Expr::Unsafe(expr) => block_leaves(&expr.block, by_break),
+        Expr::Paren(expr) => leaves(&expr.expr, by_break),
+        Expr::If(expr) => expr.else_branch.as_ref().is_some_and(|(_, other)| {
+            block_leaves(&expr.then_branch, by_break) && leaves(other, by_break)
+        }),
+        Expr::Match(expr) => expr.arms.iter().all(|arm| leaves(&arm.body, by_break)),
+        Expr::Macro(expr) => !by_break && never_returns(&expr.mac),
+        _ => false,
+    }
+}
+
+fn block_leaves(block: &Block, by_break: bool) -> bool {
+    match block.stmts.last() {
+        Some(Stmt::Expr(expr, _)) => leaves(expr, by_break),
+        Some(Stmt::Macro(stmt)) => !by_break && never_returns(&stmt.mac),
+        _ => false,
+    }
+}
+
+fn never_returns(mac: &syn::Macro) -> bool {
+    ["panic", "unreachable", "todo", "unimplemented", "bail"]
+        .iter()
+        .any(|name| {
+            mac.path
+                .segments
+                .last()
+                .is_some_and(|last| last.ident == name)
+        })
+}

@@ -1,0 +1,23 @@
+//! The context is still running: the branch on it left, or is one of two that go on.
+use tokio_ctx::Context;
+
+async fn run(ctx: &Context, mut rx: Rx) {
+    tokio::select! {
+        _ = ctx.done() => return,
+        _ = rx.recv() => {}
+    }
+    tokio::time::sleep(PAUSE).await; //~ bare-timer
+    tokio::select! {
+        _ = ctx.done() => stop(),
+        _ = rx.recv() => {}
+    }
+    tokio::time::sleep(PAUSE).await; //~ bare-timer
+    if late() {
+        ctx.done().await;
+    }
+    tokio::time::sleep(PAUSE).await; //~ bare-timer
+    loop {
+        if rx.is_empty() { break; }
+    }
+    tokio::spawn(tidy()); //~ bare-spawn
+}

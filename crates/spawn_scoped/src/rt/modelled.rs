@@ -1,0 +1,177 @@
+//! Work on a checker's threads: one per task, so that a model sees every order.
+
+use std::any::Any;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::sync::{Mutex, backend};
+
+/// Twin of the native one. In a model nothing drops a task, and a panic fails the
+/// model, so only the first variant is ever made.
+#[allow(dead_code, reason = "the variants of the native twin")]
+pub(crate) enum Joined<T> {
+    Ended(T),
+    Dropped,
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// Whether a task is over, and who waits for that.
+struct End {
+    state: Mutex<State>,
+}
+
+struct State {
+    finished: bool,
+    waker: Option<Waker>,
+}
+
+impl End {
+    fn reach(&self) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.finished = true;
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn is_reached(&self) -> bool {
+        self.state.lock().finished
+    }
+}
+
+/// A value on its way. The lock is std's, and nobody ever waits for it: the
+/// end, which the checker sees, says when the value is there.
+type Slot<T> = Arc<std::sync::Mutex<Option<T>>>;
+
+/// Twin of tokio's. A checker's thread cannot be dropped from outside, so abort is
+/// not part of any model.
+#[derive(Clone)]
+pub(crate) struct AbortHandle(Arc<End>);
+
+impl AbortHandle {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_reached()
+    }
+
+    pub(crate) fn abort(&self) {}
+}
+
+impl std::fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AbortHandle")
+    }
+}
+
+/// Twin of the native one.
+pub(crate) struct JoinHandle<T> {
+    end: Arc<End>,
+    value: Slot<T>,
+}
+
+impl<T> std::fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JoinHandle")
+    }
+}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.end.is_reached()
+    }
+
+    pub(crate) fn abort_handle(&self) -> AbortHandle {
+        AbortHandle(self.end.clone())
+    }
+
+    pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Joined<T>> {
+        let mine = cx.waker().clone();
+        let _old = {
+            let mut state = self.end.state.lock();
+            if state.finished {
+                drop(state);
+                let value = self.value.lock().ok().and_then(|mut value| value.take());
+                return Poll::Ready(value.map_or(Joined::Dropped, Joined::Ended));
+            }
+            state.waker.replace(mine)
+        };
+        Poll::Pending
+    }
+}
+
+pub(crate) fn is_running() -> bool {
+    true
+}
+
+/// Loom itself does not ask for `Send`; the bounds are those of the native twin.
+pub(crate) fn spawn<F>(work: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    spawn_blocking(move || backend::future::block_on(Box::pin(work)))
+}
+
+pub(crate) fn spawn_local<F>(work: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: 'static> + 'static,
+{
+    let _ = pin!(work);
+    panic!("a local task has no thread of its own, so a model has none")
+}
+
+pub(crate) fn spawn_blocking<T, F>(work: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let state = State {
+        finished: false,
+        waker: None,
+    };
+    let end = Arc::new(End {
+        state: Mutex::new(state),
+    });
+    let value: Slot<T> = Slot::default();
+    let handle = JoinHandle {
+        end: end.clone(),
+        value: value.clone(),
+    };
+    backend::thread::spawn(move || {
+        let result = work();
+        if let Ok(mut value) = value.lock() {
+            *value = Some(result);
+        }
+        end.reach();
+    });
+    handle
+}
+
+/// Twin of the native one. Ages decide nothing, so a model's clock stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(u64);
+
+impl Stamp {
+    pub(crate) fn now() -> Self {
+        Self(0)
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0 + 1
+    }
+
+    pub(crate) fn from_raw(raw: u64) -> Self {
+        Self(raw - 1)
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Twin of the native one. A yield is one more step to explore, and no other
+/// protocol.
+pub(crate) const YIELDS: u8 = 0;

@@ -1,0 +1,14 @@
+//! The ledger's protocol, explored by a model checker, through the public API.
+//!
+//! Each model says how many executions must at least be explored, because a hole in the seam to
+//! the platform shows as a model that explores one, and which outcomes must be seen, because a
+//! race in which only one side ever wins is not the race that was meant.
+#![cfg(any(loom, shuttle))]
+
+mod models {
+    mod adopt;
+    mod failure;
+    mod harness;
+    mod join;
+    mod limit;
+}

@@ -1,0 +1,85 @@
+//! Promises 2, 4 and 15: who decides.
+
+use spawn_scoped::{Scope, scope};
+use tokio_ctx::{Cancelled, Context, Reason};
+
+use super::harness::{Model, block_on, spawn};
+
+/// An error with the name of who failed.
+#[derive(Debug, PartialEq)]
+enum Failed {
+    By(char),
+    Stopped(Reason),
+}
+
+impl From<Cancelled> for Failed {
+    fn from(cancelled: Cancelled) -> Self {
+        Failed::Stopped(cancelled.reason())
+    }
+}
+
+#[test]
+fn an_error_stops_the_sibling_and_is_the_result() {
+    Model::of(100).explore(|_| {
+        let result = block_on(scope(&Context::background(), async |s| {
+            s.spawn(async |ctx| Err::<(), _>(Failed::from(ctx.done().await)));
+            s.spawn(async |_| Err::<(), _>(Failed::By('a')));
+            Ok(())
+        }));
+        assert_eq!(result, Err(Failed::By('a')));
+    });
+}
+
+#[test]
+fn one_of_two_errors_is_the_result_and_the_cause() {
+    Model::of(100).sees(&["a", "b"]).explore(|seen| {
+        let result = block_on(scope(&Context::background(), async |s| {
+            for name in ['a', 'b'] {
+                s.spawn(async move |_| Err::<(), _>(Failed::By(name)));
+            }
+            Ok(())
+        }));
+        match result {
+            Err(Failed::By('a')) => seen.mark("a"),
+            Err(Failed::By('b')) => seen.mark("b"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn an_error_against_the_owners_cancel_decides_or_is_late() {
+    Model::of(50).sees(&["failed", "enough"]).explore(|seen| {
+        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+            s.spawn(async |_| Err::<(), _>(Failed::By('a')));
+            Ok(s.cancel())
+        }));
+        match result {
+            // The cancel won, and then the error must not decide.
+            Ok(true) => seen.mark("enough"),
+            Err(Failed::By('a')) => seen.mark("failed"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_cancellable_task_ends_or_is_stopped_by_the_parent() {
+    Model::of(50).sees(&["ended", "stopped"]).explore(|seen| {
+        let parent = Context::background().with_cancel();
+        let handle = parent.handle();
+        let canceller = spawn(move || {
+            handle.cancel();
+        });
+        let result = block_on(scope(&parent, async |s| {
+            s.spawn_cancellable(async { Ok::<_, Failed>(()) });
+            Ok(())
+        }));
+        match result {
+            Ok(()) => seen.mark("ended"),
+            Err(Failed::Stopped(Reason::Explicit)) => seen.mark("stopped"),
+            other => panic!("{other:?}"),
+        }
+        canceller.join().unwrap();
+    });
+}

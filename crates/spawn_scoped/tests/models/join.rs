@@ -1,0 +1,93 @@
+//! Promise 1: the scope returns when everybody has left, and misses nobody.
+
+use spawn_scoped::{Scope, scope};
+use tokio_ctx::{Cancelled, Context, Reason};
+
+use super::harness::{Live, Model, block_on, spawn};
+
+#[test]
+fn join_waits_for_two_tasks() {
+    Model::of(100).explore(|_| {
+        let live = Live::default();
+        let result = block_on(scope(&Context::background(), async |s| {
+            for _ in 0..2 {
+                let token = live.clone();
+                s.spawn(async move |_| {
+                    drop(token);
+                    Ok::<_, Cancelled>(())
+                });
+            }
+            Ok(())
+        }));
+        assert!(result.is_ok());
+        assert_eq!(live.count(), 0);
+    });
+}
+
+#[test]
+fn a_sibling_spawned_while_the_scope_drains_is_joined() {
+    Model::of(100).explore(|_| {
+        let live = Live::default();
+        let result = block_on(scope(
+            &Context::background(),
+            async |s: &Scope<Cancelled>| {
+                let (token, clone) = (live.clone(), s.clone());
+                s.spawn(async move |_| {
+                    clone.spawn(async move |_| {
+                        drop(token);
+                        Ok(())
+                    });
+                    Ok(())
+                });
+                Ok(())
+            },
+        ));
+        assert!(result.is_ok());
+        assert_eq!(live.count(), 0);
+    });
+}
+
+#[test]
+fn a_spawn_against_the_close_is_joined_or_refused() {
+    Model::of(10)
+        .small()
+        .sees(&["joined", "refused"])
+        .explore(|seen| {
+            let live = Live::default();
+            let mut other = None;
+            let result = block_on(scope(
+                &Context::background(),
+                async |s: &Scope<Cancelled>| {
+                    let (token, clone) = (live.clone(), s.clone());
+                    // Not of this scope: it may come too late.
+                    other = Some(spawn(move || {
+                        let task = clone.spawn(async move |_| {
+                            drop(token);
+                            Ok(())
+                        });
+                        block_on(task)
+                    }));
+                    Ok(())
+                },
+            ));
+            assert!(result.is_ok());
+            match other.unwrap().join().unwrap() {
+                Ok(()) => seen.mark("joined"),
+                Err(refused) => {
+                    assert_eq!(refused.reason(), Reason::ScopeFinished);
+                    seen.mark("refused");
+                }
+            }
+            assert_eq!(live.count(), 0);
+        });
+}
+
+#[test]
+fn a_value_is_awaited_while_its_task_ends() {
+    Model::of(20).small().explore(|_| {
+        let result = block_on(scope(&Context::background(), async |s| {
+            s.spawn(async |_| Ok::<_, Cancelled>(7)).await
+        }));
+        assert_eq!(result.unwrap(), 7);
+    });
+}

@@ -1,0 +1,21 @@
+//! Promise 7: a slot that comes free is missed by nobody.
+
+use spawn_scoped::ScopeOptions;
+use tokio_ctx::{Cancelled, Context};
+
+use super::harness::{Model, block_on};
+
+#[test]
+fn a_waiter_gets_the_slot_of_a_task_that_ends() {
+    Model::of(50).explore(|_| {
+        let result = block_on(ScopeOptions::<Cancelled>::new().limit(1).run(
+            &Context::background(),
+            async |s| {
+                assert!(s.try_spawn(async |_| Ok(())).is_ok());
+                let second = s.spawn_when_free(async |_| Ok(2)).await;
+                second.unwrap().await
+            },
+        ));
+        assert_eq!(result.unwrap(), 2);
+    });
+}
