@@ -19,6 +19,7 @@ macro_rules! pages {
 
 pages! {
     what_it_is_for = "01-what-it-is-for.md",
+    ten_minutes = "02-ten-minutes.md",
     from_tokens_and_join_sets = "03-from-tokens-and-join-sets.md",
     from_go = "04-from-go.md",
     from_kotlin_and_trio = "05-from-kotlin-and-trio.md",
@@ -51,9 +52,16 @@ mod tests {
     #[test]
     fn every_page_of_the_guide_is_run() {
         for entry in fs::read_dir(workspace().join("docs/guide")).expect("the guide is there") {
-            let name = entry.expect("readable").file_name().into_string().expect("a plain name");
+            let name = entry
+                .expect("readable")
+                .file_name()
+                .into_string()
+                .expect("a plain name");
             if name != "README.md" {
-                assert!(PAGES.contains(&name.as_str()), "nobody runs the blocks of {name}");
+                assert!(
+                    PAGES.contains(&name.as_str()),
+                    "nobody runs the blocks of {name}"
+                );
             }
         }
     }
@@ -65,7 +73,10 @@ mod tests {
             .skip(1)
             .map(|line| {
                 let inner = line.trim_matches('|');
-                inner.split(" | ").map(|cell| cell.trim().to_owned()).collect()
+                inner
+                    .split(" | ")
+                    .map(|cell| cell.trim().to_owned())
+                    .collect()
             })
             .collect()
     }
@@ -75,7 +86,10 @@ mod tests {
         let rows = rows(&read("docs/guidance.md"));
         assert!(rows.len() > 25, "{} rows", rows.len());
         for row in rows {
-            assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+            assert!(
+                row.len() == 4 && row.iter().all(|cell| !cell.is_empty()),
+                "{row:?}"
+            );
             for test in row[3].split(", ") {
                 check_reference(test);
             }
@@ -84,16 +98,28 @@ mod tests {
 
     fn check_reference(test: &str) {
         let mut named = test.split('`').skip(1).step_by(2);
-        let first = named.next().unwrap_or_else(|| panic!("{test} names no test"));
+        let first = named
+            .next()
+            .unwrap_or_else(|| panic!("{test} names no test"));
         if test.starts_with("lint: ") {
-            let program = named.next().unwrap_or_else(|| panic!("{test} names no program"));
-            let program = read(&format!("crates/cargo-ctx-lint/tests/corpus/wrong/{program}"));
-            assert!(program.contains(&format!("//~ {first}")), "{test} does not expect {first}");
+            let program = named
+                .next()
+                .unwrap_or_else(|| panic!("{test} names no program"));
+            let program = read(&format!(
+                "crates/cargo-ctx-lint/tests/corpus/wrong/{program}"
+            ));
+            assert!(
+                program.contains(&format!("//~ {first}")),
+                "{test} does not expect {first}"
+            );
             return;
         }
         match first.split_once("::") {
             Some((file, function)) => {
-                assert!(read(file).contains(&format!("fn {function}(")), "{first} is not there");
+                assert!(
+                    read(file).contains(&format!("fn {function}(")),
+                    "{first} is not there"
+                );
             }
             None => assert!(!read(first).is_empty(), "{first} is empty"),
         }

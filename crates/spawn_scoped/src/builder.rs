@@ -62,6 +62,13 @@ struct Admitted {
     since: Stamp,
 }
 
+/// Whether a refusal is told to nobody who has to listen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unasked {
+    Yes,
+    No,
+}
+
 impl<'s, E> TaskBuilder<'s, E> {
     pub(crate) fn new(scope: &'s Scope<E>, location: Place) -> Self {
         Self {
@@ -108,7 +115,7 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// Counts the task, unless the scope is over, its context has ended, or
     /// there is no runtime. The slot has been taken by the caller; it goes with
     /// the record, or else stays with the caller.
-    fn admit(&self) -> Result<Admitted, Cancelled> {
+    fn admit(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
         let shared = &self.scope.shared;
         let ticket = match self.background {
             true => shared.enter_background(),
@@ -132,6 +139,11 @@ impl<'s, E> TaskBuilder<'s, E> {
         };
         if ctx.is_done() {
             if let Some(cancelled) = ctx.err() {
+                if unasked == Unasked::Yes {
+                    // Nobody has to look at the handle, so the scope has to
+                    // remember; while the ticket keeps its result open.
+                    ticket.shared().task_stopped(cancelled.clone());
+                }
                 return Err(cancelled);
             }
         }
@@ -189,10 +201,8 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// Admits with a slot taken unasked, or makes the handle of a refused task.
     fn admit_unasked<T>(&self) -> Result<Admitted, Task<T>> {
         self.take_slot();
-        self.admit().map_err(|cancelled| {
+        self.admit(Unasked::Yes).map_err(|cancelled| {
             self.give_back_slot();
-            // Nobody has to look at the handle, so the scope has to remember.
-            self.scope.shared.task_stopped(cancelled.clone());
             Task::refused(cancelled, self.who())
         })
     }
@@ -383,7 +393,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         T: Send + 'static,
     {
         self.take_slot();
-        match self.admit() {
+        match self.admit(Unasked::No) {
             Ok(admitted) => Ok(launch::<T, E, _, _>(&self.scope.shared, admitted, f)),
             Err(cancelled) => {
                 self.give_back_slot();
@@ -398,7 +408,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        match self.admit() {
+        match self.admit(Unasked::No) {
             Ok(admitted) => Ok(launch::<T, E, _, _>(&self.scope.shared, admitted, f)),
             Err(cancelled) => {
                 self.give_back_slot();

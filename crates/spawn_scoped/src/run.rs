@@ -233,8 +233,8 @@ impl Drop for HandOver<'_> {
                 continue;
             }
             give_to(adopter(self.parent), ledger_of);
+            Chase::start(ledger_of);
         }
-        Chase::start(shared);
     }
 }
 

@@ -211,6 +211,7 @@ impl Shared {
                 false => rare.failures.add_undecisive(error, who),
             }
         };
+        let is_primary = decides && matches!(surplus, Surplus::None);
         match &surplus {
             Surplus::None => {}
             Surplus::Late if self.is_supervised() => scope.log_supervised(&failure),
@@ -220,7 +221,9 @@ impl Shared {
             Surplus::Unseen(_) | Surplus::Panic(_) => scope.log_unseen(&failure),
         }
         drop(surplus);
-        if decides && ended.is_none() {
+        // Only the error that decides cancels, so that the result of the scope
+        // and the cause of its end are the same failure.
+        if is_primary && ended.is_none() {
             scope.end(cancelled.clone());
         }
         ended.unwrap_or(cancelled)
@@ -445,6 +448,14 @@ impl Shared {
         }
     }
 
+    /// The ledger of the background tasks, if there is one.
+    pub(crate) fn background(&self) -> Option<Arc<Shared>> {
+        let rare = self.rare.lock();
+        rare.background
+            .as_ref()
+            .map(|background| background.shared.clone())
+    }
+
     /// The scopes below that still exist.
     pub(crate) fn below(&self) -> Vec<Arc<Shared>> {
         let rare = self.rare.lock();
@@ -512,7 +523,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut next = self.0.take();
         while let Some(shared) = next {
-            next = tell(shared.ledger.leave());
+            next = tell(&shared, shared.ledger.leave());
         }
     }
 }
@@ -529,12 +540,13 @@ impl<'a> BodyTicket<'a> {
 
 impl Drop for BodyTicket<'_> {
     fn drop(&mut self) {
-        drop(tell(self.0.ledger.leave()).map(|parent| Ticket(Some(parent))));
+        drop(tell(self.0, self.0.ledger.leave()).map(|parent| Ticket(Some(parent))));
     }
 }
 
-/// Wakes who waits, or returns the scope whose ticket it was.
-fn tell(waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
+/// The last one has left `scope` if there is a waiter: wakes who waits, or
+/// returns the scope whose ticket it was.
+fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
     match waiter {
         Waiter::None => None,
         Waiter::Wake(waker) => {
@@ -542,7 +554,14 @@ fn tell(waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
             drop_quietly(catch(|| waker.wake()));
             None
         }
-        Waiter::Parent(mut ticket) => ticket.0.take(),
+        Waiter::Parent(mut ticket) => {
+            // Nobody is left to be chased when the parent hears of it.
+            let mut rare = scope.rare.lock_if_touched();
+            let chase = rare.as_mut().and_then(|rare| rare.chase.take());
+            drop(rare);
+            drop(chase);
+            ticket.0.take()
+        }
     }
 }
 

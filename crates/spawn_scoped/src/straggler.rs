@@ -126,37 +126,44 @@ pub(crate) fn list(scope: &Arc<Shared>) -> Vec<Straggler> {
     let mut found = Vec::new();
     let mut todo = vec![scope.clone()];
     while let Some(scope) = todo.pop() {
-        let cause = scope.context().err();
-        let tasks = scope.ledger.unfinished();
-        found.extend(
-            tasks
-                .into_iter()
-                .map(|entry| Straggler::new(entry, cause.clone())),
-        );
-        todo.extend(
-            scope
-                .below()
-                .into_iter()
-                .filter(|below| below.is_handed_over()),
-        );
+        found.extend(own(&scope));
+        let below = scope.below().into_iter();
+        todo.extend(below.filter(|below| below.is_handed_over()));
     }
     found
 }
 
-/// Tells the log who is still running, `since` the context ended for `cause`.
+/// Those of the scope's own ledger.
+fn own(scope: &Shared) -> Vec<Straggler> {
+    let cause = scope.context().err();
+    let tasks = scope.ledger.unfinished().into_iter();
+    tasks
+        .map(|entry| Straggler::new(entry, cause.clone()))
+        .collect()
+}
+
+/// Tells the log who is still running in a scope whose future waits, `since`
+/// the context ended for `cause`. Scopes that were taken over report their own.
 pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled, since: Stamp) {
-    let stragglers = list(scope);
-    let scope_name = scope.name().map(|name| name.as_ref().as_ref());
-    let since_cancel = since.elapsed();
-    if stragglers.is_empty() {
+    let mut stragglers = own(scope);
+    if let Some(background) = scope.background() {
+        stragglers.extend(own(&background));
+    }
+    if stragglers.is_empty() && list(scope).is_empty() {
         tracing::warn!(
-            scope = scope_name,
+            scope = scope.name().map(|name| name.as_ref().as_ref()),
             opened_at = %scope.location,
-            since_cancel = ?since_cancel,
+            since_cancel = ?since.elapsed(),
             cause = %cause,
             "the body of a scope goes on after its context ended",
         );
     }
+    log(scope, &stragglers, cause, since);
+}
+
+fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled, since: Stamp) {
+    let scope_name = scope.name().map(|name| name.as_ref().as_ref());
+    let since_cancel = since.elapsed();
     for straggler in stragglers.iter().take(NAMED) {
         tracing::warn!(
             scope = scope_name,
@@ -206,11 +213,8 @@ impl Alarm {
 }
 
 impl Chase {
-    /// Begins with the scope's tasks handed over. Does nothing if there are none.
+    /// Begins when the tasks of a ledger are handed over.
     pub(crate) fn start(scope: &Arc<Shared>) {
-        if list(scope).is_empty() {
-            return;
-        }
         let since = *scope.rare.lock().ended.get_or_insert_with(Stamp::now);
         let grace = scope.grace().map(|grace| {
             let scope = Arc::downgrade(scope);
@@ -232,6 +236,11 @@ impl Chase {
         };
         let old = scope.rare.lock().chase.replace(chase);
         drop_quietly(old);
+        // The last one may have left meanwhile, and found nothing to take.
+        if scope.ledger.is_empty() {
+            let late = scope.rare.lock().chase.take();
+            drop_quietly(late);
+        }
     }
 
     fn ring(scope: &Weak<Shared>, since: Stamp) {
@@ -239,10 +248,7 @@ impl Chase {
         let Some(cause) = scope.context().err() else {
             return;
         };
-        if list(&scope).is_empty() {
-            return;
-        }
-        report(&scope, &cause, since);
+        log(&scope, &own(&scope), &cause, since);
         let grace = scope
             .rare
             .lock()

@@ -323,7 +323,7 @@ impl Cancelled {
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.name() {
-            write!(f, "context {name:?} ended: ")?;
+            write!(f, "in context {name:?}: ")?;
         }
         match (self.reason(), self.after()) {
             (Reason::Deadline, Some(after)) => write!(f, "deadline of {after:?} exceeded")?,

@@ -308,7 +308,7 @@ impl Context {
         self.deadline_at(at, Some(Arc::from(cause.into())), Location::caller())
     }
 
-    fn deadline_in(
+    pub(crate) fn deadline_in(
         &self,
         after: Duration,
         cause: Option<SharedCause>,
@@ -414,7 +414,7 @@ impl Context {
     ///
     /// let ctx = Context::background().with_name("checkout").with_timeout(Duration::ZERO);
     /// let text = ctx.err().unwrap().to_string();
-    /// assert!(text.starts_with("context \"checkout\" ended: deadline of 0ns exceeded"));
+    /// assert!(text.starts_with("in context \"checkout\": deadline of 0ns exceeded"));
     /// ```
     #[track_caller]
     #[must_use]
@@ -841,7 +841,8 @@ impl Context {
     /// It runs on the stack of whoever ends the context, or of the runtime's timer, so it
     /// must be short: set a flag, interrupt a query, wake somebody. No lock is held while it
     /// runs, so it may use any context, this one included. A panic in it is logged and harms
-    /// nobody else. Asking (`is_done`, `err`, `check`) never runs it.
+    /// nobody else. Asking (`is_done`, `err`, `check`) never runs it: of a deadline that is first
+    /// noticed by a question, it runs on a thread of this crate.
     ///
     /// Dropping the registration stops it. No task is made, and a context that is dropped
     /// without having ended takes its callbacks with it. A callback that holds the context it
@@ -884,6 +885,10 @@ impl Context {
     ///
     /// Cancelling the token cancels nothing of ours. It lags behind
     /// [`is_done`](Context::is_done) by as long as the cancel takes to get there.
+    ///
+    /// The token does not keep the context: once nothing else does, its deadline is nobody's
+    /// business any more, and only an end further up still cancels the token. Hold the context,
+    /// or something derived from it, for as long as the token is used.
     ///
     /// # Panics
     ///

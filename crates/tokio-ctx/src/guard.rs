@@ -52,9 +52,14 @@ impl CancelGuard {
 
     /// Ends the context. Returns whether it did: `false` when it had ended before.
     ///
-    /// Never blocks, and does not wait for the work to stop. When it returns, the context and
-    /// all that was derived from it say that they ended, their waiters are woken and their
-    /// callbacks have run.
+    /// Never blocks, and does not wait for the work to stop. When it returns `true`, the context
+    /// and all that was derived from it say that they ended, their waiters are woken and their
+    /// callbacks have run. With `false` they say so as well, but whoever came first may still
+    /// be waking them.
+    ///
+    /// Never panics: what a callback or a waker panics with is caught and logged. A waker that
+    /// panics can take other wake-ups with it, since tokio then gives up its list of waiters;
+    /// those who ask are still told.
     ///
     /// # Examples
     ///

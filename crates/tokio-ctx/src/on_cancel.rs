@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::cancelled::Cancelled;
 use crate::node::Registration;
+use crate::sync::Mutex;
 
 /// The registration of a callback by [`Context::on_cancel`](crate::Context::on_cancel);
 /// dropping it stops the callback.
@@ -34,15 +35,16 @@ enum Kind {
     /// Ran, was stopped, or was detached.
     Over,
     Waiting(Registration),
-    /// On a context that nothing can end: kept only for what its drop may do.
-    Never(#[expect(dead_code, reason = "dropped with the registration")] Callback),
+    /// On a context that nothing can end: kept only for what its drop may do. In a mutex so that
+    /// the registration can be shared, though the callback cannot.
+    Never(#[expect(dead_code, reason = "dropped with the registration")] Mutex<Callback>),
 }
 
 type Callback = Box<dyn FnOnce(&Cancelled) + Send>;
 
 impl OnCancel {
     pub(crate) fn never(callback: Callback) -> OnCancel {
-        OnCancel(Kind::Never(callback))
+        OnCancel(Kind::Never(Mutex::new(callback)))
     }
 
     pub(crate) fn of(registration: Option<Registration>) -> OnCancel {

@@ -8,6 +8,7 @@ use std::any::Any;
 use std::error::Error;
 use std::panic::Location;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::context::Context;
@@ -53,6 +54,30 @@ pub fn attach(ctx: &Context, owner: Weak<dyn Any + Send + Sync>) -> CancelGuard 
 pub fn enclosing(ctx: &Context) -> impl Iterator<Item = Arc<dyn Any + Send + Sync>> {
     std::iter::successors(ctx.lifetime.as_ref(), |node| node.first_parent())
         .filter_map(|node| node.owner())
+}
+
+/// A child with a deadline that was set at `location`, for layers that set it on behalf of
+/// the line that configured them.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use std::time::Duration;
+/// use tokio_ctx::{Context, owner};
+///
+/// let configured_at = Location::caller();
+/// let ctx = owner::with_timeout(&Context::background(), Duration::ZERO, None, configured_at);
+/// assert_eq!(ctx.err().unwrap().location(), configured_at);
+/// ```
+#[must_use]
+pub fn with_timeout(
+    ctx: &Context,
+    after: Duration,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+    location: &'static Location<'static>,
+) -> Context {
+    ctx.deadline_in(after, cause, location)
 }
 
 /// Ends a context as `cancelled` says, unless it ended before. Returns whether it did.

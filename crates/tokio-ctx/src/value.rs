@@ -283,23 +283,14 @@ pub(crate) fn detached(values: &Values) -> Values {
     let mut chain = node.cloned();
     while let Some(current) = lower.pop() {
         if !current.links.survives {
-            // It hid what the ancestors have under its key, and goes on doing so.
-            if chain
-                .as_ref()
-                .is_some_and(|head| holds(head, current.links.key))
-            {
-                let name = current.entry.name();
-                chain = push(&chain, current.links.key, true, Hidden { name });
-            }
-        } else if let Some(shared) = current.entry.share() {
+            // All values of its key go: survival is the key's to say.
+            continue;
+        }
+        if let Some(shared) = current.entry.share() {
             chain = push(&chain, current.links.key, true, Apart(shared));
         }
     }
     chain
-}
-
-fn holds(head: &Arc<ValueNode>, key: TypeId) -> bool {
-    find(head, key, Bits::of(key).near).is_some()
 }
 
 /// The visible entries, nearest first; a shadowed or hidden one does not appear.

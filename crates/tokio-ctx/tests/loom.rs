@@ -12,6 +12,8 @@ mod models {
     mod deadline;
     mod harness;
     mod history;
+    #[cfg(all(shuttle, not(loom)))]
+    mod large;
     mod litmus;
     mod merge;
     mod on_cancel;

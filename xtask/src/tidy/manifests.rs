@@ -22,9 +22,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "crates/spawn_scoped/Cargo.toml",
         &[
             "futures-core",
+            "loom",
             "pin-project",
             "pin-project-lite",
             "serde",
+            "shuttle",
             "tokio",
             "tokio-ctx",
             "tracing",

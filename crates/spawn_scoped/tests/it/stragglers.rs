@@ -61,6 +61,44 @@ async fn a_scope_that_was_dropped_still_reports_its_stragglers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn background_tasks_of_a_dropped_scope_are_reported_once() {
+    let log = logged();
+    let dropped = scope(&Context::background(), async |s| {
+        for name in ["front task", "back task"] {
+            let builder = s.task().name(name);
+            let builder = match name {
+                "back task" => builder.background(),
+                _ => builder,
+            };
+            builder.spawn(async |_| {
+                tokio::time::sleep(Duration::from_secs(8)).await;
+                Ok::<_, Cancelled>(())
+            });
+        }
+        std::future::pending::<Result<(), Cancelled>>().await
+    })
+    .now_or_never();
+    assert!(dropped.is_none());
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(log.lines_with("front task").len(), 1);
+    assert_eq!(log.lines_with("back task").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_goes_on_is_reported_as_well() {
+    let log = logged();
+    let parent = Context::background().with_cancel();
+    let result = scope(&parent, async |_| {
+        parent.cancel();
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        Ok::<_, Cancelled>(())
+    })
+    .await;
+    assert!(result.is_ok());
+    assert_eq!(log.lines_with("the body of a scope goes on").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scope_that_was_dropped_still_aborts_after_its_grace() {
     let live = Live::default();
     let token = live.token();

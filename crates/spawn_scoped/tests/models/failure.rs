@@ -1,6 +1,6 @@
 //! Promises 2, 4 and 15: who decides.
 
-use spawn_scoped::{Scope, scope};
+use spawn_scoped::{Scope, TaskFailure, scope};
 use tokio_ctx::{Cancelled, Context, Reason};
 
 use super::harness::{Model, block_on, spawn};
@@ -8,7 +8,7 @@ use super::harness::{Model, block_on, spawn};
 /// An error with the name of who failed.
 #[derive(Debug, PartialEq)]
 enum Failed {
-    By(char),
+    By(&'static str),
     Stopped(Reason),
 }
 
@@ -23,27 +23,32 @@ fn an_error_stops_the_sibling_and_is_the_result() {
     Model::of(100).explore(|_| {
         let result = block_on(scope(&Context::background(), async |s| {
             s.spawn(async |ctx| Err::<(), _>(Failed::from(ctx.done().await)));
-            s.spawn(async |_| Err::<(), _>(Failed::By('a')));
+            s.spawn(async |_| Err::<(), _>(Failed::By("a")));
             Ok(())
         }));
-        assert_eq!(result, Err(Failed::By('a')));
+        assert_eq!(result, Err(Failed::By("a")));
     });
 }
 
 #[test]
 fn one_of_two_errors_is_the_result_and_the_cause() {
     Model::of(100).sees(&["a", "b"]).explore(|seen| {
+        let mut escaped = None;
         let result = block_on(scope(&Context::background(), async |s| {
-            for name in ['a', 'b'] {
-                s.spawn(async move |_| Err::<(), _>(Failed::By(name)));
+            escaped = Some(s.context().clone());
+            for name in ["a", "b"] {
+                let task = s.task().name(name);
+                task.spawn(async move |_| Err::<(), _>(Failed::By(name)));
             }
             Ok(())
         }));
-        match result {
-            Err(Failed::By('a')) => seen.mark("a"),
-            Err(Failed::By('b')) => seen.mark("b"),
-            other => panic!("{other:?}"),
-        }
+        let Err(Failed::By(name)) = result else {
+            panic!("{result:?}");
+        };
+        let cancelled = escaped.and_then(|ctx| ctx.err()).unwrap();
+        let failure: &TaskFailure = cancelled.cause().unwrap();
+        assert_eq!(failure.name(), Some(name));
+        seen.mark(name);
     });
 }
 
@@ -51,13 +56,13 @@ fn one_of_two_errors_is_the_result_and_the_cause() {
 fn an_error_against_the_owners_cancel_decides_or_is_late() {
     Model::of(50).sees(&["failed", "enough"]).explore(|seen| {
         let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
-            s.spawn(async |_| Err::<(), _>(Failed::By('a')));
+            s.spawn(async |_| Err::<(), _>(Failed::By("a")));
             Ok(s.cancel())
         }));
         match result {
             // The cancel won, and then the error must not decide.
             Ok(true) => seen.mark("enough"),
-            Err(Failed::By('a')) => seen.mark("failed"),
+            Err(Failed::By("a")) => seen.mark("failed"),
             other => panic!("{other:?}"),
         }
     });

@@ -19,6 +19,14 @@ pub(crate) enum Root {
     Merge(Merge),
 }
 
+impl Root {
+    /// Whether something above the chain can end it.
+    #[inline]
+    pub(super) fn can_end(&self) -> bool {
+        matches!(self, Root::Foreign | Root::Merge(_))
+    }
+}
+
 /// The upper side of a merged node.
 pub(crate) struct Merge {
     /// The two nodes that were merged.

@@ -237,7 +237,10 @@ impl Node {
                 None => break,
             }
         }
-        node.rare.is_some() && self.root_is_ended(node)
+        match &node.rare {
+            Some(rare) if rare.root.can_end() => self.root_is_ended(node),
+            _ => false,
+        }
     }
 
     /// Whether this node ended, its deadline included. Latches what it finds by the clock, so

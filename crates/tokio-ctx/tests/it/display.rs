@@ -190,7 +190,7 @@ fn a_cancel_prints_what_why_and_where() {
     let line = line!() + 1;
     ctx.cancel_with("quota used up");
     let text = error(&ctx);
-    let start = format!("context \"checkout\" ended: cancelled: quota used up (at here:{line}:");
+    let start = format!("in context \"checkout\": cancelled: quota used up (at here:{line}:");
     assert!(text.starts_with(&start), "{text}");
 }
 

@@ -377,7 +377,7 @@ Cancelled Send Sync Unpin UnwindSafe Clone Debug
 Reason Send Sync Unpin UnwindSafe Clone Debug
 Signal Send Sync Unpin UnwindSafe Clone Debug
 Budget Send Sync Unpin UnwindSafe Clone Debug
-OnCancel Send Unpin Debug
+OnCancel Send Sync Unpin Debug
 Done<'static> Send Sync Debug FusedFuture
 DoneOwned Send Sync Debug FusedFuture
 Run<Plain> Send Sync Debug

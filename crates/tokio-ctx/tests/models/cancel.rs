@@ -57,7 +57,7 @@ fn parent_and_child() -> Vec<Vec<Call>> {
 /// Parent and child, two causes: either A everywhere, or B from the child downwards.
 #[test]
 fn parent_and_child_have_one_outcome_each() {
-    Model::of(10).sees(&["A", "B"]).explore(|seen| {
+    Model::of(3_000).sees(&["A", "B"]).explore(|seen| {
         let reader = [Call::Err(CHILD), Call::Err(CHILD)];
         let chain = check(Chain::new(3), parent_and_child(), &reader);
         match chain.err(CHILD) {
@@ -80,7 +80,7 @@ fn grandchild_and_child_agree() {
 /// Nor the other way round: once the child is live or has B, the grandchild never had A.
 #[test]
 fn child_and_grandchild_agree() {
-    Model::of(2_000).deep(4).explore(|_| {
+    Model::of(5_000).deep(4).explore(|_| {
         let reader = [
             Call::Err(CHILD),
             Call::Done(GRANDCHILD),

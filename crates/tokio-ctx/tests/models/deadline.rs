@@ -36,7 +36,7 @@ fn deadline_wakes_a_child() {
 /// Two waiters share one timer.
 #[test]
 fn deadline_wakes_two_waiters() {
-    Model::of(40_000).large().explore(|_| {
+    Model::of(30_000).large().explore(|_| {
         let ctx = Context::background().with_timeout(LIMIT);
         let other = ctx.clone();
         let clock = spawn(|| model::advance(LIMIT));

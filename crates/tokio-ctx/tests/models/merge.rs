@@ -73,7 +73,7 @@ fn readers_of_a_merge_agree() {
 /// A callback on a merge, and the end of its second side.
 #[test]
 fn second_side_runs_callbacks() {
-    Model::of(1).sees(&["ran", "stopped"]).explore(|seen| {
+    Model::of(3).sees(&["ran", "stopped"]).explore(|seen| {
         let runs = Runs::default();
         let one = Context::background().with_cancel().keep();
         let (two, handle) = cancellable(&Context::background());

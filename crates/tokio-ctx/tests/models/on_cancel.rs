@@ -26,7 +26,7 @@ impl Runs {
 /// A callback that is registered while an ancestor is cancelled runs once.
 #[test]
 fn registered_during_cancel_runs_once() {
-    Model::of(15).explore(|_| {
+    Model::of(20).explore(|_| {
         let runs = Runs::default();
         let (parent, handle) = cancellable(&Context::background());
         let child = parent.with_cancel().keep();
@@ -41,7 +41,7 @@ fn registered_during_cancel_runs_once() {
 /// The same on the context that is cancelled itself.
 #[test]
 fn registered_during_own_cancel_runs_once() {
-    Model::of(10).explore(|_| {
+    Model::of(7).explore(|_| {
         let runs = Runs::default();
         let (ctx, handle) = cancellable(&Context::background());
         let canceller = spawn(move || handle.cancel_with("A"));

@@ -1,0 +1,231 @@
+//! The processes: an edge on axum, and backends on tonic.
+
+use std::io::Read as _;
+use std::panic::Location;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use spawn_scoped::scope;
+use tokio::net::TcpListener;
+use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key, owner};
+use tokio_ctx_tower::axum::{RequestContext, ServeOptions};
+use tokio_ctx_tower::tonic::{RequestExt as _, to_status};
+use tokio_ctx_tower::{
+    ContextError, ContextLayer, HeaderKey, PropagateLayer, PropagateService, TraceParent,
+};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tower_layer::Layer as _;
+
+use self::pb::backend_client::BackendClient;
+use self::pb::backend_server::{Backend, BackendServer};
+use self::pb::{Done, Order};
+use super::wire::{Event, What, now};
+use super::{Failure, LONGEST};
+
+/// What each hop keeps for itself of the time that is left.
+const RESERVE: Duration = Duration::from_millis(10);
+
+mod pb {
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+    include!("fleet.gen.rs");
+}
+
+key! {
+    /// On no list: no header can set it.
+    Admin: String;
+}
+
+impl HeaderKey for Admin {
+    const HEADER: HeaderName = HeaderName::from_static("x-admin");
+
+    fn decode(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    fn encode(value: &String) -> Option<HeaderValue> {
+        HeaderValue::try_from(value).ok()
+    }
+}
+
+/// What a process works with.
+#[derive(Clone)]
+struct Hop {
+    name: &'static str,
+    next: Option<BackendClient<PropagateService<Channel>>>,
+}
+
+/// Why a request has no answer.
+enum NoAnswer {
+    Ended(Cancelled),
+    /// From the next process.
+    Told(Status),
+}
+
+impl From<Cancelled> for NoAnswer {
+    fn from(cancelled: Cancelled) -> NoAnswer {
+        NoAnswer::Ended(cancelled)
+    }
+}
+
+impl From<NoAnswer> for Status {
+    fn from(none: NoAnswer) -> Status {
+        match none {
+            NoAnswer::Ended(cancelled) => to_status(cancelled),
+            NoAnswer::Told(status) => status,
+        }
+    }
+}
+
+impl IntoResponse for NoAnswer {
+    fn into_response(self) -> Response {
+        match self {
+            NoAnswer::Ended(cancelled) => ContextError::from(cancelled).into_response(),
+            NoAnswer::Told(status) if status.code() == Code::DeadlineExceeded => {
+                (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded, a backend says").into_response()
+            }
+            NoAnswer::Told(status) => {
+                (StatusCode::BAD_GATEWAY, status.message().to_owned()).into_response()
+            }
+        }
+    }
+}
+
+impl Hop {
+    fn new(name: &'static str, next: Option<&str>) -> Result<Hop, Failure> {
+        let Some(next) = next else { return Ok(Hop { name, next: None }) };
+        let channel = Endpoint::try_from(format!("http://{next}"))?.connect_lazy();
+        let propagate = PropagateLayer::new().reserve(RESERVE).key::<TraceParent>();
+        Ok(Hop { name, next: Some(BackendClient::new(propagate.layer(channel))) })
+    }
+
+    fn tell(&self, ctx: &Context, what: What) {
+        let trace = ctx.value::<TraceParent>().map_or("none".into(), ToString::to_string);
+        // Without the version, and enough of the id to tell one from another.
+        let trace = trace.chars().skip(3).take(8).collect();
+        let is_admin = ctx.value::<Admin>().is_some();
+        Event { process: self.name.to_owned(), at: now(), trace, is_admin, what }.tell();
+    }
+
+    /// Works for that long, and has the next process work at the same time.
+    async fn work(&self, ctx: &Context, millis: u64) -> Result<(), NoAnswer> {
+        self.tell(ctx, What::Received { left: ctx.remaining() });
+        scope(ctx, async |s| {
+            let hop = self.clone();
+            // Not stopped by being dropped, which a thread cannot be: it asks.
+            let own = s.spawn_blocking(move |ctx| hop.compute(&ctx, Duration::from_millis(millis)));
+            if let Some(mut next) = self.next.clone() {
+                s.spawn(async move |ctx| {
+                    let order = Request::new(Order { millis }).under(&ctx);
+                    next.work(order).await.map(drop).map_err(NoAnswer::Told)
+                });
+            }
+            Ok(own.await?)
+        })
+        .await
+    }
+
+    fn compute(&self, ctx: &Context, time: Duration) -> Result<(), NoAnswer> {
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            if let Err(cancelled) = ctx.check() {
+                self.tell(ctx, What::Stopped { why: root_cause(&cancelled) });
+                return Err(cancelled.into());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.tell(ctx, What::Finished);
+        Ok(())
+    }
+}
+
+/// The sentence without the place in the source.
+fn root_cause(cancelled: &Cancelled) -> String {
+    let text = cancelled.to_string();
+    text.split(" (").next().unwrap_or_default().to_owned()
+}
+
+/// Runs the edge, until its standard input is closed.
+pub(crate) async fn edge(next: &str) -> Result<ExitCode, Failure> {
+    let hop = Hop::new("edge", Some(next))?;
+    let ctx = until_stdin_closes();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let options = ServeOptions::new().grace(Duration::from_secs(5));
+    let mut layer = None;
+    options
+        .serve(&ctx, listener, |server| {
+            let requests = ContextLayer::new(server.context())
+                .max_timeout(LONGEST)
+                .key::<TraceParent>();
+            layer = Some(requests.clone());
+            Router::new().route("/work/{millis}", get(handler)).layer(requests).with_state(hop)
+        })
+        .await?;
+    Ok(end(layer.as_ref()))
+}
+
+async fn handler(
+    State(hop): State<Hop>,
+    RequestContext(ctx): RequestContext,
+    Path(millis): Path<u64>,
+) -> Result<&'static str, NoAnswer> {
+    hop.work(&ctx, millis).await?;
+    Ok("done")
+}
+
+/// Runs a backend, until its standard input is closed.
+pub(crate) async fn backend(name: &'static str, next: Option<&str>) -> Result<ExitCode, Failure> {
+    let hop = Hop::new(name, next)?;
+    let ctx = until_stdin_closes();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let options = ServeOptions::new().grace(Duration::from_secs(5));
+    let mut layer = None;
+    options
+        .serve(&ctx, listener, |server| {
+            let requests = ContextLayer::new(server.context()).key::<TraceParent>();
+            layer = Some(requests.clone());
+            let routes = tonic::service::Routes::new(BackendServer::new(hop));
+            routes.into_axum_router().layer(requests)
+        })
+        .await?;
+    Ok(end(layer.as_ref()))
+}
+
+#[tonic::async_trait]
+impl Backend for Hop {
+    async fn work(&self, request: Request<Order>) -> Result<tonic::Response<Done>, Status> {
+        let ctx = request.context();
+        Hop::work(self, &ctx, request.into_inner().millis).await?;
+        Ok(tonic::Response::new(Done {}))
+    }
+}
+
+/// The server is joined, so nothing may be left of any request.
+fn end(layer: Option<&ContextLayer>) -> ExitCode {
+    match layer.map(ContextLayer::live_requests) {
+        Some(0) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// The root context of a process: ends when the process that started it says so, or is gone.
+fn until_stdin_closes() -> CancelGuard {
+    let ctx = Context::background().with_cancel();
+    let handle = ctx.handle();
+    // Reading blocks for as long as the process lives, so no runtime has to wait for it.
+    thread::spawn(move || {
+        let mut rest = Vec::new();
+        drop(std::io::stdin().read_to_end(&mut rest));
+        let why = owner::cancelled(Reason::Shutdown, Location::caller(), None);
+        owner::cancel(&handle, why);
+    });
+    ctx
+}

@@ -1,0 +1,170 @@
+//! Extractors.
+
+use std::any::type_name;
+use std::error::Error;
+use std::fmt;
+use std::ops::Deref;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+use tokio_ctx::{Context, Key};
+
+use crate::request_scope::RequestScope;
+
+/// The context of the request, from [`ContextLayer`](crate::ContextLayer).
+///
+/// A wrapper, because a type of another crate cannot be an extractor here.
+///
+/// # Errors
+///
+/// [`ContextRejection`], a 500, when there is no layer.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx_tower::ContextError;
+/// use tokio_ctx_tower::axum::RequestContext;
+///
+/// async fn handler(RequestContext(ctx): RequestContext) -> Result<&'static str, ContextError> {
+///     ctx.check()?;
+///     Ok("in time")
+/// }
+/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(handler));
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequestContext(pub Context);
+
+impl Deref for RequestContext {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestContext {
+    type Rejection = ContextRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ContextRejection> {
+        context_of(parts).cloned().map(RequestContext)
+    }
+}
+
+fn context_of(parts: &Parts) -> Result<&Context, ContextRejection> {
+    parts
+        .extensions
+        .get()
+        .ok_or(ContextRejection(Missing::Layer("ContextLayer")))
+}
+
+/// The value of a key, out of the context of the request.
+///
+/// `Option<ContextValue<K>>` is an extractor too, for a key that may be absent.
+///
+/// # Errors
+///
+/// [`ContextRejection`]: a 400 that names the key when it is absent, a 500 when there is no
+/// layer.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::key;
+/// use tokio_ctx_tower::axum::ContextValue;
+///
+/// key! { Shop: u32 }
+///
+/// async fn handler(ContextValue(shop): ContextValue<Shop>) -> String {
+///     format!("shop {shop}")
+/// }
+/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(handler));
+/// ```
+pub struct ContextValue<K: Key>(pub K::Value);
+
+impl<S: Sync, K: Key> FromRequestParts<S> for ContextValue<K>
+where
+    K::Value: Clone,
+{
+    type Rejection = ContextRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ContextRejection> {
+        let value = context_of(parts)?.value::<K>();
+        value
+            .cloned()
+            .map(ContextValue)
+            .ok_or(ContextRejection(Missing::Key(K::NAME)))
+    }
+}
+
+impl<S: Sync, K: Key> OptionalFromRequestParts<S> for ContextValue<K>
+where
+    K::Value: Clone,
+{
+    type Rejection = ContextRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Option<Self>, ContextRejection> {
+        Ok(context_of(parts)?.value::<K>().cloned().map(ContextValue))
+    }
+}
+
+/// Names the key, never shows the value.
+impl<K: Key> fmt::Debug for ContextValue<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ContextValue<{}>", type_name::<K>())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestScope {
+    type Rejection = ContextRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ContextRejection> {
+        let scope = parts.extensions.get::<RequestScope>().cloned();
+        scope.ok_or(ContextRejection(Missing::Layer("RequestScopeLayer")))
+    }
+}
+
+/// Why an extractor of this crate refused.
+///
+/// # Examples
+///
+/// ```
+/// use axum::extract::FromRequestParts;
+/// use http::Request;
+/// use tokio_ctx_tower::axum::RequestContext;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (mut parts, ()) = Request::new(()).into_parts();
+/// let refused = RequestContext::from_request_parts(&mut parts, &()).await.unwrap_err();
+/// assert_eq!(refused.to_string(), "the route is not under a ContextLayer");
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ContextRejection(Missing);
+
+#[derive(Clone, Copy, Debug)]
+enum Missing {
+    Layer(&'static str),
+    Key(&'static str),
+}
+
+impl ContextRejection {
+    /// Whether it is the server that is wrong, not the request.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.0, Missing::Layer(_))
+    }
+}
+
+impl fmt::Display for ContextRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Missing::Layer(layer) => write!(f, "the route is not under a {layer}"),
+            Missing::Key(key) => write!(f, "the request carries no {key}"),
+        }
+    }
+}
+
+impl Error for ContextRejection {}

@@ -1,0 +1,45 @@
+//! For axum: extractors, [`ContextError`](crate::ContextError) as a response, and a server
+//! that stops in order; feature `axum`.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use tokio_ctx_tower::axum::{ContextValue, RequestContext};
+//! use tokio_ctx_tower::{ContextError, ContextLayer, TraceParent};
+//! use tokio_ctx::Context;
+//!
+//! async fn report(
+//!     RequestContext(ctx): RequestContext,
+//!     trace: Option<ContextValue<TraceParent>>,
+//! ) -> Result<String, ContextError> {
+//!     let rows = ctx.run(query()).await?; // a 504 if that is too late
+//!     Ok(format!("{rows} rows, traced: {}", trace.is_some()))
+//! }
+//! # async fn query() -> u32 { 3 }
+//!
+//! let server = Context::background().with_cancel();
+//! let app: Router = Router::new()
+//!     .route("/report", get(report))
+//!     .layer(ContextLayer::new(&server).key::<TraceParent>());
+//! # let _ = app;
+//! ```
+//!
+//! A stream ends with the request's context by itself, with an error that the client can see:
+//! see [`ContextLayer`](crate::ContextLayer). One that shall end quietly says so:
+//!
+//! ```
+//! use axum::body::Body;
+//! use tokio_ctx::{Context, StreamContextExt as _};
+//!
+//! fn ticks(ctx: &Context) -> Body {
+//!     let ticks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("tick\n"));
+//!     Body::from_stream(ticks.until_done(ctx))
+//! }
+//! # let _ = ticks(&Context::background());
+//! ```
+
+mod extract;
+mod response;
+mod serve;
+
+pub use self::extract::{ContextRejection, ContextValue, RequestContext};
+pub use self::serve::{ServeOptions, ServeReport, serve};

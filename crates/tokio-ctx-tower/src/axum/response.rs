@@ -1,0 +1,35 @@
+//! Errors as responses.
+
+use axum_core::body::Body;
+use axum_core::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use super::extract::ContextRejection;
+use crate::body::{PROBLEM_JSON, problem_json};
+use crate::error::ContextError;
+
+/// The [`status`](ContextError::status), and a body of `application/problem+json` with
+/// `status`, [`code`](ContextError::code) and `title`. Nothing of the server is in it.
+///
+/// The error itself is among the response's extensions, for a layer that logs it.
+impl IntoResponse for ContextError {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(problem_json(&self)));
+        *response.status_mut() = self.status();
+        let problem = HeaderValue::from_static(PROBLEM_JSON);
+        response.headers_mut().insert(header::CONTENT_TYPE, problem);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// 400 for a key that the request lacks, 500 for a layer that the router lacks.
+impl IntoResponse for ContextRejection {
+    fn into_response(self) -> Response {
+        let status = match self.is_ours() {
+            true => StatusCode::INTERNAL_SERVER_ERROR,
+            false => StatusCode::BAD_REQUEST,
+        };
+        (status, self.to_string()).into_response()
+    }
+}

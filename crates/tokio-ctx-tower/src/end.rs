@@ -1,0 +1,80 @@
+//! How a request ends: [`RequestEnd`].
+
+use std::sync::Arc;
+
+use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, owner};
+
+use crate::layer::Config;
+
+/// The right to end the context of one request, which it does when it is dropped.
+///
+/// It moves with the request: first it is in the future of the response, then in its body.
+/// Whoever drops it early drops it while the client is still waiting, and that happens only
+/// when the client no longer does.
+pub(crate) struct RequestEnd {
+    guard: CancelGuard,
+    config: Arc<Config>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The client is owed an answer, or the rest of one.
+    Owing,
+    /// The handler, or its body, is being polled. Dropped in that state, it panicked.
+    Polling,
+    /// The client got all there is.
+    Done,
+}
+
+impl RequestEnd {
+    pub(crate) fn new(guard: CancelGuard, config: Arc<Config>) -> RequestEnd {
+        RequestEnd {
+            guard,
+            config,
+            state: State::Owing,
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.guard
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What ended the context while the client was still waiting.
+    pub(crate) fn cancelled(&self) -> Option<Cancelled> {
+        self.guard.err()
+    }
+
+    /// Does `poll`, and remembers if it never came back.
+    pub(crate) fn while_polling<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        let before = std::mem::replace(&mut self.state, State::Polling);
+        let polled = poll();
+        self.state = before;
+        polled
+    }
+
+    /// From now on a drop is the regular end.
+    pub(crate) fn done(&mut self) {
+        self.state = State::Done;
+    }
+}
+
+impl Drop for RequestEnd {
+    fn drop(&mut self) {
+        let reason = match self.state {
+            State::Owing => Reason::CallerGone,
+            State::Polling => Reason::TaskPanicked,
+            State::Done => Reason::RequestFinished,
+        };
+        let ended = owner::cancelled(reason, self.config.location(), None);
+        let was_live = owner::cancel(&self.guard.handle(), ended);
+        if was_live && reason == Reason::CallerGone {
+            tracing::debug!("the client went away before it had its answer");
+        }
+        self.config.ended();
+    }
+}

@@ -1,0 +1,116 @@
+//! The future of a response: [`ResponseFuture`].
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio_ctx::future::DoneOwned;
+
+use crate::body::{self, ContextBody};
+use crate::end::RequestEnd;
+use crate::error::ContextError;
+
+pin_project! {
+    /// The response to one request. Dropped early, it ends the request's context with
+    /// [`CallerGone`](tokio_ctx::Reason::CallerGone).
+    #[must_use = "a request whose future is dropped is cancelled"]
+    pub struct ResponseFuture<F> {
+        // Declared before `inner`, so dropped before it: whatever the handler waits for learns
+        // that the client went away before it sees its own future dropped.
+        end: Option<RequestEnd>,
+        kind: Kind,
+        #[pin]
+        cut_off: Option<DoneOwned>,
+        #[pin]
+        inner: F,
+    }
+}
+
+/// What has to be known of a request when its response comes.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    is_head: bool,
+    pub(crate) is_grpc: bool,
+}
+
+impl Kind {
+    pub(crate) fn of<B>(request: &Request<B>) -> Kind {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        Kind {
+            is_head: request.method() == Method::HEAD,
+            is_grpc: content_type.is_some_and(body::is_grpc),
+        }
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) fn new(end: RequestEnd, kind: Kind, inner: F) -> ResponseFuture<F> {
+        let ctx = end.context();
+        let is_cut_off =
+            end.config().answers_when_done() || kind.is_grpc && ctx.deadline().is_some();
+        let cut_off = is_cut_off.then(|| ctx.done_owned());
+        ResponseFuture {
+            end: Some(end),
+            kind,
+            cut_off,
+            inner,
+        }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Body<Data = Bytes>,
+{
+    type Output = Result<Response<ContextBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let inner = this.inner;
+        let end = this
+            .end
+            .as_mut()
+            .expect("a response future is not polled after its end");
+        // The handler first: an answer that is there is better than an apology.
+        match end.while_polling(|| inner.poll(cx)) {
+            Poll::Ready(Ok(response)) => {
+                let is_head = this.kind.is_head;
+                let end = this.end.take();
+                return Poll::Ready(Ok(ContextBody::wrap(response, end, is_head)));
+            }
+            Poll::Ready(Err(error)) => {
+                end.done();
+                *this.end = None;
+                return Poll::Ready(Err(error));
+            }
+            Poll::Pending => {}
+        }
+        let Some(Poll::Ready(cancelled)) =
+            this.cut_off.as_mut().as_pin_mut().map(|done| done.poll(cx))
+        else {
+            return Poll::Pending;
+        };
+        let error = ContextError::from(cancelled);
+        if !end.config().answers_when_done() && !error.cancelled().is_timeout() {
+            // It is shutting down, say: the handler owns its wind-down.
+            this.cut_off.set(None);
+            return Poll::Pending;
+        }
+        *this.end = None;
+        Poll::Ready(Ok(body::answer_to(&error, this.kind.is_grpc)))
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ctx = self.end.as_ref().map(RequestEnd::context);
+        f.debug_struct("ResponseFuture")
+            .field("context", &ctx)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! A [`Context`](tokio_ctx::Context) for each request of a tower, axum or tonic service: a
+//! deadline or a hang-up at the edge stops the work, three processes away.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use std::time::Duration;
+//! use axum::{Router, routing::get};
+//! use spawn_scoped::scope;
+//! use tokio_ctx::Context;
+//! use tokio_ctx_tower::axum::RequestContext;
+//! use tokio_ctx_tower::{ContextError, ContextLayer, TraceParent};
+//!
+//! async fn report(RequestContext(ctx): RequestContext) -> Result<String, ContextError> {
+//!     let (users, orders) = scope(&ctx, async |s| {
+//!         let users = s.spawn(async |ctx| count(&ctx, "users").await);
+//!         let orders = s.spawn(async |ctx| count(&ctx, "orders").await);
+//!         Ok::<_, ContextError>((users.await?, orders.await?))
+//!     })
+//!     .await?; // the client left: both are stopped; the deadline passed: a 504
+//!     Ok(format!("{users} users, {orders} orders"))
+//! }
+//! # async fn count(ctx: &Context, table: &str) -> Result<usize, ContextError> {
+//! #     ctx.check()?;
+//! #     Ok(table.len())
+//! # }
+//!
+//! let server = Context::background().with_cancel(); // ends with SIGTERM, say
+//! let app: Router = Router::new().route("/report", get(report)).layer(
+//!     ContextLayer::new(&server)
+//!         .default_timeout(Duration::from_secs(5)) // if no `grpc-timeout` says otherwise
+//!         .max_timeout(Duration::from_secs(30)) // whatever `grpc-timeout` says
+//!         .key::<TraceParent>(), // read from its header; nothing else is
+//! );
+//! # let _ = app;
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | to | use |
+//! |---|---|
+//! | give each request a context | [`ContextLayer`] |
+//! | pass it on to another service | [`PropagateLayer`] |
+//! | read a key from a header, and send it | [`HeaderKey`], [`TraceParent`], [`Baggage`] |
+//! | answer when the context has ended | [`ContextError`] |
+//! | join what a handler spawns | [`spawn_scoped::scope`], [`RequestScopeLayer`] |
+//! | write handlers of axum, stop a server | the module `axum` |
+//! | write handlers of tonic | the module `tonic` |
+//!
+//! # How a request ends
+//!
+//! Servers drop the future of a response, or its body, when the client closes its connection
+//! or resets its stream. The right to end the request's context lives in the two, so that
+//! everything derived from it learns of that at once, with
+//! [`CallerGone`](tokio_ctx::Reason::CallerGone): tasks, queries, calls to other services. A
+//! dropped handler alone stops no task that it spawned.
+//!
+//! What this crate cannot see is what the server below does not see: HTTP/1 takes a client
+//! that half-closes for one that is gone, and a client whose network is unplugged is there
+//! until a timeout says otherwise. That is what deadlines are for.
+//!
+//! # Who is trusted
+//!
+//! Nobody. A client can shorten its deadline, and lengthen it up to
+//! [`max_timeout`](ContextLayer::max_timeout); it can set the keys that are listed, and no
+//! others; no header fails a request, and no header's value is printed unless its key opted
+//! in to that.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `axum`: extractors, errors as responses, and a server that stops in order. When you want
+//!   this: your service is an axum one, or speaks HTTP through hyper.
+//! - `tonic`: errors as statuses, and the context of a `tonic::Request`. When you want this:
+//!   your service or your client is a tonic one.
+
+#[cfg(feature = "axum")]
+pub mod axum;
+mod body;
+mod end;
+mod error;
+mod future;
+mod headers;
+mod layer;
+mod propagate;
+mod request_scope;
+mod service;
+#[cfg(feature = "tonic")]
+pub mod tonic;
+
+pub use body::ContextBody;
+pub use error::{ContextError, DeadlineSource};
+pub use future::ResponseFuture;
+pub use headers::{Baggage, BaggageEntries, HeaderKey, TraceContext, TraceParent};
+pub use layer::ContextLayer;
+pub use propagate::{PropagateBody, PropagateFuture, PropagateLayer, PropagateService};
+pub use request_scope::{
+    RequestScope, RequestScopeLayer, RequestScopeService, ScopedBody, ScopedFuture, TaskError,
+};
+pub use service::ContextService;
+
+/// The examples of the guide to services are compiled with the documentation tests.
+#[cfg(all(doctest, feature = "axum", feature = "tonic"))]
+#[doc = include_str!("../../../docs/services.md")]
+struct GuideToServices;

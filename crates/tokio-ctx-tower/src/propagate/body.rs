@@ -1,0 +1,91 @@
+//! The body of the response to an outgoing request: [`PropagateBody`].
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio_ctx::future::DoneOwned;
+
+use super::given_up;
+use crate::error::BoxError;
+
+pin_project! {
+    /// The body of a response that came through a
+    /// [`PropagateLayer`](crate::PropagateLayer). It fails when the context of the request
+    /// ends before the body does.
+    pub struct PropagateBody<B> {
+        // `None` once the context has ended, so that the request is given up at once.
+        #[pin]
+        inner: Option<B>,
+        #[pin]
+        done: DoneOwned,
+        is_grpc: bool,
+    }
+}
+
+impl<B> PropagateBody<B> {
+    pub(super) fn new(inner: B, done: DoneOwned, is_grpc: bool) -> PropagateBody<B> {
+        PropagateBody {
+            inner: Some(inner),
+            done,
+            is_grpc,
+        }
+    }
+}
+
+impl<B> Body for PropagateBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        // What has arrived is handed out: the other end is the one that stops.
+        let polled = inner.poll_frame(cx).map_err(Into::into);
+        if polled.is_ready() {
+            return polled;
+        }
+        match this.done.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(cancelled) => {
+                this.inner.set(None);
+                Poll::Ready(Some(Err(given_up(cancelled, *this.is_grpc))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// An empty body, as tonic wants to make one.
+impl<B: Default> Default for PropagateBody<B> {
+    fn default() -> PropagateBody<B> {
+        let done = tokio_ctx::Context::background().done_owned();
+        PropagateBody::new(B::default(), done, false)
+    }
+}
+
+impl<B> fmt::Debug for PropagateBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PropagateBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,399 @@
+//! A scope for each request: [`RequestScopeLayer`].
+
+use std::error::Error;
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use spawn_scoped::{Scope, ScopeOptions};
+use tokio::sync::oneshot;
+use tokio_ctx::Context;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::BoxError;
+
+/// Gives each request a scope, so that work which a handler spawns is part of its request.
+///
+/// Goes inside a [`ContextLayer`](crate::ContextLayer), whose context the scope is under, and
+/// replaces that context by the scope's. Handlers find a [`RequestScope`] among the request's
+/// extensions, or by the extractor of the feature `axum`.
+///
+/// - The answer waits for the tasks: a response of known length is sent once they are joined,
+///   and the end of a stream is sent once they are.
+/// - When the client goes away, the handler is dropped and the tasks are asked to stop; the
+///   scope around, that of the server, waits for them.
+/// - The first task that fails ends the context of the request, and with it the other tasks.
+///   What the handler answers then is up to the handler, and what it answers is sent; the
+///   failure is logged. A panic of a task is resumed, as if the handler had panicked.
+///
+/// A handler that opens its own [`scope`](spawn_scoped::scope) needs none of this, and gets a
+/// typed error for it. This is for handlers, and for helpers far below them, that used to call
+/// `tokio::spawn`.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use http::{Request, Response};
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::{ContextLayer, RequestScope, RequestScopeLayer};
+/// use tower::{ServiceExt, service_fn};
+/// use tower_layer::Layer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let audited = Arc::new(AtomicBool::new(false));
+/// let seen = audited.clone();
+/// let handler = service_fn(move |request: Request<String>| {
+///     let scope = request.extensions().get::<RequestScope>().unwrap().clone();
+///     let audited = audited.clone();
+///     async move {
+///         scope.spawn(async move |_ctx| Ok(audited.store(true, Ordering::Relaxed)));
+///         Ok::<_, Infallible>(Response::new("hello".to_owned()))
+///     }
+/// });
+///
+/// let layer = ContextLayer::new(&Context::background());
+/// let service = layer.layer(RequestScopeLayer::new().layer(handler));
+/// service.oneshot(Request::new(String::new())).await.unwrap();
+/// assert!(seen.load(Ordering::Relaxed), "the answer came after its tasks");
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "a layer does nothing until a service is wrapped in it"]
+pub struct RequestScopeLayer(());
+
+impl RequestScopeLayer {
+    /// The layer. There is nothing to set.
+    pub fn new() -> RequestScopeLayer {
+        RequestScopeLayer(())
+    }
+}
+
+impl<S> Layer<S> for RequestScopeLayer {
+    type Service = RequestScopeService<S>;
+
+    fn layer(&self, inner: S) -> RequestScopeService<S> {
+        RequestScopeService { inner }
+    }
+}
+
+/// The scope of a request: derefs to the [`Scope`] to spawn in.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx_tower::RequestScope;
+///
+/// fn audit(scope: &RequestScope, line: String) {
+///     scope.spawn(async move |ctx| {
+///         ctx.check()?;
+///         let line = String::from_utf8(line.into_bytes())?; // errors of any type
+///         println!("{line}");
+///         Ok(())
+///     });
+/// }
+/// ```
+#[derive(Clone)]
+pub struct RequestScope(Scope<TaskError>);
+
+impl Deref for RequestScope {
+    type Target = Scope<TaskError>;
+
+    fn deref(&self) -> &Scope<TaskError> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RequestScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestScope")
+            .field(self.0.context())
+            .finish()
+    }
+}
+
+/// Why a task of a request failed: made from any error by `?`.
+///
+/// Itself no [`Error`], or else it could not be made from all of them; text becomes one by
+/// [`new`](TaskError::new).
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx_tower::TaskError;
+///
+/// fn task() -> Result<u8, TaskError> {
+///     Ok("300".parse()?)
+/// }
+/// assert!(task().unwrap_err().to_string().contains("too large"));
+/// ```
+pub struct TaskError(BoxError);
+
+impl TaskError {
+    /// From what is no error type yet, such as text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::TaskError;
+    /// assert_eq!(TaskError::new("out of stock").to_string(), "out of stock");
+    /// ```
+    #[must_use]
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> TaskError {
+        TaskError(error.into())
+    }
+
+    /// The error it was made from.
+    #[must_use]
+    pub fn into_inner(self) -> Box<dyn Error + Send + Sync> {
+        self.0
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
+    fn from(error: E) -> TaskError {
+        TaskError(error.into())
+    }
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The service that [`RequestScopeLayer`] makes.
+#[derive(Clone)]
+pub struct RequestScopeService<S> {
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for RequestScopeService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: Send + 'static,
+    R: Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<ScopedBody<R>>;
+    type Error = S::Error;
+    type Future = ScopedFuture<R, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> ScopedFuture<R, S::Error> {
+        let next = self.inner.clone();
+        // The one that was polled ready is the one to call.
+        let inner = std::mem::replace(&mut self.inner, next);
+        let (send_response, response) = oneshot::channel();
+        let (stream_is_over, over) = oneshot::channel();
+        let running = Box::pin(run(inner, request, send_response, over));
+        ScopedFuture {
+            running,
+            response,
+            answer: None,
+            stream_is_over: Some(stream_is_over),
+        }
+    }
+}
+
+impl<S> fmt::Debug for RequestScopeService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestScopeService")
+            .finish_non_exhaustive()
+    }
+}
+
+/// A scope with a handler as its body. Where a stream is to follow it stays open until that is
+/// over.
+async fn run<S, B, R>(
+    mut inner: S,
+    mut request: Request<B>,
+    response: oneshot::Sender<Result<Response<R>, S::Error>>,
+    stream_is_over: oneshot::Receiver<()>,
+) where
+    S: Service<Request<B>, Response = Response<R>> + Send,
+    S::Future: Send,
+    S::Error: Send,
+    B: Send,
+    R: Body<Data = Bytes> + Send,
+{
+    let ctx = request
+        .extensions()
+        .get::<Context>()
+        .cloned()
+        .unwrap_or_default();
+    let options = ScopeOptions::<TaskError>::new().describe(ToString::to_string);
+    let joined = options.run(&ctx, async move |s: &Scope<TaskError>| {
+        request.extensions_mut().insert(s.context().clone());
+        request.extensions_mut().insert(RequestScope(s.clone()));
+        let result = inner.call(request).await;
+        let streams = result.as_ref().is_ok_and(is_stream);
+        // Nobody receives it only if we are being dropped.
+        drop(response.send(result));
+        if streams {
+            drop(stream_is_over.await);
+        }
+        Ok(())
+    });
+    if let Err(error) = joined.await {
+        tracing::warn!(%error, "a task of a request failed");
+    }
+}
+
+fn is_stream<R: Body>(response: &Response<R>) -> bool {
+    response.body().size_hint().exact().is_none()
+}
+
+/// What runs the handler and joins its tasks.
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The response to a request with a scope of its own.
+#[must_use = "a request whose future is dropped is cancelled"]
+pub struct ScopedFuture<R, E> {
+    running: Running,
+    response: oneshot::Receiver<Result<Response<R>, E>>,
+    /// What the handler answered, while its tasks are joined.
+    answer: Option<Result<Response<R>, E>>,
+    stream_is_over: Option<oneshot::Sender<()>>,
+}
+
+/// Nothing in it is pinned but what is in a box.
+impl<R, E> Unpin for ScopedFuture<R, E> {}
+
+impl<R: Body<Data = Bytes>, E> Future for ScopedFuture<R, E> {
+    type Output = Result<Response<ScopedBody<R>>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let is_joined = this.running.as_mut().poll(cx).is_ready();
+        if this.answer.is_none() {
+            this.answer = this.response.try_recv().ok();
+        }
+        let streams = match &this.answer {
+            Some(Ok(response)) => is_stream(response),
+            _ => false,
+        };
+        if !is_joined && !streams {
+            return Poll::Pending;
+        }
+        let answer = this
+            .answer
+            .take()
+            .expect("a scope ends after the answer of its body");
+        let running: Running = std::mem::replace(&mut this.running, Box::pin(async {}));
+        let tail = (!is_joined).then(|| Tail {
+            running,
+            stream_is_over: this.stream_is_over.take(),
+        });
+        Poll::Ready(answer.map(|response| {
+            response.map(|inner| ScopedBody {
+                tail,
+                trailers: None,
+                inner,
+            })
+        }))
+    }
+}
+
+impl<R, E> fmt::Debug for ScopedFuture<R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedFuture").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The body of a response whose end waits for the tasks of its request.
+    pub struct ScopedBody<B> {
+        // Before `inner`: the tasks are asked to stop before the stream they feed is dropped.
+        tail: Option<Tail>,
+        // Held back while the tasks are joined: servers read no further than to trailers.
+        trailers: Option<HeaderMap>,
+        #[pin]
+        inner: B,
+    }
+}
+
+/// What remains of a request while its body is sent.
+struct Tail {
+    running: Running,
+    /// Dropped to say so.
+    stream_is_over: Option<oneshot::Sender<()>>,
+}
+
+impl<B: Body> Body for ScopedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let Some(tail) = this.tail else {
+            return this.inner.poll_frame(cx);
+        };
+        let mut polled = match tail.stream_is_over {
+            Some(_) => this.inner.poll_frame(cx),
+            None => Poll::Ready(None),
+        };
+        if let Poll::Ready(Some(Ok(frame))) = polled {
+            match frame.into_trailers() {
+                Ok(trailers) => {
+                    *this.trailers = Some(trailers);
+                    polled = Poll::Ready(None);
+                }
+                Err(data) => polled = Poll::Ready(Some(Ok(data))),
+            }
+        }
+        if matches!(polled, Poll::Ready(None)) {
+            tail.stream_is_over = None;
+        }
+        // Polled while the stream lasts too: it resumes panics and reports stragglers.
+        let is_joined = tail.running.as_mut().poll(cx).is_ready();
+        if is_joined {
+            *this.tail = None;
+        }
+        match polled {
+            Poll::Ready(None) if !is_joined => Poll::Pending,
+            Poll::Ready(None) => {
+                Poll::Ready(this.trailers.take().map(|map| Ok(Frame::trailers(map))))
+            }
+            polled => polled,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tail.is_none() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B> fmt::Debug for ScopedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedBody")
+            .field("is_joined", &self.tail.is_none())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+//! The service that [`ContextLayer`](crate::ContextLayer) makes: [`ContextService`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::body::ContextBody;
+use crate::future::ResponseFuture;
+use crate::layer::Config;
+
+/// A service whose requests have a context; see [`ContextLayer`](crate::ContextLayer).
+#[derive(Clone)]
+pub struct ContextService<S> {
+    config: Arc<Config>,
+    inner: S,
+}
+
+impl<S> ContextService<S> {
+    pub(crate) fn new(config: Arc<Config>, inner: S) -> ContextService<S> {
+        ContextService { config, inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for ContextService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body<Data = Bytes>,
+{
+    type Response = Response<ContextBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S::Future> {
+        let kind = crate::future::Kind::of(&request);
+        let mut end = self.config.begin(&mut request);
+        // A service may panic before it has made its future.
+        let inner = end.while_polling(|| self.inner.call(request));
+        ResponseFuture::new(end, kind, inner)
+    }
+}
+
+/// The service inside is not printed: what it holds is its own.
+impl<S> fmt::Debug for ContextService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContextService")
+            .field("layer", &self.config)
+            .finish_non_exhaustive()
+    }
+}

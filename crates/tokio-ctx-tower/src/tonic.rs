@@ -1,0 +1,100 @@
+//! For tonic: statuses and the context of a request; feature `tonic`.
+//!
+//! [`ContextLayer`](crate::ContextLayer) goes into `Server::builder().layer(..)`,
+//! [`PropagateLayer`](crate::PropagateLayer) around a `Channel`. Nothing in here is needed to
+//! make them work.
+//!
+//! ```
+//! use tokio_ctx_tower::tonic::{RequestExt, to_status};
+//! use tonic::{Request, Response, Status};
+//!
+//! async fn say_hello(request: Request<String>) -> Result<Response<String>, Status> {
+//!     let ctx = request.context();
+//!     let name = request.into_inner();
+//!     let greeting = ctx.run(look_up(name)).await.map_err(to_status)?;
+//!     Ok(Response::new(greeting))
+//! }
+//! # async fn look_up(name: String) -> String { format!("hello, {name}") }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # let mut request = Request::new("you".to_owned());
+//! # request.extensions_mut().insert(tokio_ctx::Context::background());
+//! # assert_eq!(say_hello(request).await.unwrap().into_inner(), "hello, you");
+//! # }
+//! ```
+
+use std::sync::Arc;
+
+use tokio_ctx::{Cancelled, Context};
+use tonic::{Code, Request, Status};
+
+use crate::error::ContextError;
+
+/// The status that tells a client of the end of a context.
+///
+/// `DEADLINE_EXCEEDED` when time ran out, `UNAVAILABLE` when the server shuts down,
+/// `CANCELLED` otherwise. Its source is the [`ContextError`]; its message gives away nothing
+/// of the server.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::tonic::to_status;
+/// use tonic::Code;
+///
+/// let late = Context::background().with_timeout(Duration::ZERO);
+/// let status = late.check().map_err(to_status).unwrap_err();
+/// assert_eq!(status.code(), Code::DeadlineExceeded);
+/// ```
+#[must_use]
+pub fn to_status(cancelled: Cancelled) -> Status {
+    Status::from(ContextError::from(cancelled))
+}
+
+/// As [`to_status`] does.
+impl From<ContextError> for Status {
+    fn from(error: ContextError) -> Status {
+        let mut status = Status::new(Code::from(i32::from(error.grpc_code())), error.title());
+        status.set_source(Arc::new(error));
+        status
+    }
+}
+
+/// The context of a request of tonic.
+pub trait RequestExt {
+    /// The context that [`ContextLayer`](crate::ContextLayer) gave the request; without the
+    /// layer one that never ends.
+    ///
+    /// Take it before `into_inner`, which drops it.
+    fn context(&self) -> Context;
+
+    /// The request with a context that [`PropagateLayer`](crate::PropagateLayer) will find.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::tonic::RequestExt;
+    /// use tonic::Request;
+    ///
+    /// let ctx = Context::background().with_cancel();
+    /// let request = Request::new("ask").under(&ctx);
+    /// ctx.cancel();
+    /// assert!(request.context().is_done());
+    /// ```
+    #[must_use]
+    fn under(self, ctx: &Context) -> Self;
+}
+
+impl<T> RequestExt for Request<T> {
+    fn context(&self) -> Context {
+        self.extensions().get().cloned().unwrap_or_default()
+    }
+
+    fn under(mut self, ctx: &Context) -> Request<T> {
+        self.extensions_mut().insert(ctx.clone());
+        self
+    }
+}

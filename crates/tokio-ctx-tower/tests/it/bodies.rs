@@ -1,0 +1,108 @@
+//! Requests end with their bodies, and bodies with their requests.
+
+use tokio::io::AsyncReadExt;
+use tokio_ctx::Reason;
+
+use crate::stage::{H2, Stage, ask, send, within};
+
+#[tokio::test]
+async fn a_request_is_finished_when_its_body_is() {
+    let mut stage = Stage::start().await;
+    // Whole, without any, with a length that only the header knows, and to a HEAD.
+    for line in [
+        "GET /look",
+        "GET /missing",
+        "GET /sized",
+        "HEAD /look",
+        "HEAD /sized",
+    ] {
+        let answer = ask(stage.address, line, &[]).await;
+        assert!(
+            answer.status == 200 || line == "GET /missing",
+            "{line}: {answer:?}"
+        );
+        if line != "GET /missing" {
+            assert_eq!(stage.ended().await.0, Reason::RequestFinished, "{line}");
+        }
+    }
+    let mut h2 = H2::connect(stage.address).await;
+    for path in ["/look", "/sized"] {
+        h2.ask(path, &[]).await;
+        assert_eq!(stage.ended().await.0, Reason::RequestFinished, "{path}");
+    }
+    drop(h2);
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_the_body_is_gone() {
+    let mut stage = Stage::start().await;
+    for path in ["/endless", "/silent", "/events"] {
+        let mut client = send(stage.address, &format!("GET {path}"), &[]).await;
+        within(client.read_u8()).await.unwrap();
+        drop(client);
+        assert_eq!(stage.ended().await.0, Reason::CallerGone, "{path}");
+
+        let mut h2 = H2::connect(stage.address).await;
+        let (response, mut stream) = h2.send(path, &[]).await;
+        let mut body = within(response).await.unwrap().into_body();
+        within(body.data()).await.unwrap().unwrap();
+        stream.send_reset(h2::Reason::CANCEL);
+        assert_eq!(stage.ended().await.0, Reason::CallerGone, "{path}");
+    }
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_off_says_so() {
+    let mut stage = Stage::start().await;
+    for path in ["/endless", "/silent"] {
+        let mut client = send(
+            stage.address,
+            &format!("GET {path}"),
+            &[("x-timeout-ms", "30")],
+        )
+        .await;
+        let mut bytes = Vec::new();
+        within(client.read_to_end(&mut bytes)).await.unwrap();
+        assert!(
+            !bytes.ends_with(b"0\r\n\r\n"),
+            "{path}: a part looks like the whole"
+        );
+        assert_eq!(stage.ended().await.0, Reason::Deadline, "{path}");
+
+        let mut h2 = H2::connect(stage.address).await;
+        let (response, _) = h2.send(path, &[("x-timeout-ms", "30")]).await;
+        let mut body = within(response).await.unwrap().into_body();
+        let error = loop {
+            match within(body.data()).await {
+                Some(Ok(data)) => body.flow_control().release_capacity(data.len()).unwrap(),
+                Some(Err(error)) => break error,
+                None => panic!("{path}: a part looks like the whole"),
+            }
+        };
+        assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR), "{path}");
+    }
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn events_just_end() {
+    let stage = Stage::start().await;
+    let answer = ask(stage.address, "GET /events", &[("x-timeout-ms", "30")]).await;
+    assert!(answer.body.ends_with("first\r\n0\r\n\r\n"), "{answer:?}");
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_servers_end_ends_streams() {
+    let mut stage = Stage::start().await;
+    let mut client = send(stage.address, "GET /events", &[]).await;
+    within(client.read_u8()).await.unwrap();
+    stage.stop.cancel();
+    assert_eq!(stage.ended().await.0, Reason::Explicit);
+    let mut rest = String::new();
+    within(client.read_to_string(&mut rest)).await.unwrap();
+    assert!(rest.ends_with("first\r\n0\r\n\r\n"), "{rest:?}");
+    stage.shut_down().await;
+}

@@ -1,0 +1,135 @@
+//! Extractors and responses of axum.
+
+use std::panic::Location;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use tokio_ctx::{Context, Reason, Signal, owner};
+use tokio_ctx_tower::axum::{ContextValue, RequestContext};
+use tokio_ctx_tower::{ContextError, ContextLayer, RequestScope};
+use tower::ServiceExt;
+
+use crate::stage::Shop;
+
+async fn get_from(app: Router, headers: &[(&str, &str)]) -> (StatusCode, String) {
+    let mut request = Request::get("/");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = app
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn layer() -> ContextLayer {
+    ContextLayer::new(&Context::background()).key::<Shop>()
+}
+
+#[tokio::test]
+async fn an_absent_key_is_a_refusal_that_names_it() {
+    let needs = Router::new()
+        .route(
+            "/",
+            get(async |ContextValue(shop): ContextValue<Shop>| shop.to_string()),
+        )
+        .layer(layer());
+    assert_eq!(
+        get_from(needs.clone(), &[("x-shop", "17")]).await,
+        (StatusCode::OK, "17".into())
+    );
+    let refused = (
+        StatusCode::BAD_REQUEST,
+        "the request carries no Shop".into(),
+    );
+    assert_eq!(get_from(needs, &[]).await, refused);
+
+    let can_do_without = Router::new()
+        .route(
+            "/",
+            get(async |shop: Option<ContextValue<Shop>>| shop.is_some().to_string()),
+        )
+        .layer(layer());
+    assert_eq!(get_from(can_do_without, &[]).await.1, "false");
+}
+
+#[tokio::test]
+async fn a_missing_layer_is_the_servers_fault() {
+    let context = get(async |_: RequestContext| ());
+    let value = get(async |_: ContextValue<Shop>| ());
+    let optional = get(async |_: Option<ContextValue<Shop>>| ());
+    for handler in [context, value, optional] {
+        let (status, text) = get_from(Router::new().route("/", handler), &[]).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(text, "the route is not under a ContextLayer");
+    }
+    let scope = Router::new()
+        .route("/", get(async |_: RequestScope| ()))
+        .layer(layer());
+    assert_eq!(
+        get_from(scope, &[]).await.1,
+        "the route is not under a RequestScopeLayer"
+    );
+}
+
+#[tokio::test]
+async fn each_reason_has_its_status_and_gives_nothing_away() {
+    for (reason, status, code) in [
+        (Reason::CallerGone, 499, "client_closed_request"),
+        (Reason::Deadline, 504, "deadline_exceeded"),
+        (Reason::BudgetExhausted, 504, "deadline_exceeded"),
+        (Reason::Shutdown, 503, "shutting_down"),
+        (Reason::Signal(Signal::Terminate), 503, "shutting_down"),
+        (Reason::TaskFailed, 500, "cancelled"),
+        (Reason::Explicit, 500, "cancelled"),
+    ] {
+        let cause = std::sync::Arc::new(std::io::Error::other("the password is hunter2"));
+        let cancelled = owner::cancelled(reason, Location::caller(), Some(cause));
+        let response = ContextError::from(cancelled).into_response();
+        assert_eq!(response.status().as_u16(), status, "{reason:?}");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+        assert!(
+            response.extensions().get::<ContextError>().is_some(),
+            "for who logs it"
+        );
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&json["status"], &json["code"]),
+            (&status.into(), &code.into())
+        );
+        assert_eq!(json.as_object().unwrap().len(), 3, "{json}");
+        let text = json.to_string();
+        assert!(!text.contains("hunter2") && !text.contains(".rs"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_layer_inside_another_narrows() {
+    let inner =
+        ContextLayer::new(&Context::background()).max_timeout(std::time::Duration::from_secs(1));
+    let app = Router::new()
+        .route(
+            "/",
+            get(async |RequestContext(ctx): RequestContext| {
+                format!(
+                    "{:?} {:?}",
+                    ctx.value::<Shop>(),
+                    ctx.remaining() <= Some(std::time::Duration::from_secs(1))
+                )
+            }),
+        )
+        .layer(inner)
+        .layer(layer().max_timeout(std::time::Duration::from_secs(9)));
+    assert_eq!(get_from(app, &[("x-shop", "17")]).await.1, "Some(17) true");
+}

@@ -1,0 +1,14 @@
+//! What this crate promises, over real sockets wherever a socket can make a difference.
+
+mod bodies;
+mod deadlines;
+mod faces;
+mod generated;
+mod grpc;
+mod hanging_up;
+mod keys;
+mod logs;
+mod propagation;
+mod request_scope;
+mod shutdown;
+mod stage;

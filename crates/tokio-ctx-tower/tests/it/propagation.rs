@@ -1,0 +1,173 @@
+//! Deadlines, keys and hang-ups across processes.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{HeaderName, Request, Response};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio_ctx::{Context, Reason};
+use tokio_ctx_tower::{
+    Baggage, ContextError, HeaderKey, PropagateLayer, PropagateService, TraceParent,
+};
+use tower::{ServiceExt, service_fn};
+use tower_layer::Layer;
+
+use crate::stage::{Shop, Stage, Token, Unlisted, within};
+
+/// The headers that a request has when it leaves.
+async fn sent(layer: &PropagateLayer, request: Request<()>) -> http::HeaderMap {
+    let echo = service_fn(async |request: Request<()>| {
+        let mut response = Response::new(String::new());
+        *response.headers_mut() = request.headers().clone();
+        Ok::<_, Infallible>(response)
+    });
+    layer
+        .layer(echo)
+        .oneshot(request)
+        .await
+        .unwrap()
+        .headers()
+        .clone()
+}
+
+fn client(layer: PropagateLayer) -> PropagateService<Client<HttpConnector, Body>> {
+    layer.layer(Client::builder(TokioExecutor::new()).build_http())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_remains_less_the_reserve_is_sent() {
+    let layer = PropagateLayer::new()
+        .reserve(Duration::from_millis(100))
+        .timeout_header(HeaderName::from_static("x-timeout-ms"));
+    let ctx = Context::background().with_timeout(Duration::from_secs(2));
+    tokio::time::advance(Duration::from_millis(500)).await;
+    let headers = sent(
+        &layer,
+        Request::builder().extension(ctx.clone()).body(()).unwrap(),
+    )
+    .await;
+    assert_eq!(headers["grpc-timeout"], "1400000u");
+    assert_eq!(headers["x-timeout-ms"], "1400");
+
+    // Less than the reserve is left.
+    tokio::time::advance(Duration::from_millis(1450)).await;
+    let request = Request::builder().extension(ctx).body(()).unwrap();
+    let never = service_fn(
+        async |_: Request<()>| -> Result<Response<String>, Infallible> { panic!("it was sent") },
+    );
+    let error = layer.layer(never).oneshot(request).await.unwrap_err();
+    let error = error.downcast_ref::<ContextError>().unwrap();
+    assert_eq!(error.cancelled().reason(), Reason::BudgetExhausted);
+    assert_eq!(error.status(), 504);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_on_the_request_is_never_made_longer() {
+    let layer = PropagateLayer::new();
+    let ctx = Context::background().with_timeout(Duration::from_secs(2));
+    for (own, sent_on) in [("1S", "1S"), ("3S", "2000000u"), ("garbage", "2000000u")] {
+        let request = Request::builder()
+            .extension(ctx.clone())
+            .header("grpc-timeout", own);
+        let headers = sent(&layer, request.body(()).unwrap()).await;
+        assert_eq!(headers["grpc-timeout"], sent_on, "{own}");
+    }
+}
+
+#[tokio::test]
+async fn listed_keys_are_sent_and_no_others() {
+    let layer = PropagateLayer::new()
+        .key::<Shop>()
+        .key::<Token>()
+        .key::<TraceParent>();
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let ctx = Context::background()
+        .with_value::<Shop>(17)
+        .with_value::<Unlisted>("secret".into())
+        .with_value::<Baggage>(Baggage::decode("plan=gold").unwrap())
+        .with_value::<TraceParent>(TraceParent::decode(trace).unwrap())
+        // Not what a header may hold.
+        .with_value::<Token>("two\nlines".into());
+    let headers = sent(
+        &layer,
+        Request::builder().extension(ctx.clone()).body(()).unwrap(),
+    )
+    .await;
+    assert_eq!(headers["x-shop"], "17");
+    assert_eq!(headers["traceparent"], trace);
+    assert_eq!(headers.len(), 2, "{headers:?}");
+
+    // A tracer that writes the header itself knows better.
+    let request = Request::builder()
+        .extension(ctx)
+        .header("traceparent", "its own");
+    let headers = sent(&layer, request.body(()).unwrap()).await;
+    assert_eq!(headers["traceparent"], "its own");
+
+    // Without a context nothing happens.
+    assert!(sent(&layer, Request::new(())).await.is_empty());
+
+    // Too long to be read is too long to be sent.
+    let long = Context::background().with_value::<Token>("x".repeat(1025));
+    assert!(
+        sent(&layer, Request::builder().extension(long).body(()).unwrap())
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_context_crosses_a_socket() {
+    let stage = Stage::start().await;
+    let client = client(PropagateLayer::new().key::<Shop>().key::<Baggage>());
+    let ctx = Context::background()
+        .with_value::<Shop>(17)
+        .with_value::<Baggage>(Baggage::decode("plan=gold").unwrap())
+        .with_timeout(Duration::from_secs(30));
+    let request = Request::get(format!("http://{}/look", stage.address)).extension(ctx);
+    let response = within(client.oneshot(request.body(Body::empty()).unwrap()))
+        .await
+        .unwrap();
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    let seen: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!((&seen["shop"], &seen["plan"]), (&17.into(), &"gold".into()));
+    let left = seen["remaining_ms"].as_f64().unwrap();
+    assert!(left < 30_000.0 && left > 20_000.0, "{left}");
+    stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_call_is_given_up_before_and_after_its_head() {
+    let mut stage = Stage::start().await;
+    for path in ["/hang", "/silent"] {
+        let client = client(PropagateLayer::new());
+        let ctx = Context::background().with_cancel();
+        let request = Request::get(format!("http://{}{path}", stage.address))
+            .extension(Context::clone(&ctx))
+            .body(Body::empty())
+            .unwrap();
+        let calling = async {
+            let mut body = client.oneshot(request).await?.into_body().boxed_unsync();
+            while let Some(frame) = body.frame().await {
+                frame?;
+            }
+            Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+        };
+        let (result, ()) = tokio::join!(within(calling), async {
+            stage.started().await;
+            ctx.cancel_with("no longer interesting");
+        });
+        let error = result.unwrap_err();
+        let error = error.downcast_ref::<ContextError>().unwrap();
+        assert!(
+            error.to_string().contains("no longer interesting"),
+            "{error}"
+        );
+        assert_eq!(stage.ended().await.0, Reason::CallerGone, "{path}");
+    }
+    stage.shut_down().await;
+}

@@ -1,0 +1,116 @@
+//! Servers that stop in order.
+
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_ctx::{Reason, Signal, owner};
+use tokio_ctx_tower::axum::ServeOptions;
+
+use crate::stage::{H2, Stage, answer, ask, eventually, send, within};
+
+#[tokio::test]
+async fn requests_learn_why_the_server_stops_and_are_waited_for() {
+    for reason in [Reason::Shutdown, Reason::Signal(Signal::Terminate)] {
+        let mut stage = Stage::start().await;
+        let client = send(stage.address, "GET /late", &[]).await;
+        stage.started().await;
+        let why = owner::cancelled(reason, Location::caller(), None);
+        assert!(owner::cancel(&stage.stop.handle(), why));
+        assert_eq!(stage.ended().await.0, reason);
+        let last = answer(client).await;
+        assert_eq!(
+            (last.status, last.json()["code"].as_str()),
+            (503, Some("shutting_down"))
+        );
+        stage.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_and_new_ones_refused() {
+    let stage = Stage::start().await;
+    let address = stage.address;
+    let idle = TcpStream::connect(address).await.unwrap();
+    let h2 = H2::connect(address).await;
+    assert_eq!(ask(address, "GET /look", &[]).await.status, 200);
+    let report = stage.shut_down().await;
+    assert_eq!(report.num_connections(), 3);
+    assert!(report.took() < Duration::from_secs(5), "{report:?}");
+    assert!(TcpStream::connect(address).await.is_err());
+    drop((idle, h2));
+}
+
+#[tokio::test]
+async fn with_a_drain_requests_go_on_undisturbed() {
+    let drain = ServeOptions::new().drain(crate::stage::LONG);
+    let mut stage = Stage::with(drain, |layer| layer).await;
+    let headers = [("content-length", "5")];
+    let mut client = send(stage.address, "POST /length", &headers).await;
+    stage.started().await;
+    let address = stage.address;
+    let live = stage.layer.clone();
+    let started = Instant::now();
+    let (last, report) = tokio::join!(
+        async {
+            eventually("nobody accepts", || {
+                std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err()
+            })
+            .await;
+            assert_eq!(live.live_requests(), 1);
+            client.write_all(b"12345").await.unwrap();
+            answer(client).await
+        },
+        stage.shut_down(),
+    );
+    assert_eq!((last.status, &*last.body), (200, "5"));
+    // The last one to go ends the drain.
+    assert!(started.elapsed() < crate::stage::LONG, "{report:?}");
+}
+
+#[tokio::test]
+async fn what_outlives_its_grace_is_aborted_and_told() {
+    for is_h2 in [false, true] {
+        let grace = ServeOptions::new().grace(Duration::from_millis(50));
+        let mut stage = Stage::with(grace, |layer| layer).await;
+        let client = match is_h2 {
+            false => Some(send(stage.address, "GET /stubborn", &[]).await),
+            true => None,
+        };
+        let mut h2 = H2::connect(stage.address).await;
+        let call = match is_h2 {
+            false => None,
+            true => Some(h2.send("/stubborn", &[]).await),
+        };
+        stage.started().await;
+        let layer = stage.layer.clone();
+        let aborted = stage.end().await.unwrap_err();
+        assert_eq!(aborted.reason(), Reason::TaskAborted, "{aborted}");
+        assert_eq!(layer.live_requests(), 0);
+        drop((client, call, h2));
+    }
+}
+
+#[tokio::test]
+async fn stragglers_are_named() {
+    let mut stage = Stage::start().await;
+    let client = send(stage.address, "GET /slow-to-stop", &[]).await;
+    stage.started().await;
+    let report = stage.shut_down().await;
+    assert_eq!(report.stragglers().len(), 1, "{report:?}");
+    assert!(report.took() > Duration::from_secs(1), "{report:?}");
+    assert_eq!(answer(client).await.body, "slow");
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_leaves_nothing_behind() {
+    let mut stage = Stage::start().await;
+    let client = send(stage.address, "GET /hang", &[]).await;
+    stage.started().await;
+    let layer = stage.layer.clone();
+    stage.abort().await;
+    eventually("its request ends", || layer.live_requests() == 0).await;
+    within(spawn_scoped::root().join()).await;
+    drop(client);
+}

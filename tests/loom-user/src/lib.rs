@@ -1,0 +1,10 @@
+//! What a user of the crates might write, and the models that tell right from nearly right.
+//!
+//! An audit log: requests write lines into it, and one worker stores them until the server
+//! stops. [`hasty`] is how it was first written, [`steady`] how it should be; both pass their
+//! ordinary tests. And a [`turnstile`], whose first version makes people wait for ever.
+
+pub mod hasty;
+pub mod steady;
+mod sync;
+pub mod turnstile;
