@@ -1,5 +1,6 @@
 //! The models of the kernels, explored by loom and by shuttle.
 
+mod guide;
 mod mutants;
 mod patch;
 mod table;
@@ -24,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// With `--deep` the bound on preemptions is raised, or removed where that ends.
 const DEEP_LIMIT: Duration = Duration::from_secs(3600);
 
-pub(crate) const OPTIONS: &[&str] = &["--deep", "--mutants", "--shuttle"];
+pub(crate) const OPTIONS: &[&str] = &["--deep", "--guide", "--mutants", "--shuttle"];
 
 fn modelled(workspace: &Workspace) -> Vec<&'static str> {
     CRATES
@@ -41,6 +42,7 @@ pub(crate) fn offered(workspace: &Workspace) -> bool {
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) -> Outcome {
     for option in options {
         match option.as_str() {
+            "--guide" => follow_guide(workspace, steps)?,
             "--mutants" => mutants::run(workspace, steps)?,
             "--deep" => {
                 let cmd = models(workspace, "loom", RUSTFLAGS)
@@ -54,9 +56,20 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) 
     if options.is_empty() {
         let cmd = models(workspace, "loom", RUSTFLAGS).limit(LIMIT);
         steps.run(workspace, "loom models", &cmd)?;
+        let repeat = "cargo xtask loom";
+        steps.check("docs/loom.md, followed", repeat, || {
+            guide::follow(workspace)
+        })?;
         shuttle(workspace, steps)?;
     }
     Ok(())
+}
+
+fn follow_guide(workspace: &Workspace, steps: &mut Steps) -> Outcome {
+    let repeat = "cargo xtask loom --guide";
+    steps.check("docs/loom.md, followed", repeat, || {
+        guide::follow(workspace)
+    })
 }
 
 /// The same models and a few that are too large for loom, under random schedules of fixed seeds.

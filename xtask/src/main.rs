@@ -41,7 +41,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "tidy",
-        about: "formatting, the project's own rules, clippy",
+        about: "formatting, the project's own rules, clippy, ctx-lint",
         offered: |_| true,
         options: &[],
         run: tidy::run,

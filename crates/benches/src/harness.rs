@@ -287,15 +287,18 @@ impl<'a> Group<'a> {
 }
 
 impl Side<'_> {
-    /// Finds how often the work fits into `turn`.
+    /// Finds how often the work fits into `turn`. Preparations that do not count may take
+    /// three times as long as what does.
     fn calibrate(&mut self, turn: Duration) {
         let mut times = 1;
         loop {
+            let start = Instant::now();
             let Some(took) = (self.work)(times) else {
                 return;
             };
-            if took * 4 >= turn || times > 1 << 40 {
-                let fitting = times as f64 * turn.as_secs_f64() / took.as_secs_f64().max(1e-9);
+            let spent = took.max(start.elapsed() / 4);
+            if spent * 4 >= turn || times > 1 << 40 {
+                let fitting = times as f64 * turn.as_secs_f64() / spent.as_secs_f64().max(1e-9);
                 self.times = Some((fitting as u64).max(1));
                 return;
             }
@@ -336,7 +339,7 @@ fn finish(row: RowSpec, series: &[Series], voided: usize) -> Row {
         .collect();
     let against = match row.ours {
         "tokio-ctx" | "scope" => row.theirs.to_owned(),
-        other => format!("{} ({other})", row.theirs),
+        other => format!("{}; ours: {other}", row.theirs),
     };
     Row {
         against,

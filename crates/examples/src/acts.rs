@@ -2,12 +2,14 @@
 
 mod stage;
 
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
-use tokio_ctx::Reason;
+use tokio_ctx::{Context, Reason};
 
-use self::stage::{Broken, Judgement, Stage, ensure, prompt, tasks_left};
+use self::stage::{Broken, Judgement, Stage, ensure, num_tasks, prompt, tasks_above};
 use crate::client::Call;
 use crate::db::Databases;
 use crate::journal::{Entry, Outcome};
@@ -20,8 +22,12 @@ const WORTH_STOPPING: Duration = Duration::from_millis(300);
 /// When the impatient client has had enough; half of what a query takes at least.
 const IMPATIENCE: Duration = Duration::from_millis(150);
 
-/// Plays the seven acts against `server`, which the last one stops; returns what was not as
-/// promised, one line for each such act.
+/// Plays the seven acts against a server under `ctx`, which the last one stops; returns what
+/// was not as promised, one line for each such act.
+///
+/// # Errors
+///
+/// Those of the server's socket.
 ///
 /// # Cancel safety
 ///
@@ -30,16 +36,21 @@ const IMPATIENCE: Duration = Duration::from_millis(150);
 /// # Examples
 ///
 /// ```no_run
-/// # use examples::{acts, db::Databases, server::Server, timeline::Timeline};
+/// # use examples::{acts, db::Databases, timeline::Timeline};
 /// # use std::sync::Arc;
 /// # async fn example(databases: Arc<Databases>) -> std::io::Result<()> {
-/// let timeline = Timeline::stdout();
-/// let server = Server::start(Arc::clone(&databases)).await?;
-/// let broken = acts::play(server, &databases, &timeline).await;
+/// let ctx = tokio_ctx::Context::background().with_signals()?;
+/// let broken = acts::play(&ctx, &databases, &Timeline::stdout()).await?;
 /// assert_eq!(broken, Vec::<String>::new());
 /// # Ok(()) }
 /// ```
-pub async fn play(server: Server, databases: &Databases, timeline: &Timeline) -> Vec<String> {
+pub async fn play(
+    ctx: &Context,
+    databases: &Arc<Databases>,
+    timeline: &Timeline,
+) -> io::Result<Vec<String>> {
+    let tasks_before = num_tasks();
+    let server = Server::start(ctx, Arc::clone(databases)).await?;
     let stage = Stage::new(&server, timeline);
     let damaged = async |stage: &Stage<'_>| failing_database(stage, databases).await;
     let judged = [
@@ -83,8 +94,8 @@ pub async fn play(server: Server, databases: &Databases, timeline: &Timeline) ->
             .await,
     ];
     let last = stage.begin(7, "the server shuts down under a request and a job");
-    let last = stage.judge(7, shutdown(&last, server).await);
-    judged.into_iter().flatten().chain(last).collect()
+    let last = stage.judge(7, shutdown(&last, server, tasks_before).await);
+    Ok(judged.into_iter().flatten().chain(last).collect())
 }
 
 async fn patient_client(stage: &Stage<'_>) -> Judgement {
@@ -222,7 +233,7 @@ async fn export(stage: &Stage<'_>) -> Judgement {
     ))
 }
 
-async fn shutdown(stage: &Stage<'_>, server: Server) -> Judgement {
+async fn shutdown(stage: &Stage<'_>, server: Server, tasks_before: usize) -> Judgement {
     let job = stage.request("POST /exports", &[]).await?;
     stage.answer(job).await?;
     let call = stage.request("GET /report", &[]).await?;
@@ -243,23 +254,17 @@ async fn shutdown(stage: &Stage<'_>, server: Server) -> Judgement {
         .waited_for
         .iter()
         .map(|(entry, t)| format!("{} {}", entry.work, millis(*t)));
-    stage.note(
-        "waited",
-        &format!("for {}", list.collect::<Vec<_>>().join(", ")),
-    );
+    stage.note("waited", &list.collect::<Vec<_>>().join(", "));
 
-    ensure!(
-        shutdown.problem.is_none(),
-        "not in order: {:?}",
-        shutdown.problem
-    );
+    let problem = shutdown.problem;
+    ensure!(problem.is_none(), "not in order: {problem:?}");
     ensure!(
         answer.status == 503,
         "status {} instead of 503",
         answer.status
     );
-    let tasks = tasks_left().await;
-    ensure!(tasks == 0, "{tasks} tasks outlive the server");
+    let outlived = tasks_above(tasks_before).await;
+    ensure!(outlived == 0, "{outlived} tasks outlive the server");
     stage.check_none_running()?;
     ensure!(
         Call::send(address, "GET /", &[]).await.is_err(),

@@ -103,7 +103,7 @@ impl Call {
     /// ```no_run
     /// # use examples::client::Call;
     /// # async fn example(call: Call) -> std::io::Result<()> {
-    /// assert_eq!(call.answer().await?.json()["error"], "no such page");
+    /// assert_eq!(call.answer().await?.json()["title"], "no such page");
     /// # Ok(()) }
     /// ```
     pub async fn answer(mut self) -> io::Result<Answer> {

@@ -135,6 +135,16 @@ impl Journal {
             .collect()
     }
 
+    /// The entries of what started after `then`.
+    pub(crate) fn since(&self, then: Instant) -> Vec<Entry> {
+        self.entries
+            .borrow()
+            .iter()
+            .filter(|entry| entry.started > then)
+            .cloned()
+            .collect()
+    }
+
     /// The same entry as it is now, unless it was forgotten.
     pub(crate) fn latest(&self, entry: &Entry) -> Option<Entry> {
         self.entries

@@ -11,13 +11,13 @@ use examples::db::{Databases, ROWS};
 use examples::server::Server;
 use examples::timeline::{Timeline, millis};
 use examples::trace::LogLayer;
-use tokio_ctx::{Reason, Signal};
+use tokio_ctx::Context;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 const USAGE: &str = "usage: cargo run -p examples [-- --serve]
 
   without arguments  play seven acts against the service and check each
-  --serve            keep serving, until Ctrl-C";
+  --serve            keep serving, until Ctrl-C or SIGTERM";
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -55,7 +55,7 @@ fn run(serve: bool) -> Result<ExitCode, Failure> {
         tracing::error!("panicked{}: {message}", place.unwrap_or_default());
     }));
 
-    // Removed on every way out of here, a failure and Ctrl-C included.
+    // Removed on every way out of here, a failure, Ctrl-C and SIGTERM included.
     let folder = tempfile::Builder::new()
         .prefix("tokio-ctx-demo-")
         .tempdir()?;
@@ -63,14 +63,15 @@ fn run(serve: bool) -> Result<ExitCode, Failure> {
         .enable_all()
         .build()?;
     let broken = runtime.block_on(async {
+        // ctx-lint: allow(background-outside-root) the root of the process
+        let root = Context::background().with_signals()?;
         if serve {
-            return serve_until_ctrl_c(folder.path(), &timeline).await;
+            return serve_until_asked(&root, folder.path(), &timeline).await;
         }
-        tokio::select! {
-            biased; // so that a Ctrl-C is watched for before the databases are filled
-            _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
-            broken = play(folder.path(), &timeline) => broken,
-        }
+        let broken = root.run(play(&root, folder.path(), &timeline)).await??;
+        // Acts that a signal has broken say nothing.
+        root.check()?;
+        Ok::<_, Failure>(broken)
     });
     drop(runtime);
     folder.close()?;
@@ -89,17 +90,21 @@ fn run(serve: bool) -> Result<ExitCode, Failure> {
     })
 }
 
-async fn play(folder: &Path, timeline: &Timeline) -> Result<Vec<String>, Failure> {
+/// Plays the acts; returns the promises that were broken.
+async fn play(root: &Context, folder: &Path, timeline: &Timeline) -> Result<Vec<String>, Failure> {
     let databases = prepare(folder, timeline)?;
-    let server = Server::start(Arc::clone(&databases)).await?;
-    let broken = acts::play(server, &databases, timeline).await;
+    let broken = acts::play(root, &databases, timeline).await?;
     timeline.say("");
     Ok(broken)
 }
 
-async fn serve_until_ctrl_c(folder: &Path, timeline: &Timeline) -> Result<Vec<String>, Failure> {
+async fn serve_until_asked(
+    root: &Context,
+    folder: &Path,
+    timeline: &Timeline,
+) -> Result<Vec<String>, Failure> {
     let databases = prepare(folder, timeline)?;
-    let server = Server::start(databases).await?;
+    let server = Server::start(root, databases).await?;
     let at = format!("http://{}", server.address());
     timeline.say(&format!(
         "
@@ -108,23 +113,21 @@ Serving. Try these, and press Ctrl-C in the first to hang up:
   curl -H 'x-timeout-ms: 200' {at}/report
   curl '{at}/report?bug'
   curl -X POST {at}/exports
+  curl {at}/running
 Ctrl-C here shuts down in order.
 "
     ));
-    tokio::signal::ctrl_c().await?;
-    let shutdown = server.shutdown(Reason::Signal(Signal::Interrupt)).await;
+    let shutdown = server.stopped().await;
     for (entry, after) in &shutdown.waited_for {
-        timeline.say(&format!(
-            "waited for {} [{}]: {}",
-            entry.work,
-            entry.trace,
-            millis(*after)
-        ));
+        let (work, trace) = (&entry.work, &entry.trace);
+        timeline.say(&format!("waited for {work} [{trace}]: {}", millis(*after)));
     }
     if let Some(problem) = shutdown.problem {
         return Err(problem.into());
     }
-    timeline.say(&format!("stopped in order after {}", millis(shutdown.took)));
+    let took = millis(shutdown.took);
+    let why = root.err().map(|why| why.to_string()).unwrap_or_default();
+    timeline.say(&format!("stopped in order after {took}: {why}"));
     Ok(Vec::new())
 }
 
@@ -135,9 +138,8 @@ fn prepare(folder: &Path, timeline: &Timeline) -> Result<Arc<Databases>, Failure
     let filled = started.elapsed();
     let [users, orders, payments] = databases.calibrate()?.map(millis);
     timeline.say(&format!(
-        "One service, three SQLite databases, and the ways a request can end.
-  {},000 rows each in users.db, orders.db and payments.db, filled in {}.
-  Queries sized for this machine: {users}, {orders} and {payments} when each runs alone.
+        "One service, three SQLite databases of {},000 rows (filled in {}), seven ways to end a request.
+  GET /report queries them in parallel; alone on this machine that takes {users}, {orders}, {payments}.
   Times count from the start of an act; [..] is the trace id that the client sent.",
         ROWS / 1_000,
         millis(filled)

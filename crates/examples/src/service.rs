@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use spawn_scoped::{Scope, ScopeOptions, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_tower::ContextError;
+use tokio_ctx_tower::axum::RequestContext;
 
 use crate::db::{Busiest, Databases, QueryError};
 use crate::journal::{Journal, Outcome};
-use crate::request_context::RequestContextLayer;
+use crate::requests::{self, problem};
 use crate::timeline::millis;
 use crate::trace;
 
@@ -34,32 +35,30 @@ pub(crate) struct App {
 
 /// The routes, with a context for each request.
 pub(crate) fn router(app: App) -> Router {
-    let requests = RequestContextLayer::new(app.server.context());
-    Router::new()
-        .route("/", get(async || "GET /report\nPOST /exports\n"))
+    let requests = requests::context_layer(app.server.context());
+    let router = Router::new()
+        .route("/", get(async || PAGES))
         .route("/report", get(report))
         .route("/exports", post(export))
+        .route("/running", get(running))
         .fallback(async || problem(StatusCode::NOT_FOUND, "no such page"))
         .method_not_allowed_fallback(async || {
-            problem(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this page has another method",
-            )
+            let title = "this page has another method";
+            problem(StatusCode::METHOD_NOT_ALLOWED, title)
         })
-        .layer(middleware::from_fn(panic_to_500))
-        .layer(requests)
-        .with_state(Arc::new(app))
+        .with_state(Arc::new(app));
+    requests::with_requests(router, requests)
 }
+
+const PAGES: &str = "GET /report\nPOST /exports\nGET /running\n";
 
 /// Queries the three databases in parallel and merges what they say.
 async fn report(
     State(app): State<Arc<App>>,
-    Extension(ctx): Extension<Context>,
+    RequestContext(ctx): RequestContext,
     uri: Uri,
 ) -> Result<Json<Value>, QueryError> {
     let bug = uri.query() == Some("bug");
-    tracing::info!("queries users, orders and payments in parallel");
-
     let queries = async |s: &Scope<QueryError>| {
         let [a, b, c] = [app.clone(), app.clone(), app.clone()];
         let users = s
@@ -88,7 +87,7 @@ async fn report(
 }
 
 /// Answers at once; the export itself belongs to the server and keeps the trace id.
-async fn export(State(app): State<Arc<App>>, Extension(ctx): Extension<Context>) -> Response {
+async fn export(State(app): State<Arc<App>>, RequestContext(ctx): RequestContext) -> Response {
     let number = 1 + app.exports.fetch_add(1, Ordering::Relaxed);
     let worker = Arc::clone(&app);
     let job = async move |ctx: Context| {
@@ -112,10 +111,13 @@ async fn export(State(app): State<Arc<App>>, Extension(ctx): Extension<Context>)
     }
 }
 
-/// A panic in a handler is an answer, not the end of the connection.
-async fn panic_to_500(request: Request, next: Next) -> Response {
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    answer.unwrap_or_else(|_| problem(StatusCode::INTERNAL_SERVER_ERROR, "a task panicked"))
+/// What the server is doing: its work by trace id, then its scopes and tasks as a tree.
+async fn running(State(app): State<Arc<App>>) -> String {
+    let work = app.journal.running().into_iter().map(|entry| {
+        let (work, trace, so_far) = (&entry.work, &entry.trace, millis(entry.took()));
+        format!("{work} [{trace}]: {so_far} so far\n")
+    });
+    work.chain([app.server.snapshot().to_string()]).collect()
 }
 
 impl App {
@@ -186,22 +188,10 @@ impl App {
 impl IntoResponse for QueryError {
     fn into_response(self) -> Response {
         match self {
+            QueryError::Cancelled(cancelled) => ContextError::from(cancelled).into_response(),
             QueryError::Failed { .. } => {
                 problem(StatusCode::INTERNAL_SERVER_ERROR, &self.to_string())
             }
-            QueryError::Cancelled(cancelled) => match cancelled.reason() {
-                _ if cancelled.is_timeout() => {
-                    problem(StatusCode::GATEWAY_TIMEOUT, "the deadline passed")
-                }
-                Reason::Shutdown | Reason::Signal(_) => {
-                    problem(StatusCode::SERVICE_UNAVAILABLE, "the server shuts down")
-                }
-                other => problem(StatusCode::INTERNAL_SERVER_ERROR, &format!("{other:?}")),
-            },
         }
     }
-}
-
-fn problem(status: StatusCode, message: &str) -> Response {
-    (status, Json(json!({ "error": message }))).into_response()
 }

@@ -91,6 +91,11 @@ where
     fn on_event(&self, event: &Event<'_>, ctx: LayerContext<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
+        // What a query fails with is in its own line, and a panic in that of the hook: a scope
+        // that tells of them tells of them again.
+        if fields.is_failure && event.metadata().target().starts_with("spawn_scoped") {
+            return;
+        }
         let mut line = String::new();
         let trace = ctx.event_scope(event).and_then(|mut spans| {
             spans.find_map(|span| {
@@ -114,6 +119,7 @@ struct Trace(String);
 struct Fields {
     trace: Option<String>,
     message: String,
+    is_failure: bool,
 }
 
 impl Visit for Fields {
@@ -125,11 +131,12 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // One short line for each event: of a library's fields, only what went wrong.
+        self.is_failure |= matches!(field.name(), "error" | "panic");
+        // One short line for each event: of a library's fields, only what it is about.
         // Writing to a string cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            "error" => write!(self.message, ": {value:?}"),
+            "error" | "straggler" | "task" => write!(self.message, ": {value:?}"),
             _ => Ok(()),
         };
     }

@@ -14,10 +14,11 @@ use crate::failure::{FailureKind, TaskFailure};
 use crate::refused::{Refused, Why};
 use crate::rt::{self, JoinHandle, Stamp};
 use crate::scope::Scope;
-use crate::shared::{Shared, Ticket};
+use crate::shared::Shared;
 use crate::slots::Slots;
 use crate::span::SpanPolicy;
 use crate::task::Task;
+use crate::ticket::Ticket;
 use crate::work::{Cancellable, End, Job, Record, Work};
 
 /// A task about to be spawned; from [`Scope::task`].
@@ -59,7 +60,7 @@ struct Admitted {
     background: Option<Arc<Shared>>,
     ctx: Context,
     span: Option<Box<Span>>,
-    since: Stamp,
+    since: Option<Stamp>,
 }
 
 /// Whether a refusal is told to nobody who has to listen.
@@ -117,9 +118,9 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// the record, or else stays with the caller.
     fn admit(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
         let shared = &self.scope.shared;
-        let ticket = match self.background {
-            true => shared.enter_background(),
-            false => self.scope.ticket(),
+        let ticket = match (self.scope.ticket(), self.background) {
+            (Some(inside), true) => shared.enter_background(&inside),
+            (ticket, _) => ticket,
         };
         let Some(ticket) = ticket else {
             return Err(owner::cancelled(
@@ -148,13 +149,10 @@ impl<'s, E> TaskBuilder<'s, E> {
             }
         }
         let who = self.who();
-        let since = match self.scope.is_of_body() {
-            true => shared.body_time(),
-            false => rt::is_running().then(Stamp::now),
-        };
-        let Some(since) = since else {
+        if !rt::is_running() {
             return Err(self.lost(&ticket, &who));
-        };
+        }
+        let since = shared.time(self.scope.is_of_body());
         let policy = self.span.unwrap_or_else(|| shared.span_policy());
         let span = policy.span_for(&who, &ctx);
         let background = self.background.then(|| ticket.shared().clone());
@@ -214,7 +212,7 @@ fn started<T>(
     handle: JoinHandle<Result<T, Cancelled>>,
     who: Who,
     kind: TaskKind,
-    since: Stamp,
+    since: Option<Stamp>,
 ) -> Task<T> {
     home.write(handle.abort_handle(), who.clone(), kind, since);
     Task::running(handle, who, home)

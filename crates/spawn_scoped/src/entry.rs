@@ -59,14 +59,14 @@ pub(crate) struct Entry {
     pub(crate) name: Option<Name>,
     pub(crate) location: Place,
     pub(crate) kind: TaskKind,
-    /// 48 bits of milliseconds, which last for eight thousand years.
+    /// 48 bits of milliseconds, which last for eight thousand years; 0 while
+    /// the time did not matter yet.
     since: [u16; 3],
 }
 
 impl Entry {
-    pub(crate) fn new(handle: AbortHandle, who: Who, kind: TaskKind, since: Stamp) -> Self {
-        let raw = since.get();
-        let since = [raw as u16, (raw >> 16) as u16, (raw >> 32) as u16];
+    pub(crate) fn new(handle: AbortHandle, who: Who, kind: TaskKind, since: Option<Stamp>) -> Self {
+        let since = since.map_or([0; 3], pack);
         Self {
             handle,
             name: who.name,
@@ -84,8 +84,23 @@ impl Entry {
         self.handle.abort();
     }
 
+    /// Spawned no later than `now`, if nobody knows better.
+    pub(crate) fn date(&mut self, now: Stamp) {
+        if self.since == [0; 3] {
+            self.since = pack(now);
+        }
+    }
+
     pub(crate) fn age(&self) -> Duration {
         let [low, mid, high] = self.since.map(u64::from);
-        Stamp::from_raw(low | mid << 16 | high << 32).elapsed()
+        match low | mid << 16 | high << 32 {
+            0 => Duration::ZERO,
+            raw => Stamp::from_raw(raw).elapsed(),
+        }
     }
+}
+
+fn pack(stamp: Stamp) -> [u16; 3] {
+    let raw = stamp.get();
+    [raw as u16, (raw >> 16) as u16, (raw >> 32) as u16]
 }

@@ -27,6 +27,7 @@
 use std::task::Waker;
 
 use crate::entry::Entry;
+use crate::rt::Stamp;
 use crate::sync::{Count, Hint, Mutex};
 
 /// Lists shorter than this are never swept.
@@ -226,8 +227,16 @@ impl<P> Ledger<P> {
         self.book.lock().empty
     }
 
+    /// Dates the entries that have no date.
+    pub(crate) fn date(&self, now: Stamp) {
+        for entry in &mut self.book.lock().entries {
+            entry.date(now);
+        }
+    }
+
     /// The unfinished tasks, for people to read.
     pub(crate) fn unfinished(&self) -> Vec<Entry> {
+        self.date(Stamp::now());
         let mut entries = self.book.lock().entries.clone();
         entries.retain(|entry| !entry.is_finished());
         entries
@@ -256,7 +265,7 @@ mod tests {
 
     use super::*;
     use crate::entry::{TaskKind, Who};
-    use crate::rt::{self, Stamp};
+    use crate::rt;
 
     fn entry_of(handle: &rt::JoinHandle<()>) -> Entry {
         let who = Who {
@@ -267,7 +276,7 @@ mod tests {
             handle.abort_handle(),
             who,
             TaskKind::Cooperative,
-            Stamp::now(),
+            Some(Stamp::now()),
         )
     }
 

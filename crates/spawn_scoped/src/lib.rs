@@ -1,10 +1,14 @@
 #![doc = include_str!("docs/crate.md")]
 
+mod background;
 mod builder;
 mod entry;
 mod failure;
 mod ledger;
+#[cfg(any(loom, shuttle))]
+pub mod model;
 mod options;
+mod outcomes;
 pub mod policy;
 mod refused;
 mod root;
@@ -19,6 +23,7 @@ mod start;
 mod straggler;
 mod sync;
 mod task;
+mod ticket;
 mod watch;
 mod work;
 

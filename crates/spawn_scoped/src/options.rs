@@ -63,6 +63,16 @@ where
     E: From<Cancelled> + Send + 'static,
 {
     /// Nothing set: what [`scope`](crate::scope()) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::Cancelled;
+    ///
+    /// let options = ScopeOptions::<Cancelled>::new();
+    /// assert!(format!("{options:?}").contains("limit: None"));
+    /// ```
     pub fn new() -> Self {
         Self {
             config: Config::default(),
@@ -71,6 +81,16 @@ where
     }
 
     /// A name for logs, reports and trees.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::Cancelled;
+    ///
+    /// let options = ScopeOptions::<Cancelled>::new().name("import");
+    /// assert!(format!("{options:?}").contains("import"));
+    /// ```
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.config.name = Some(Name::new(name.into()));
         self
@@ -85,6 +105,25 @@ where
     /// reported.
     /// The grace covers the tasks of scopes that were dropped below, too.
     /// Without a grace, the scope waits as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::{Cancelled, Context, Reason};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let parent = Context::background().with_timeout(Duration::from_secs(1));
+    /// let deaf = ScopeOptions::<Cancelled>::new()
+    ///     .grace(Duration::from_secs(5))
+    ///     .run(&parent, async |s| s.spawn(async |_| std::future::pending().await).await)
+    ///     .await;
+    /// let deaf: Cancelled = deaf.map(|()| ()).unwrap_err();
+    /// assert_eq!(deaf.reason(), Reason::TaskAborted);
+    /// # }
+    /// ```
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = Some(grace);
         self
@@ -98,12 +137,32 @@ where
     /// spawn waits for them as well; background tasks take none.
     /// That is what keeps a full scope from locking itself up: whoever could give the cancel
     /// that all the running tasks wait for can be spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::Cancelled;
+    ///
+    /// let options = ScopeOptions::<Cancelled>::new().limit(8);
+    /// assert!(format!("{options:?}").contains("limit: Some(8)"));
+    /// ```
     pub fn limit(mut self, limit: usize) -> Self {
         self.config.limit = Some(limit);
         self
     }
 
     /// How tasks relate to the tracing span that is current where they are spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{ScopeOptions, SpanPolicy};
+    /// use tokio_ctx::Cancelled;
+    ///
+    /// let options = ScopeOptions::<Cancelled>::new().span(SpanPolicy::FollowsFrom);
+    /// assert!(format!("{options:?}").contains("FollowsFrom"));
+    /// ```
     pub fn span(mut self, policy: SpanPolicy) -> Self {
         self.config.span = policy;
         self
@@ -114,6 +173,28 @@ where
     /// Its error is among the late ones of [`run_reported`](Self::run_reported), and whoever
     /// awaits the task sees it fail.
     /// The body's result is the scope's. A panic is still a panic: it ends the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::new()
+    ///     .supervise()
+    ///     .run(&Context::background(), async |s| {
+    ///         let failing = s.spawn(async |ctx| {
+    ///             ctx.with_timeout(std::time::Duration::ZERO).check()
+    ///         });
+    ///         assert!(failing.await.is_err());
+    ///         assert!(!s.context().is_done());
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     pub fn supervise(mut self) -> Self {
         self.config.supervise = true;
         self
@@ -123,6 +204,15 @@ where
     /// and for logs.
     ///
     /// Boxed errors, [`io::Error`](std::io::Error) and [`Cancelled`] need no such help.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    ///
+    /// let options = ScopeOptions::new().describe(|error: &anyhow::Error| format!("{error:#}"));
+    /// assert!(format!("{options:?}").starts_with("ScopeOptions"));
+    /// ```
     pub fn describe(mut self, describe: impl Fn(&E) -> String + Send + Sync + 'static) -> Self {
         self.config.describe = Some(Box::new(move |error| {
             error.downcast_ref::<E>().map(&describe)
@@ -135,6 +225,23 @@ where
     /// # Errors, panics, cancel safety
     ///
     /// Those of [`scope`](crate::scope()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let answer = ScopeOptions::new()
+    ///     .limit(4)
+    ///     .run(&Context::background(), async |s| s.spawn(async |_| Ok::<_, Cancelled>(42)).await)
+    ///     .await?;
+    /// assert_eq!(answer, 42);
+    /// Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn run<T, F>(self, ctx: &Context, body: F) -> impl Future<Output = Result<T, E>>
     where

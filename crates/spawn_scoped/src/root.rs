@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio_ctx::Context;
 
 use crate::run::give_to;
-use crate::shared::{Shared, Ticket, here};
+use crate::shared::{Shared, here};
 use crate::straggler::{self, Straggler};
 use crate::sync::{Mutex, global};
+use crate::ticket::Ticket;
 
 /// The scope around all scopes.
 ///
@@ -36,6 +37,12 @@ use crate::sync::{Mutex, global};
 pub struct Root(());
 
 /// The process-wide [`Root`].
+///
+/// # Examples
+///
+/// ```
+/// assert!(spawn_scoped::root().stragglers().is_empty());
+/// ```
 #[must_use]
 pub fn root() -> Root {
     Root(())
@@ -77,6 +84,16 @@ impl Root {
     /// # Cancel safety
     ///
     /// Nothing is lost: what has not finished is handed to the root again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// spawn_scoped::root().join().await;
+    /// assert!(spawn_scoped::root().stragglers().is_empty());
+    /// # }
+    /// ```
     pub async fn join(self) {
         let joining = Joining::start();
         poll_fn(|cx| match joining.closed.poll_empty(cx.waker()) {
@@ -96,6 +113,18 @@ impl Root {
     /// # Cancel safety
     ///
     /// That of [`join`](Self::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let left = spawn_scoped::root().join_timeout(Duration::from_secs(1)).await;
+    /// assert!(left.is_ok(), "nothing was handed to the root");
+    /// # }
+    /// ```
     pub async fn join_timeout(self, timeout: Duration) -> Result<(), Vec<Straggler>> {
         let time = Context::background().with_timeout(timeout);
         let joining = Joining::start();
@@ -112,6 +141,12 @@ impl Root {
     }
 
     /// The tasks that were handed to the root and are still running.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(spawn_scoped::root().stragglers().is_empty());
+    /// ```
     #[must_use]
     pub fn stragglers(self) -> Vec<Straggler> {
         straggler::list(&current())

@@ -12,10 +12,11 @@ use crate::entry::Place;
 use crate::failure::{ErasedError, FailureKind, Primary, TaskFailure};
 use crate::options::{Config, ScopeReport};
 use crate::scope::Scope;
-use crate::shared::{BodyTicket, Shared, Ticket, adopter, drop_quietly};
+use crate::shared::{Shared, drop_quietly};
 use crate::slots::Slots;
 use crate::straggler::Chase;
 use crate::sync::catch;
+use crate::ticket::{BodyTicket, Ticket, adopter};
 use crate::watch::Watch;
 
 /// How the body ended.

@@ -11,9 +11,10 @@ use crate::builder::TaskBuilder;
 use crate::entry::Place;
 use crate::refused::Refused;
 use crate::run::run;
-use crate::shared::{Shared, Ticket};
+use crate::shared::Shared;
 use crate::straggler::{self, Straggler};
 use crate::task::Task;
+use crate::ticket::Ticket;
 
 /// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task
 /// of it are finished: future, captures and context of each are dropped by then.
@@ -138,12 +139,47 @@ impl<E> Scope<E> {
     }
 
     /// The line of the call that made the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let next_line = line!() + 1;
+    /// scope(&Context::background(), async |s| {
+    ///     assert_eq!(s.location().line(), next_line);
+    ///     Ok::<_, Cancelled>(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.shared.location
     }
 
     /// The name from [`ScopeOptions::name`](crate::ScopeOptions::name), if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let options = ScopeOptions::new().name("import");
+    /// options
+    ///     .run(&Context::background(), async |s| {
+    ///         assert_eq!(s.name(), Some("import"));
+    ///         Ok::<_, Cancelled>(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.shared.name().map(|name| name.as_ref().as_ref())

@@ -93,6 +93,12 @@ pub struct TaskSnapshot {
 }
 
 /// The live scopes and tasks of the whole process.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(spawn_scoped::snapshot().to_string(), "no live scopes\n");
+/// ```
 #[must_use]
 pub fn snapshot() -> Snapshot {
     let top: Vec<_> = TOP.lock().iter().filter_map(Weak::upgrade).collect();
@@ -113,6 +119,22 @@ pub fn snapshot() -> Snapshot {
 
 impl<E> Scope<E> {
     /// The live tasks and scopes of this scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     assert!(s.snapshot().scopes[0].tasks.is_empty());
+    ///     Ok::<_, Cancelled>(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let scopes = show(&self.shared, 0, &mut HashSet::new())

@@ -62,6 +62,26 @@ impl<R> Ready<R> {
     ///
     /// The value, if nobody waits for it any more: the start was given up, and the task's
     /// context has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{Ready, scope};
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let start = s.start(async |_, ready: Ready<u16>| {
+    ///         assert_eq!(ready.set(80), Ok(()));
+    ///         Ok::<_, Cancelled>(())
+    ///     });
+    ///     assert_eq!(start.await?.0, 80);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     pub fn set(self, value: R) -> Result<(), R> {
         self.slot.say(value)
     }

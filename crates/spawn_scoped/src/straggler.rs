@@ -215,6 +215,7 @@ impl Alarm {
 impl Chase {
     /// Begins when the tasks of a ledger are handed over.
     pub(crate) fn start(scope: &Arc<Shared>) {
+        scope.start_clock();
         let since = *scope.rare.lock().ended.get_or_insert_with(Stamp::now);
         let grace = scope.grace().map(|grace| {
             let scope = Arc::downgrade(scope);

@@ -118,12 +118,49 @@ impl<T> Task<T> {
     }
 
     /// The line that spawned it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let next_line = line!() + 1;
+    ///     let task = s.spawn(async |_| Ok::<_, Cancelled>(1));
+    ///     assert_eq!(task.location().line(), next_line);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.who.location
     }
 
     /// Whether it is over, well or not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let mut task = s.spawn(async |_| Ok::<_, Cancelled>(1));
+    ///     assert!(!task.is_finished());
+    ///     assert_eq!((&mut task).await?, 1);
+    ///     assert!(task.is_finished());
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         match &self.state {

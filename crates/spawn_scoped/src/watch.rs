@@ -86,6 +86,7 @@ impl<'a> Watch<'a> {
     pub(crate) fn poll(&mut self, cx: &mut Poller<'_>) {
         match &mut self.state {
             State::Fresh(0) => {
+                self.shared.start_clock();
                 self.shared.show_in_tree(self.parent);
                 self.state = State::Armed(Box::pin(self.shared.context().done_owned()));
             }

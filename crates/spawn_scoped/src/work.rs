@@ -12,8 +12,9 @@ use tracing::Span;
 
 use crate::entry::Who;
 use crate::failure::Payload;
-use crate::shared::{Ticket, drop_quietly};
+use crate::shared::drop_quietly;
 use crate::sync::catch;
+use crate::ticket::Ticket;
 
 /// How the user's part of a task ended.
 pub(crate) enum End<T, E> {

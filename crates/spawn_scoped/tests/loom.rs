@@ -11,4 +11,6 @@ mod models {
     mod harness;
     mod join;
     mod limit;
+    mod race;
+    mod start;
 }

@@ -31,9 +31,8 @@ pin_project! {
         // What a `content-length` promises: servers read no further.
         left: Option<u64>,
         last_frames: u8,
-        // Made when the stream makes us wait for the first time.
-        #[pin]
-        done: Option<DoneOwned>,
+        // Made when a stream makes us wait for the first time, which most bodies never do.
+        done: Option<Pin<Box<DoneOwned>>>,
         #[pin]
         inner: Inner<B>,
     }
@@ -72,46 +71,53 @@ impl<B: Body<Data = Bytes>> ContextBody<B> {
         mut end: Option<RequestEnd>,
         is_head: bool,
     ) -> Response<ContextBody<B>> {
-        let (head, body) = response.into_parts();
-        let exact = body.size_hint().exact();
+        let exact = response.body().size_hint().exact();
+        let status = response.status();
         let has_no_body = is_head
-            || body.is_end_stream()
             || exact == Some(0)
-            || head.status == StatusCode::NO_CONTENT
-            || head.status == StatusCode::NOT_MODIFIED
-            || head.status.is_informational();
+            || response.body().is_end_stream()
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED
+            || status.is_informational();
         if has_no_body {
             if let Some(end) = &mut end {
                 end.done();
             }
             end = None;
         }
-        // Whoever says in a header how long the body is need not say it again in the body.
-        let length = || {
-            head.headers
-                .get(header::CONTENT_LENGTH)?
-                .to_str()
-                .ok()?
-                .parse()
-                .ok()
+        let left = exact.or_else(|| length_of(response.headers()));
+        let on_end = match left {
+            Some(_) => OnEnd::Finish,
+            None => OnEnd::of_stream(response.headers()),
         };
-        let left = exact.or_else(length);
-        let on_end = match head.headers.get(header::CONTENT_TYPE) {
-            _ if left.is_some() => OnEnd::Finish,
-            Some(content_type) if is_grpc(content_type) => OnEnd::Trailers,
-            Some(content_type) if is_events(content_type) => OnEnd::Stop,
-            _ => OnEnd::Fail,
-        };
-        let inner = Inner::Body { body };
-        let body = ContextBody {
+        response.map(|body| ContextBody {
             end,
             on_end,
             left,
             last_frames: LAST_FRAMES,
             done: None,
-            inner,
-        };
-        Response::from_parts(head, body)
+            inner: Inner::Body { body },
+        })
+    }
+}
+
+/// Whoever says in a header how long the body is need not say it again in the body.
+fn length_of(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+impl OnEnd {
+    fn of_stream(headers: &HeaderMap) -> OnEnd {
+        match headers.get(header::CONTENT_TYPE) {
+            Some(content_type) if is_grpc(content_type) => OnEnd::Trailers,
+            Some(content_type) if is_events(content_type) => OnEnd::Stop,
+            _ => OnEnd::Fail,
+        }
     }
 }
 
@@ -195,19 +201,18 @@ where
             }
             Poll::Ready(_) => false,
             Poll::Pending => {
-                if this.done.is_none() {
-                    this.done.set(Some(end.context().done_owned()));
-                }
+                let done = || Box::pin(end.context().done_owned());
                 this.done
+                    .get_or_insert_with(done)
                     .as_mut()
-                    .as_pin_mut()
-                    .is_some_and(|done| done.poll(cx).is_ready())
+                    .poll(cx)
+                    .is_ready()
             }
         };
         if is_cut {
             let cancelled = end.cancelled();
             *this.end = None;
-            this.done.set(None);
+            *this.done = None;
             // What the stream holds is let go at once.
             this.inner.set(Inner::Own { bytes: None });
             let error = cancelled.map(ContextError::from);
@@ -230,7 +235,7 @@ where
         if is_over {
             end.done();
             *this.end = None;
-            this.done.set(None);
+            *this.done = None;
         }
         polled.map_err(Into::into)
     }

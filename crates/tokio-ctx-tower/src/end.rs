@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, owner};
 
-use crate::layer::Config;
+use crate::config::Config;
 
 /// The right to end the context of one request, which it does when it is dropped.
 ///
@@ -70,7 +70,7 @@ impl Drop for RequestEnd {
             State::Polling => Reason::TaskPanicked,
             State::Done => Reason::RequestFinished,
         };
-        let ended = owner::cancelled(reason, self.config.location(), None);
+        let ended = owner::cancelled(reason, self.config.location, None);
         let was_live = owner::cancel(&self.guard.handle(), ended);
         if was_live && reason == Reason::CallerGone {
             tracing::debug!("the client went away before it had its answer");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
@@ -23,8 +23,9 @@ pin_project! {
         // that the client went away before it sees its own future dropped.
         end: Option<RequestEnd>,
         kind: Kind,
-        #[pin]
-        cut_off: Option<DoneOwned>,
+        // In a box, because few requests have it, and every one of them would have to be
+        // larger, and moved, for it.
+        cut_off: Option<Pin<Box<DoneOwned>>>,
         #[pin]
         inner: F,
     }
@@ -50,9 +51,8 @@ impl Kind {
 impl<F> ResponseFuture<F> {
     pub(crate) fn new(end: RequestEnd, kind: Kind, inner: F) -> ResponseFuture<F> {
         let ctx = end.context();
-        let is_cut_off =
-            end.config().answers_when_done() || kind.is_grpc && ctx.deadline().is_some();
-        let cut_off = is_cut_off.then(|| ctx.done_owned());
+        let is_cut_off = end.config().answers_when_done || kind.is_grpc && ctx.deadline().is_some();
+        let cut_off = is_cut_off.then(|| Box::pin(ctx.done_owned()));
         ResponseFuture {
             end: Some(end),
             kind,
@@ -70,7 +70,7 @@ where
     type Output = Result<Response<ContextBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         let inner = this.inner;
         let end = this
             .end
@@ -90,15 +90,14 @@ where
             }
             Poll::Pending => {}
         }
-        let Some(Poll::Ready(cancelled)) =
-            this.cut_off.as_mut().as_pin_mut().map(|done| done.poll(cx))
-        else {
+        let Some(cut_off) = this.cut_off else {
             return Poll::Pending;
         };
+        let cancelled = ready!(cut_off.as_mut().poll(cx));
         let error = ContextError::from(cancelled);
-        if !end.config().answers_when_done() && !error.cancelled().is_timeout() {
+        if !end.config().answers_when_done && !error.cancelled().is_timeout() {
             // It is shutting down, say: the handler owns its wind-down.
-            this.cut_off.set(None);
+            *this.cut_off = None;
             return Poll::Pending;
         }
         *this.end = None;

@@ -3,20 +3,16 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, Request};
-use tokio_ctx::{Context, owner};
+use http::HeaderName;
+use tokio_ctx::Context;
 use tower_layer::Layer;
 
-use crate::end::RequestEnd;
+use crate::config::{Config, Limit, TimeoutHeader};
 use crate::error::DeadlineSource;
-use crate::headers::{self, GRPC_TIMEOUT, HeaderKey, Ignored, KeyList};
+use crate::headers::HeaderKey;
 use crate::service::ContextService;
-
-/// The longest header with a duration that is read.
-const MAX_TIMEOUT_BYTES: usize = 32;
 
 /// Gives each request a [`Context`] under the server's, among the request's extensions.
 ///
@@ -43,7 +39,8 @@ const MAX_TIMEOUT_BYTES: usize = 32;
 ///
 /// Handlers in a router of axum or tonic find the context by the extractors of the features
 /// `axum` and `tonic`; any other service as `request.extensions().get::<Context>()`. A layer
-/// inside another derives from the outer one's context.
+/// inside another derives from the outer one's context. The cheapest place for it is around
+/// the whole router, `layer.layer(router)`: a router boxes what is layered on its routes.
 ///
 /// # Examples
 ///
@@ -52,7 +49,7 @@ const MAX_TIMEOUT_BYTES: usize = 32;
 /// use std::time::Duration;
 /// use http::{Request, Response};
 /// use http_body_util::BodyExt as _;
-/// use tokio_ctx::{Context, owner};
+/// use tokio_ctx::Context;
 /// use tokio_ctx_tower::ContextLayer;
 /// use tower::{ServiceExt, service_fn};
 /// use tower_layer::Layer;
@@ -81,26 +78,6 @@ pub struct ContextLayer {
     config: Arc<Config>,
 }
 
-/// What all requests of a layer share.
-#[derive(Clone)]
-pub(crate) struct Config {
-    server: Context,
-    keys: KeyList,
-    grpc_header: Option<HeaderName>,
-    timeout_header: Option<HeaderName>,
-    default_timeout: Option<Duration>,
-    max_timeout: Option<Duration>,
-    answers_when_done: bool,
-    location: &'static Location<'static>,
-    counters: Arc<Counters>,
-}
-
-#[derive(Default)]
-struct Counters {
-    ignored_headers: AtomicU64,
-    live_requests: AtomicU64,
-}
-
 impl ContextLayer {
     /// A layer whose contexts end with `server`, at the latest.
     ///
@@ -108,19 +85,8 @@ impl ContextLayer {
     /// whose handlers were dropped.
     #[track_caller]
     pub fn new(server: &Context) -> ContextLayer {
-        let config = Config {
-            server: server.clone(),
-            keys: KeyList::default(),
-            grpc_header: Some(GRPC_TIMEOUT),
-            timeout_header: None,
-            default_timeout: None,
-            max_timeout: None,
-            answers_when_done: false,
-            location: Location::caller(),
-            counters: Arc::default(),
-        };
         ContextLayer {
-            config: Arc::new(config),
+            config: Arc::new(Config::new(server, Location::caller())),
         }
     }
 
@@ -142,7 +108,7 @@ impl ContextLayer {
     ///
     /// If `grpc-timeout` is there as well, the shorter one holds.
     pub fn timeout_header(self, name: HeaderName) -> ContextLayer {
-        self.with(|config| config.timeout_header = Some(name))
+        self.with(|config| config.chosen_header = Some(TimeoutHeader::chosen(name)))
     }
 
     /// Does not read `grpc-timeout`, which is read unless this is called.
@@ -152,7 +118,7 @@ impl ContextLayer {
 
     /// The deadline of requests that bring none that can be read.
     pub fn default_timeout(self, timeout: Duration) -> ContextLayer {
-        self.with(|config| config.default_timeout = Some(timeout))
+        self.with(|config| config.default = Some(Limit::new(timeout, DeadlineSource::Default)))
     }
 
     /// The longest deadline of any request: a longer one is brought forward to it, and a
@@ -160,7 +126,7 @@ impl ContextLayer {
     ///
     /// Without a maximum a client decides for how long the server works for it.
     pub fn max_timeout(self, timeout: Duration) -> ContextLayer {
-        self.with(|config| config.max_timeout = Some(timeout))
+        self.with(|config| config.max = Some(Limit::new(timeout, DeadlineSource::Maximum)))
     }
 
     /// Answers in the place of a handler that has not answered when the context ends: 504,
@@ -188,7 +154,7 @@ impl ContextLayer {
     /// ```
     #[must_use]
     pub fn ignored_headers(&self) -> u64 {
-        self.config.counters.ignored_headers.load(Ordering::Relaxed)
+        self.config.num_ignored_headers()
     }
 
     /// How many requests have a context that was not ended yet by the end of the request.
@@ -206,7 +172,7 @@ impl ContextLayer {
     /// ```
     #[must_use]
     pub fn live_requests(&self) -> u64 {
-        self.config.counters.live_requests.load(Ordering::Relaxed)
+        self.config.num_live_requests()
     }
 }
 
@@ -221,98 +187,5 @@ impl<S> Layer<S> for ContextLayer {
 impl fmt::Debug for ContextLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.config.fmt(f)
-    }
-}
-
-impl Config {
-    /// Makes the context of a request and puts it among the extensions.
-    pub(crate) fn begin<B>(self: &Arc<Self>, request: &mut Request<B>) -> RequestEnd {
-        let outer = request.extensions().get::<Context>();
-        let mut ctx = outer.unwrap_or(&self.server).clone();
-        let headers = request.headers();
-        self.keys
-            .read(&mut ctx, headers, |name, why| self.ignored(name, why));
-        if let Some((timeout, source)) = self.timeout(headers) {
-            ctx = owner::with_timeout(&ctx, timeout, Some(Arc::new(source)), self.location);
-        }
-        let guard = ctx.with_cancel();
-        request.extensions_mut().insert(Context::clone(&guard));
-        self.counters.live_requests.fetch_add(1, Ordering::Relaxed);
-        RequestEnd::new(guard, Arc::clone(self))
-    }
-
-    /// Called once for each [`begin`](Self::begin).
-    pub(crate) fn ended(&self) {
-        self.counters.live_requests.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn location(&self) -> &'static Location<'static> {
-        self.location
-    }
-
-    pub(crate) fn answers_when_done(&self) -> bool {
-        self.answers_when_done
-    }
-
-    fn timeout(&self, headers: &HeaderMap) -> Option<(Duration, DeadlineSource)> {
-        let grpc = self.grpc_header.as_ref();
-        let grpc = grpc.and_then(|name| self.read_timeout(headers, name, headers::parse_grpc));
-        let chosen = self.timeout_header.as_ref();
-        let chosen =
-            chosen.and_then(|name| self.read_timeout(headers, name, headers::parse_chosen));
-        let default = self
-            .default_timeout
-            .map(|timeout| (timeout, DeadlineSource::Default));
-        let asked = grpc
-            .into_iter()
-            .chain(chosen)
-            .min_by_key(|(timeout, _)| *timeout)
-            .or(default);
-        let most = self
-            .max_timeout
-            .map(|timeout| (timeout, DeadlineSource::Maximum));
-        asked
-            .into_iter()
-            .chain(most)
-            .min_by_key(|(timeout, _)| *timeout)
-    }
-
-    fn read_timeout(
-        &self,
-        headers: &HeaderMap,
-        name: &HeaderName,
-        parse: fn(&str) -> Option<Duration>,
-    ) -> Option<(Duration, DeadlineSource)> {
-        let read = headers::text_of(headers, name, MAX_TIMEOUT_BYTES, false).and_then(|text| {
-            text.map(|text| parse(&text).ok_or(Ignored::Malformed))
-                .transpose()
-        });
-        match read {
-            Ok(timeout) => Some((timeout?, DeadlineSource::Header(name.clone()))),
-            Err(why) => {
-                self.ignored(name, why);
-                None
-            }
-        }
-    }
-
-    fn ignored(&self, header: &HeaderName, why: Ignored) {
-        self.counters
-            .ignored_headers
-            .fetch_add(1, Ordering::Relaxed);
-        // At a level that no client can fill a disk with.
-        tracing::debug!(%header, %why, "ignored a header");
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ContextLayer")
-            .field("server", &self.server)
-            .field("keys", &self.keys)
-            .field("timeout_header", &self.timeout_header)
-            .field("default_timeout", &self.default_timeout)
-            .field("max_timeout", &self.max_timeout)
-            .finish_non_exhaustive()
     }
 }

@@ -78,6 +78,7 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 mod body;
+mod config;
 mod end;
 mod error;
 mod future;

@@ -10,8 +10,8 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::body::ContextBody;
+use crate::config::Config;
 use crate::future::ResponseFuture;
-use crate::layer::Config;
 
 /// A service whose requests have a context; see [`ContextLayer`](crate::ContextLayer).
 #[derive(Clone)]

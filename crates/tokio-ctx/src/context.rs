@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,6 +210,18 @@ impl Context {
     ///
     /// The instant is one of tokio's clock, so a paused runtime decides what time it is.
     /// Timers of tokio have a resolution of one millisecond.
+    ///
+    /// # Races
+    ///
+    /// A deadline takes effect when it is first seen: by its timer, by a question, or by a
+    /// cancel that looks before it stores.
+    ///
+    /// - `cancel` and then the deadline: everybody is told of the cancel, also after the
+    ///   deadline.
+    /// - The deadline passes, somebody asks, and then `cancel`: everybody is told of the
+    ///   deadline, and `cancel` returns false.
+    /// - The deadline passes unseen, and then the parent is cancelled: the parent's reason, as
+    ///   in Go. Of two deadlines that passed unseen, the earlier one is told.
     ///
     /// Go: `context.WithTimeout`, which arms a timer at once and leaks it until it fires,
     /// unless its cancel function is called.
@@ -492,6 +505,13 @@ impl Context {
     /// first look and stays so. Registers nothing with the parents until somebody waits, and
     /// leaves nothing there afterwards. Asking costs a walk over both chains.
     ///
+    /// # Races
+    ///
+    /// - One parent ends, somebody looks at the merge, and then the other ends: the first.
+    /// - Both end, and then somebody looks: one of the two, and the same for every later look
+    ///   on every thread, at the merge and below it.
+    /// - A waiter and either parent: the waiter is woken, whichever parent it was.
+    ///
     /// # Examples
     ///
     /// ```
@@ -595,6 +615,33 @@ impl Context {
     #[must_use]
     pub fn value<K: Key>(&self) -> Option<&K::Value> {
         value::value::<K>(&self.values)
+    }
+
+    /// The values that may be printed, by the names of their keys, nearest first.
+    ///
+    /// For log lines and spans. A value whose key did not opt in is not among them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Context, key};
+    ///
+    /// key! {
+    ///     TraceId: u32, print;
+    ///     Password: String;
+    /// }
+    ///
+    /// let ctx = Context::background()
+    ///     .with_value::<TraceId>(7)
+    ///     .with_value::<Password>("hunter2".into());
+    /// let shown: Vec<String> = ctx
+    ///     .printable_values()
+    ///     .map(|(name, value)| format!("{name}={value}"))
+    ///     .collect();
+    /// assert_eq!(shown, ["TraceId=7"]);
+    /// ```
+    pub fn printable_values(&self) -> impl Iterator<Item = (&'static str, &dyn fmt::Display)> {
+        value::visible(&self.values).filter_map(|entry| Some((entry.name(), entry.display()?)))
     }
 }
 
@@ -739,6 +786,14 @@ impl Context {
     /// is the first to wait on this context. Works on any executor; on one that is not
     /// tokio's, deadlines are watched by a thread of this crate.
     ///
+    /// # Races
+    ///
+    /// - The context ends before the first poll: ready at once.
+    /// - It ends while the future starts to wait: ready, or woken; there is no moment in
+    ///   between at which the end is missed.
+    /// - It is woken: [`err`](Context::err) has the outcome already, and every other way of
+    ///   asking agrees.
+    ///
     /// Go: `<-ctx.Done()`.
     ///
     /// # Cancel safety
@@ -808,6 +863,14 @@ impl Context {
     /// first, so a value that is finished wins over a cancel that comes at the same moment.
     /// When the context ends, the future is dropped where it stands, that is at an `await`.
     ///
+    /// # Races
+    ///
+    /// - The context ends, and then `run` is polled for the first time: `Err`, and the future
+    ///   was not polled.
+    /// - The future is ready and the context ends, before the same poll: `Ok`.
+    /// - The context ends while the future is pending: `Err`, and the future is dropped in the
+    ///   poll that says so.
+    ///
     /// # Errors
     ///
     /// The output is `Err` with why the context ended, when that was first.
@@ -847,6 +910,16 @@ impl Context {
     /// Dropping the registration stops it. No task is made, and a context that is dropped
     /// without having ended takes its callbacks with it. A callback that holds the context it
     /// is registered on keeps it alive, until it ends or the registration is dropped.
+    ///
+    /// # Races
+    ///
+    /// - The context ends, and then the callback is registered: it has run when `on_cancel`
+    ///   returns, and [`stop`](OnCancel::stop) says false.
+    /// - `stop` says true, and then the context ends: it never runs, and what it held is
+    ///   dropped.
+    /// - Both at once: exactly one of the two wins. If `stop` says false, the callback ran, or
+    ///   is running, or is about to, on the other thread; `stop` does not wait for it.
+    /// - The registration and the end at once: it runs exactly once, on one of the two threads.
     ///
     /// Go: `context.AfterFunc`, which starts a goroutine per call.
     ///
@@ -889,6 +962,12 @@ impl Context {
     /// The token does not keep the context: once nothing else does, its deadline is nobody's
     /// business any more, and only an end further up still cancels the token. Hold the context,
     /// or something derived from it, for as long as the token is used.
+    ///
+    /// # Races
+    ///
+    /// - The context ends, and then `token` is called: the token is cancelled.
+    /// - Both at once: the token is cancelled, now or when the cancel gets there.
+    /// - The token is seen cancelled: [`err`](Context::err) has the outcome already.
     ///
     /// # Panics
     ///

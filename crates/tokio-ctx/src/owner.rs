@@ -33,7 +33,30 @@ use crate::node::{Node, Rare};
 /// ```
 #[track_caller]
 pub fn attach(ctx: &Context, owner: Weak<dyn Any + Send + Sync>) -> CancelGuard {
-    let node = Node::child(ctx.lifetime.as_ref(), Location::caller()).with_rare(Rare {
+    attach_at(ctx, owner, Location::caller())
+}
+
+/// The same as [`attach`], on behalf of the line at `location`.
+///
+/// # Examples
+///
+/// ```
+/// use std::any::Any;
+/// use std::panic::Location;
+/// use std::sync::Weak;
+/// use tokio_ctx::{Context, owner};
+///
+/// let nobody: Weak<dyn Any + Send + Sync> = Weak::<u8>::new();
+/// let here = Location::caller();
+/// let ctx = owner::attach_at(&Context::background(), nobody, here);
+/// assert!(format!("{:?}", &*ctx).ends_with(&format!("scope({}:{})", here.file(), here.line())));
+/// ```
+pub fn attach_at(
+    ctx: &Context,
+    owner: Weak<dyn Any + Send + Sync>,
+    location: &'static Location<'static>,
+) -> CancelGuard {
+    let node = Node::child(ctx.lifetime.as_ref(), location).with_rare(Rare {
         owner: Some(owner),
         ..Rare::default()
     });

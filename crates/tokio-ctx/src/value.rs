@@ -196,6 +196,10 @@ pub(crate) fn value<K: Key>(values: &Values) -> Option<&K::Value> {
 }
 
 fn find(head: &Arc<ValueNode>, key: TypeId, bits: Near) -> Option<&(dyn Any + Send + Sync)> {
+    // In the first segment, what is near is all there is.
+    if head.links.depth <= SEGMENT && !head.links.near.has(bits) {
+        return None;
+    }
     let mut node = head;
     loop {
         let links = &node.links;

@@ -1,4 +1,4 @@
-//! Formatting, the project's own rules, and clippy.
+//! Formatting, the project's own rules, clippy, and the lint that we give our users.
 
 mod links;
 mod machine;
@@ -98,7 +98,9 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Out
         "cargo deny --log-level error check",
     )?;
     let clippy = "clippy --workspace --all-targets --all-features -- -D warnings";
-    steps.run(workspace, "clippy", &Cmd::cargo(clippy))
+    steps.run(workspace, "clippy", &Cmd::cargo(clippy))?;
+    let context_lint = Cmd::cargo("run --quiet -p cargo-ctx-lint -- ctx-lint");
+    steps.run(workspace, "context lint", &context_lint)
 }
 
 fn optional(
@@ -130,7 +132,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
     let verbs: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
     let findings: Vec<Finding> = [
         readme::check(&files),
-        machine::check(&files),
+        machine::check(&files, &workspace.root().to_string_lossy()),
         manifests::check(&files, crate::msrv::MSRV),
         markers::check(&files),
         seams::check(&files),

@@ -118,19 +118,19 @@ pub(super) fn add(go: &Go) -> Group<'_> {
 pub(super) fn absent(go: &Go) -> Group<'_> {
     let (ten, hundred) = (chain_of_values(10), chain_of_values(100));
     Group::new()
-        .side("among 10", move || absent_among(&ten))
+        .side("tokio-ctx", move || absent_among(&ten))
         .per(ABSENT)
         .side("among 100", move || absent_among(&hundred))
         .per(ABSENT)
-        .go("Go, 10", go, "absent10", 0)
+        .go("Go", go, "absent10", 0)
         .per(32)
         .go("Go, 100", go, "absent100", 0)
         .per(32)
         .row(
             "9",
             "look up an absent key, depth 10",
-            "among 10",
-            "Go, 10",
+            "tokio-ctx",
+            "Go",
             0.10,
         )
         .row("9b", "the same, depth 100", "among 100", "Go, 100", 0.10)

@@ -128,9 +128,16 @@ impl<'a> Stage<'a> {
 
     pub(super) async fn answer(&self, call: Call) -> Judgement<Answer> {
         let answer = call.answer().await?;
-        // Spaced, so that a long one can be wrapped.
-        let body = answer.body.replace(",\"", ", \"");
-        self.tell("client", &format!("gets {} {body}", answer.status));
+        let shown = match answer.json()["title"].as_str() {
+            Some(problem) => format!("gets {}: {problem}", answer.status),
+            // Spaced, so that a long one can be wrapped.
+            None => format!(
+                "gets {} {}",
+                answer.status,
+                answer.body.replace(",\"", ", \"")
+            ),
+        };
+        self.tell("client", &shown);
         Ok(answer)
     }
 
@@ -216,12 +223,17 @@ pub(super) fn prompt(entries: &[Entry], cause: Instant, what: &str) -> Judgement
     Ok(format!("{told} (promised: {})", millis(PROMPT)))
 }
 
-/// The tasks of this runtime, given a moment to be taken off its books.
-pub(super) async fn tasks_left() -> usize {
-    let metrics = Handle::current().metrics();
+/// The tasks of this runtime.
+pub(super) fn num_tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+/// By how many there are more tasks than before, once they had a moment to be taken off the
+/// runtime's books.
+pub(super) async fn tasks_above(before: usize) -> usize {
     let patience = Instant::now() + Duration::from_secs(1);
-    while metrics.num_alive_tasks() > 0 && Instant::now() < patience {
+    while num_tasks() > before && Instant::now() < patience {
         tokio::task::yield_now().await;
     }
-    metrics.num_alive_tasks()
+    num_tasks().saturating_sub(before)
 }

@@ -54,7 +54,7 @@ async fn unknown_pages_and_methods_are_clear_errors() {
     let stage = Stage::new().await;
     let unknown = stage.get("/reports", &[]).await;
     assert_eq!(
-        (unknown.status, &unknown.json()["error"]),
+        (unknown.status, &unknown.json()["title"]),
         (404, &"no such page".into())
     );
     let strange = stage.get("/%00/../..?%zz=%", &[]).await;
@@ -151,7 +151,7 @@ async fn a_database_that_turns_into_garbage_fails_its_requests_only() {
     let answer = stage.get("/report", &[("x-trace-id", "broken")]).await;
     assert_eq!(answer.status, 500);
     assert_eq!(
-        answer.json()["error"],
+        answer.json()["title"],
         "payments database: file is not a database"
     );
     stage.check_idle().await;

@@ -2,6 +2,6 @@
 
 mod bad_input;
 mod hanging_up;
-mod request_context;
+mod requests;
 mod serving;
 mod stage;

@@ -8,7 +8,7 @@ use examples::db::Databases;
 use examples::server::Server;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
-use tokio_ctx::Reason;
+use tokio_ctx::{Context, Reason};
 
 /// The bound of every wait; reached only when a promise is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +23,8 @@ impl Stage {
     pub(crate) async fn new() -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let databases = Arc::new(Databases::open_or_fill(folder.path()).unwrap());
-        let server = Server::start(Arc::clone(&databases)).await.unwrap();
+        let ctx = Context::background();
+        let server = Server::start(&ctx, Arc::clone(&databases)).await.unwrap();
         Stage {
             server,
             databases,

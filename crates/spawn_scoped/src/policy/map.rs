@@ -254,6 +254,27 @@ impl<E: Send + 'static> Scope<E> {
     }
 
     /// The same over a stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::{StreamExt as _, stream};
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let items = stream::iter(["a", "bb"]);
+    ///     let mut lengths = s.map_stream(items, 2, async |_ctx, item: &'static str| {
+    ///         Ok::<_, Cancelled>(item.len())
+    ///     });
+    ///     assert_eq!(lengths.next().await.unwrap()?, 1);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn map_stream<T, S, F, Fut>(
         &self,

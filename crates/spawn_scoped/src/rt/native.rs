@@ -47,7 +47,8 @@ impl<T> JoinHandle<T> {
 
 /// Whether a runtime is there to take a task.
 pub(crate) fn is_running() -> bool {
-    Handle::try_current().is_ok()
+    // Inside a task the answer costs no count of the runtime's.
+    tokio::task::try_id().is_some() || Handle::try_current().is_ok()
 }
 
 #[track_caller]

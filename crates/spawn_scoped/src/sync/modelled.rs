@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 #[cfg(loom)]
 pub(crate) use loom as backend;
@@ -109,18 +110,30 @@ impl Hint {
     }
 }
 
+/// What a static of one execution is wrapped in. shuttle drops statics when the
+/// execution is over, and then nothing of its may be touched: they are kept.
+/// loom drops them inside of it, and would report what is not dropped.
+#[cfg(loom)]
+pub(crate) type Kept<T> = Box<T>;
+#[cfg(all(shuttle, not(loom)))]
+pub(crate) type Kept<T> = std::mem::ManuallyDrop<T>;
+
 /// Twin of the native one: one value per explored execution.
 macro_rules! global {
     ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {
         $crate::sync::backend::lazy_static! {
             $(#[$attr])*
-            static ref $name: $type = $init;
+            static ref $name: $crate::sync::Kept<$type> = $crate::sync::Kept::new($init);
         }
     };
 }
 pub(crate) use global;
 
-/// Lets panics through: they are the checker's findings.
+/// Catches what a model throws on purpose. All other panics go through: they are the checker's
+/// findings.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
-    Ok(f())
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Err(payload) if !payload.is::<crate::model::Panic>() => resume_unwind(payload),
+        result => result,
+    }
 }

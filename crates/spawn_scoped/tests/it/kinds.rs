@@ -230,3 +230,16 @@ fn a_named_task_keeps_its_name_and_its_line() {
         .unwrap();
     });
 }
+
+#[test]
+fn no_background_task_starts_after_the_end() {
+    on_both(|| async {
+        let escaped = scope(&Context::background(), async |s: &Scope<Cancelled>| {
+            Ok(s.clone())
+        })
+        .await
+        .unwrap();
+        let refused = escaped.spawn_background(async |_| Ok(()));
+        assert_eq!(refused.await.unwrap_err().reason(), Reason::ScopeFinished);
+    });
+}

@@ -10,10 +10,15 @@ mod kinds;
 mod limit;
 mod memory;
 mod panic;
+mod parity;
 mod policy;
 mod start;
 mod stragglers;
+mod stress;
 mod support;
 mod trace;
 mod tree;
 mod unfinished;
+
+#[path = "../../examples/soak/tree.rs"]
+mod soak_tree;

@@ -11,11 +11,15 @@ fn the_scope_around_waits_for_the_task_of_a_dropped_scope() {
         .sees(&["handed over", "joined"])
         .explore(|seen| {
             let live = Live::default();
+            // A handle keeps the memory of the dropped scope, and must not keep the
+            // scope around open.
+            let mut handle = None;
             let result = block_on(scope(
                 &Context::background(),
                 async |outer: &Scope<Cancelled>| {
                     let token = live.clone();
                     let inner = poll_once_and_drop(scope(outer.context(), async |s| {
+                        handle = Some(s.clone());
                         s.spawn(async move |_| {
                             drop(token);
                             Ok::<_, Cancelled>(())
@@ -32,6 +36,7 @@ fn the_scope_around_waits_for_the_task_of_a_dropped_scope() {
             ));
             assert!(result.is_ok());
             assert_eq!(live.count(), 0);
+            drop(handle);
         });
 }
 
@@ -39,8 +44,9 @@ fn the_scope_around_waits_for_the_task_of_a_dropped_scope() {
 fn the_root_waits_for_the_task_of_a_dropped_scope() {
     Model::of(50).explore(|_| {
         let live = Live::default();
-        let token = live.clone();
+        let (token, mut handle) = (live.clone(), None);
         poll_once_and_drop(scope(&Context::background(), async |s| {
+            handle = Some(s.clone());
             s.spawn(async move |_| {
                 drop(token);
                 Ok::<_, Cancelled>(())
@@ -49,12 +55,13 @@ fn the_root_waits_for_the_task_of_a_dropped_scope() {
         }));
         block_on(spawn_scoped::root().join());
         assert_eq!(live.count(), 0);
+        drop(handle);
     });
 }
 
 #[test]
 fn a_task_of_a_dropped_scope_is_asked_to_stop() {
-    Model::of(50).explore(|_| {
+    Model::of(50).large().explore(|_| {
         let live = Live::default();
         let result = block_on(scope(
             &Context::background(),

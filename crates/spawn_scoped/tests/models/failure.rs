@@ -20,7 +20,7 @@ impl From<Cancelled> for Failed {
 
 #[test]
 fn an_error_stops_the_sibling_and_is_the_result() {
-    Model::of(100).explore(|_| {
+    Model::of(100).large().explore(|_| {
         let result = block_on(scope(&Context::background(), async |s| {
             s.spawn(async |ctx| Err::<(), _>(Failed::from(ctx.done().await)));
             s.spawn(async |_| Err::<(), _>(Failed::By("a")));
@@ -32,7 +32,7 @@ fn an_error_stops_the_sibling_and_is_the_result() {
 
 #[test]
 fn one_of_two_errors_is_the_result_and_the_cause() {
-    Model::of(100).sees(&["a", "b"]).explore(|seen| {
+    Model::of(100).large().sees(&["a", "b"]).explore(|seen| {
         let mut escaped = None;
         let result = block_on(scope(&Context::background(), async |s| {
             escaped = Some(s.context().clone());
@@ -70,21 +70,26 @@ fn an_error_against_the_owners_cancel_decides_or_is_late() {
 
 #[test]
 fn a_cancellable_task_ends_or_is_stopped_by_the_parent() {
-    Model::of(50).sees(&["ended", "stopped"]).explore(|seen| {
-        let parent = Context::background().with_cancel();
-        let handle = parent.handle();
-        let canceller = spawn(move || {
-            handle.cancel();
+    Model::of(50)
+        .large()
+        .sees(&["ended", "stopped"])
+        .explore(|seen| {
+            let parent = Context::background().with_cancel();
+            let mut canceller = None;
+            let result = block_on(scope(&parent, async |s| {
+                // Spawned first, so that it is never refused.
+                s.spawn_cancellable(async { Ok::<_, Failed>(()) });
+                let handle = parent.handle();
+                canceller = Some(spawn(move || {
+                    handle.cancel();
+                }));
+                Ok(())
+            }));
+            match result {
+                Ok(()) => seen.mark("ended"),
+                Err(Failed::Stopped(Reason::Explicit)) => seen.mark("stopped"),
+                other => panic!("{other:?}"),
+            }
+            canceller.unwrap().join().unwrap();
         });
-        let result = block_on(scope(&parent, async |s| {
-            s.spawn_cancellable(async { Ok::<_, Failed>(()) });
-            Ok(())
-        }));
-        match result {
-            Ok(()) => seen.mark("ended"),
-            Err(Failed::Stopped(Reason::Explicit)) => seen.mark("stopped"),
-            other => panic!("{other:?}"),
-        }
-        canceller.join().unwrap();
-    });
 }

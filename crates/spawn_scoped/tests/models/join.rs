@@ -55,35 +55,32 @@ fn a_sibling_spawned_while_the_scope_drains_is_joined() {
 
 #[test]
 fn a_spawn_against_the_close_is_joined_or_refused() {
-    Model::of(10)
-        .small()
-        .sees(&["joined", "refused"])
-        .explore(|seen| {
-            let live = Live::default();
-            let mut other = None;
-            let result = block_on(scope(
-                &Context::background(),
-                async |s: &Scope<Cancelled>| {
-                    let (token, clone) = (live.clone(), s.clone());
-                    // Not of this scope: it may come too late.
-                    other = Some(spawn(move || {
-                        let task = clone.spawn(async move |_| {
-                            drop(token);
-                            Ok(())
-                        });
-                        block_on(task)
-                    }));
-                    Ok(())
-                },
-            ));
-            assert!(result.is_ok());
-            match other.unwrap().join().unwrap() {
-                Ok(()) => seen.mark("joined"),
-                Err(refused) => {
-                    assert_eq!(refused.reason(), Reason::ScopeFinished);
-                    seen.mark("refused");
-                }
+    Model::of(10).sees(&["joined", "refused"]).explore(|seen| {
+        let live = Live::default();
+        let mut other = None;
+        let result = block_on(scope(
+            &Context::background(),
+            async |s: &Scope<Cancelled>| {
+                let (token, clone) = (live.clone(), s.clone());
+                // Not of this scope: it may come too late.
+                other = Some(spawn(move || {
+                    let task = clone.spawn(async move |_| {
+                        drop(token);
+                        Ok(())
+                    });
+                    block_on(task)
+                }));
+                Ok(())
+            },
+        ));
+        assert!(result.is_ok());
+        match other.unwrap().join().unwrap() {
+            Ok(()) => seen.mark("joined"),
+            Err(refused) => {
+                assert_eq!(refused.reason(), Reason::ScopeFinished);
+                seen.mark("refused");
             }
-            assert_eq!(live.count(), 0);
-        });
+        }
+        assert_eq!(live.count(), 0);
+    });
 }

@@ -93,27 +93,30 @@ impl KeyList {
         self.0.push(entry);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// `ctx` with what the headers say of the listed keys.
     pub(crate) fn read(
         &self,
-        ctx: &mut Context,
+        ctx: &Context,
         headers: &HeaderMap,
         mut ignored: impl FnMut(&HeaderName, Ignored),
-    ) {
+    ) -> Context {
+        let mut ctx = ctx.clone();
         for key in &self.0 {
-            let read =
-                text_of(headers, &key.header, key.max_bytes, key.is_list).and_then(
-                    |text| match text {
-                        None => Ok(None),
-                        Some(text) => (key.decode)(ctx, &text).map(Some).ok_or(Ignored::Malformed),
-                    },
-                );
+            let read = match text_of(headers, &key.header, key.max_bytes, key.is_list) {
+                Ok(None) => continue,
+                Ok(Some(text)) => (key.decode)(&ctx, &text).ok_or(Ignored::Malformed),
+                Err(why) => Err(why),
+            };
             match read {
-                Ok(None) => {}
-                Ok(Some(with)) => *ctx = with,
+                Ok(with) => ctx = with,
                 Err(why) => ignored(&key.header, why),
             }
         }
+        ctx
     }
 
     /// Writes the listed keys that `ctx` has. A header that is there already was set by

@@ -1,7 +1,18 @@
 //! Requests end with their bodies, and bodies with their requests.
 
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use tokio::io::AsyncReadExt;
-use tokio_ctx::Reason;
+use tokio_ctx::{Context, Reason};
+use tokio_ctx_tower::ContextLayer;
+use tower::{ServiceExt, service_fn};
+use tower_layer::Layer;
 
 use crate::stage::{H2, Stage, ask, send, within};
 
@@ -105,4 +116,31 @@ async fn the_servers_end_ends_streams() {
     within(client.read_to_string(&mut rest)).await.unwrap();
     assert!(rest.ends_with("first\r\n0\r\n\r\n"), "{rest:?}");
     stage.shut_down().await;
+}
+
+/// Servers read no further than to the trailers, so nobody asks whether there is more.
+#[tokio::test]
+async fn trailers_are_the_end() {
+    for (read, reason) in [(1, Reason::CallerGone), (2, Reason::RequestFinished)] {
+        let seen = Arc::new(Mutex::new(None));
+        let keep = seen.clone();
+        let handler = service_fn(move |request: Request<()>| {
+            *keep.lock().unwrap() = request.extensions().get::<Context>().cloned();
+            let frames = [
+                Frame::data(Bytes::from("data")),
+                Frame::trailers(HeaderMap::new()),
+            ];
+            let body = StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>)));
+            async { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let service = ContextLayer::new(&Context::background()).layer(handler);
+        let response = service.oneshot(Request::new(())).await.unwrap();
+        let mut body = response.into_body().boxed_unsync();
+        for _ in 0..read {
+            body.frame().await.unwrap().unwrap();
+        }
+        drop(body);
+        let ctx = seen.lock().unwrap().take().unwrap();
+        assert_eq!(ctx.err().unwrap().reason(), reason);
+    }
 }

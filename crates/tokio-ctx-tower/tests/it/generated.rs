@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 /// Where the protocols of this workspace are, and the code made from each.
 const PROTOCOLS: [(&str, &str); 2] = [
     ("tests/it/grpc/echo.proto", "tests/it/grpc/echo.gen.rs"),
-    ("../examples/proto/fleet.proto", "../examples/src/bin/fleet/fleet.gen.rs"),
+    (
+        "../examples/proto/fleet.proto",
+        "../examples/src/bin/fleet/fleet.gen.rs",
+    ),
 ];
 
 #[test]

@@ -171,3 +171,25 @@ async fn a_cancelled_call_is_given_up_before_and_after_its_head() {
     }
     stage.shut_down().await;
 }
+
+/// Of two that fail at once, the context knows why.
+#[tokio::test]
+async fn a_call_that_fails_because_its_context_ended_says_so() {
+    let ctx = Context::background().with_cancel();
+    let handle = ctx.handle();
+    let fails = service_fn(move |_: Request<()>| {
+        handle.cancel_with("no longer interesting");
+        async { Err::<Response<String>, _>(std::io::Error::other("connection reset")) }
+    });
+    let request = Request::builder()
+        .extension(Context::clone(&ctx))
+        .body(())
+        .unwrap();
+    let error = PropagateLayer::new()
+        .layer(fails)
+        .oneshot(request)
+        .await
+        .unwrap_err();
+    let error = error.downcast_ref::<ContextError>().unwrap();
+    assert_eq!(error.cancelled().reason(), Reason::Explicit);
+}

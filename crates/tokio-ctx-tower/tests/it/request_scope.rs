@@ -1,16 +1,23 @@
 //! Work that a handler spawns is part of its request.
 
-use std::sync::Mutex;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use futures_util::stream;
-use tokio::sync::mpsc;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use tokio::sync::{Notify, mpsc};
 use tokio_ctx::{Context, Reason};
 use tokio_ctx_tower::axum::RequestContext;
-use tokio_ctx_tower::{RequestScope, TaskError};
+use tokio_ctx_tower::{RequestScope, RequestScopeLayer, TaskError};
+use tower::{ServiceExt, service_fn};
+use tower_layer::Layer;
 
-use crate::stage::{Stage, ask, eventually, send};
+use crate::stage::{Stage, ask, eventually, send, within};
 
 /// What the tasks of this file's handlers did, by the name in the query.
 static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -119,4 +126,45 @@ async fn a_task_that_panics_is_a_handler_that_panics() {
     eventually("nothing is left", || stage.layer.live_requests() == 0).await;
     assert_eq!(ask(stage.address, "GET /scoped", &[]).await.status, 200);
     stage.shut_down().await;
+}
+
+/// A stream of gRPC has its status in its trailers, and servers read no further.
+#[tokio::test]
+async fn trailers_wait_for_the_tasks_too() {
+    let release = Arc::new(Notify::new());
+    let wait = release.clone();
+    let handler = service_fn(move |request: Request<()>| {
+        let scope = request.extensions().get::<RequestScope>().unwrap().clone();
+        let wait = wait.clone();
+        async move {
+            scope.spawn(async move |_| {
+                wait.notified().await;
+                note("trailers");
+                Ok(())
+            });
+            let frames = [
+                Frame::data(Bytes::from("data")),
+                Frame::trailers(HeaderMap::new()),
+            ];
+            let frames = stream::iter(frames.map(Ok::<_, Infallible>));
+            Ok::<_, Infallible>(Response::new(StreamBody::new(frames)))
+        }
+    });
+    let service = RequestScopeLayer::new().layer(handler);
+    let mut body = service
+        .oneshot(Request::new(()))
+        .await
+        .unwrap()
+        .into_body()
+        .boxed_unsync();
+    assert!(body.frame().await.unwrap().unwrap().is_data());
+    {
+        let mut trailers = pin!(body.frame());
+        assert!(futures_util::poll!(trailers.as_mut()).is_pending());
+        assert!(!is_noted("trailers"));
+        release.notify_one();
+        assert!(within(trailers).await.unwrap().unwrap().is_trailers());
+    }
+    assert!(is_noted("trailers"));
+    assert!(body.frame().await.is_none());
 }

@@ -1,14 +1,20 @@
 //! Servers that stop in order.
 
 use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::routing::get;
+use spawn_scoped::scope;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio_ctx::{Reason, Signal, owner};
-use tokio_ctx_tower::axum::ServeOptions;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_ctx::{Cancelled, Context, Reason, Signal, owner};
+use tokio_ctx_tower::axum::{RequestContext, ServeOptions, serve};
+use tokio_ctx_tower::{ContextError, ContextLayer};
 
-use crate::stage::{H2, Stage, answer, ask, eventually, send, within};
+use crate::stage::{Event, H2, Stage, answer, ask, eventually, send, within};
 
 #[tokio::test]
 async fn requests_learn_why_the_server_stops_and_are_waited_for() {
@@ -51,6 +57,7 @@ async fn with_a_drain_requests_go_on_undisturbed() {
     stage.started().await;
     let address = stage.address;
     let live = stage.layer.clone();
+    let mut events = stage.take_events();
     let started = Instant::now();
     let (last, report) = tokio::join!(
         async {
@@ -65,6 +72,10 @@ async fn with_a_drain_requests_go_on_undisturbed() {
         stage.shut_down(),
     );
     assert_eq!((last.status, &*last.body), (200, "5"));
+    let Some(Event::Ended(why, _)) = within(events.recv()).await else {
+        panic!("no end");
+    };
+    assert_eq!(why.reason(), Reason::RequestFinished);
     // The last one to go ends the drain.
     assert!(started.elapsed() < crate::stage::LONG, "{report:?}");
 }
@@ -113,4 +124,43 @@ async fn a_server_that_is_dropped_leaves_nothing_behind() {
     eventually("its request ends", || layer.live_requests() == 0).await;
     within(spawn_scoped::root().join()).await;
     drop(client);
+}
+
+#[tokio::test]
+async fn the_scope_around_a_server_waits_for_what_the_server_leaves() {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let (started, mut is_started) = tokio::sync::mpsc::channel(1);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let leave = stopped.clone();
+    let handler = async move |RequestContext(ctx): RequestContext| {
+        let hung: Result<(), Cancelled> = scope(&ctx, async |s| {
+            s.spawn(async move |ctx| {
+                started.send(()).await.unwrap();
+                let why = ctx.done().await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                leave.store(true, Ordering::Relaxed);
+                Err(why)
+            })
+            .await
+        })
+        .await;
+        hung.map_err(ContextError::from)
+    };
+    let around: Result<(), Cancelled> = scope(&Context::background(), async |s| {
+        let serving = serve(s.context(), listener, |server| {
+            let layer = ContextLayer::new(server.context());
+            Router::new().route("/", get(handler)).layer(layer)
+        });
+        let client = send(address, "GET /", &[]).await;
+        tokio::select! {
+            served = serving => panic!("{served:?}"),
+            _ = is_started.recv() => drop(client),
+        }
+        assert!(!stopped.load(Ordering::Relaxed));
+        Ok(())
+    })
+    .await;
+    around.unwrap();
+    assert!(stopped.load(Ordering::Relaxed), "the scope did not wait");
 }

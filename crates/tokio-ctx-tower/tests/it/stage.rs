@@ -137,6 +137,11 @@ impl Stage {
             .expect("the server is gone")
     }
 
+    /// What happens from now on, for who lets go of the stage.
+    pub(crate) fn take_events(&mut self) -> UnboundedReceiver<Event> {
+        std::mem::replace(&mut self.events, unbounded_channel().1)
+    }
+
     /// Forgets what happened so far.
     pub(crate) fn forget(&mut self) {
         while self.events.try_recv().is_ok() {}

@@ -3,7 +3,7 @@
 use super::{LATCHED, Node, Root};
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::sync::clock::{self, NEVER};
-use crate::sync::{shield, with_asking};
+use crate::sync::{CancellationToken, shield, with_asking};
 
 impl Node {
     /// The outcome, latched on this node and on all of its path; `None` while it is live.
@@ -116,10 +116,14 @@ impl Node {
 
     /// Cancels the token, if somebody waits. Invariants 2, 3 and 5: the outcome is stored, no
     /// lock is held, and a waker's panic goes no further.
+    #[inline]
     pub(super) fn wake_waiters(&self, asking: bool) {
-        let Some(token) = self.token.get() else {
-            return;
-        };
+        if let Some(token) = self.token.get() {
+            self.cancel_token(token, asking);
+        }
+    }
+
+    fn cancel_token(&self, token: &CancellationToken, asking: bool) {
         if matches!(self.root(), Root::Foreign) {
             return;
         }

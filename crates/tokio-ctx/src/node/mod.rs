@@ -333,8 +333,27 @@ impl Node {
 }
 
 impl Drop for Node {
-    /// Invariant 6. Only merges need the list: their parents are more than one.
     fn drop(&mut self) {
+        // Mostly there is no parent, or somebody else holds it too.
+        if self.rare.is_none() {
+            if let Some(above) = self.parent.take().and_then(Arc::into_inner) {
+                above.drop_upwards();
+            }
+        } else {
+            self.unlink_upwards();
+        }
+    }
+}
+
+impl Node {
+    #[cold]
+    fn drop_upwards(mut self) {
+        self.unlink_upwards();
+    }
+
+    /// Invariant 6. Only merges need the list: their parents are more than one.
+    #[cold]
+    fn unlink_upwards(&mut self) {
         let mut pending = Vec::new();
         let mut next = self.unlink(&mut pending);
         loop {

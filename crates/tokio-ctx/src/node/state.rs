@@ -89,6 +89,10 @@ impl State {
     /// Stores an outcome and hands out what waited for one; gives the outcome back when there
     /// is one already.
     pub(super) fn end(&mut self, cancelled: Cancelled) -> Result<Option<Box<Extra>>, Cancelled> {
+        if self.is_live() {
+            *self = State::Ended(cancelled);
+            return Ok(None);
+        }
         if self.outcome().is_some() {
             return Err(cancelled);
         }

@@ -89,7 +89,7 @@ fn own_cancel_against_deadline() {
 /// The runtime that runs the timer goes, with a waiter who does not poll again on his own.
 #[test]
 fn lost_timer_is_handed_over() {
-    Model::of(40_000).explore(|_| {
+    Model::of(100).large().explore(|_| {
         let ctx = Context::background().with_timeout(LIMIT);
         let runtime = spawn(model::lose_timers);
         let clock = spawn(|| model::advance(LIMIT));

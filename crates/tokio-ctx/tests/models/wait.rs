@@ -64,7 +64,7 @@ fn two_waiters_are_woken() {
 /// Root and leaf are cancelled while somebody waits on the leaf.
 #[test]
 fn waiter_gets_what_readers_get() {
-    Model::of(30_000).sees(&["A", "B"]).explore(|seen| {
+    Model::of(100).large().sees(&["A", "B"]).explore(|seen| {
         let (root, by_root) = cancellable(&Context::background());
         let (leaf, by_leaf) = cancellable(&root);
         let root_canceller = spawn(move || by_root.cancel_with("A"));

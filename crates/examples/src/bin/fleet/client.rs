@@ -34,14 +34,22 @@ impl Call {
         headers: &str,
         name: &str,
     ) -> Result<Call, Failure> {
-        let id: String = name.bytes().cycle().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let id: String = name
+            .bytes()
+            .cycle()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let head = format!(
             "GET /work/{millis} HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n\
              traceparent: 00-{id}-00000000000000f1-01\r\n{headers}\r\n\r\n"
         );
         let mut connection = TcpStream::connect(edge).await?;
         connection.write_all(head.as_bytes()).await?;
-        Ok(Call { connection, trace: id[..8].to_owned() })
+        Ok(Call {
+            connection,
+            trace: id[..8].to_owned(),
+        })
     }
 
     pub(crate) async fn answer(mut self) -> Result<Answer, Failure> {
@@ -49,6 +57,10 @@ impl Call {
         self.connection.read_to_string(&mut text).await?;
         let (head, body) = text.split_once("\r\n\r\n").ok_or("the edge said nothing")?;
         let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
-        Ok(Answer { status, body: body.to_owned(), trace: self.trace })
+        Ok(Answer {
+            status,
+            body: body.to_owned(),
+            trace: self.trace,
+        })
     }
 }

@@ -33,7 +33,13 @@ use super::{Failure, LONGEST};
 const RESERVE: Duration = Duration::from_millis(10);
 
 mod pb {
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        reason = "generated"
+    )]
     include!("fleet.gen.rs");
 }
 
@@ -87,9 +93,11 @@ impl IntoResponse for NoAnswer {
     fn into_response(self) -> Response {
         match self {
             NoAnswer::Ended(cancelled) => ContextError::from(cancelled).into_response(),
-            NoAnswer::Told(status) if status.code() == Code::DeadlineExceeded => {
-                (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded, a backend says").into_response()
-            }
+            NoAnswer::Told(status) if status.code() == Code::DeadlineExceeded => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "deadline_exceeded, a backend says",
+            )
+                .into_response(),
             NoAnswer::Told(status) => {
                 (StatusCode::BAD_GATEWAY, status.message().to_owned()).into_response()
             }
@@ -99,23 +107,42 @@ impl IntoResponse for NoAnswer {
 
 impl Hop {
     fn new(name: &'static str, next: Option<&str>) -> Result<Hop, Failure> {
-        let Some(next) = next else { return Ok(Hop { name, next: None }) };
+        let Some(next) = next else {
+            return Ok(Hop { name, next: None });
+        };
         let channel = Endpoint::try_from(format!("http://{next}"))?.connect_lazy();
         let propagate = PropagateLayer::new().reserve(RESERVE).key::<TraceParent>();
-        Ok(Hop { name, next: Some(BackendClient::new(propagate.layer(channel))) })
+        Ok(Hop {
+            name,
+            next: Some(BackendClient::new(propagate.layer(channel))),
+        })
     }
 
     fn tell(&self, ctx: &Context, what: What) {
-        let trace = ctx.value::<TraceParent>().map_or("none".into(), ToString::to_string);
+        let trace = ctx
+            .value::<TraceParent>()
+            .map_or("none".into(), ToString::to_string);
         // Without the version, and enough of the id to tell one from another.
         let trace = trace.chars().skip(3).take(8).collect();
         let is_admin = ctx.value::<Admin>().is_some();
-        Event { process: self.name.to_owned(), at: now(), trace, is_admin, what }.tell();
+        Event {
+            process: self.name.to_owned(),
+            at: now(),
+            trace,
+            is_admin,
+            what,
+        }
+        .tell();
     }
 
     /// Works for that long, and has the next process work at the same time.
     async fn work(&self, ctx: &Context, millis: u64) -> Result<(), NoAnswer> {
-        self.tell(ctx, What::Received { left: ctx.remaining() });
+        self.tell(
+            ctx,
+            What::Received {
+                left: ctx.remaining(),
+            },
+        );
         scope(ctx, async |s| {
             let hop = self.clone();
             // Not stopped by being dropped, which a thread cannot be: it asks.
@@ -123,7 +150,9 @@ impl Hop {
             if let Some(mut next) = self.next.clone() {
                 s.spawn(async move |ctx| {
                     let order = Request::new(Order { millis }).under(&ctx);
-                    next.work(order).await.map(drop).map_err(NoAnswer::Told)
+                    let done = next.work(order).await.map(drop);
+                    // A call that we gave up has a status as well, but we know better why.
+                    done.map_err(|status| ctx.err().map_or(NoAnswer::Told(status), NoAnswer::Ended))
                 });
             }
             Ok(own.await?)
@@ -135,7 +164,12 @@ impl Hop {
         let begun = Instant::now();
         while begun.elapsed() < time {
             if let Err(cancelled) = ctx.check() {
-                self.tell(ctx, What::Stopped { why: root_cause(&cancelled) });
+                self.tell(
+                    ctx,
+                    What::Stopped {
+                        why: sentence(&cancelled),
+                    },
+                );
                 return Err(cancelled.into());
             }
             thread::sleep(Duration::from_millis(1));
@@ -146,7 +180,7 @@ impl Hop {
 }
 
 /// The sentence without the place in the source.
-fn root_cause(cancelled: &Cancelled) -> String {
+fn sentence(cancelled: &Cancelled) -> String {
     let text = cancelled.to_string();
     text.split(" (").next().unwrap_or_default().to_owned()
 }
@@ -165,7 +199,10 @@ pub(crate) async fn edge(next: &str) -> Result<ExitCode, Failure> {
                 .max_timeout(LONGEST)
                 .key::<TraceParent>();
             layer = Some(requests.clone());
-            Router::new().route("/work/{millis}", get(handler)).layer(requests).with_state(hop)
+            Router::new()
+                .route("/work/{millis}", get(handler))
+                .layer(requests)
+                .with_state(hop)
         })
         .await?;
     Ok(end(layer.as_ref()))

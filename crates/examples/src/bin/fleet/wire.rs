@@ -20,7 +20,9 @@ const LONG: Duration = Duration::from_secs(20);
 pub(crate) struct Micros(u64);
 
 pub(crate) fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
@@ -59,7 +61,13 @@ impl Event {
             What::Finished => ("finished", Value::Null),
             What::Stopped { why } => ("stopped", json!(why)),
         };
-        let Event { process, at: Micros(at), trace, is_admin, .. } = self;
+        let Event {
+            process,
+            at: Micros(at),
+            trace,
+            is_admin,
+            ..
+        } = self;
         println!("{}", json!([what, process, at, trace, is_admin, detail]));
     }
 
@@ -72,9 +80,13 @@ impl Event {
             trace: line[3].as_str()?.to_owned(),
             is_admin: line[4].as_bool()?,
             what: match line[0].as_str()? {
-                "received" => What::Received { left: detail.as_u64().map(Duration::from_micros) },
+                "received" => What::Received {
+                    left: detail.as_u64().map(Duration::from_micros),
+                },
                 "finished" => What::Finished,
-                "stopped" => What::Stopped { why: detail.as_str()?.to_owned() },
+                "stopped" => What::Stopped {
+                    why: detail.as_str()?.to_owned(),
+                },
                 _ => return None,
             },
         })
@@ -111,7 +123,10 @@ impl Fleet {
         let mut processes = Vec::new();
         let mut address = None;
         for name in ["pricing", "catalog", "edge"] {
-            let arguments = [Some(name.to_owned()), address.as_ref().map(SocketAddr::to_string)];
+            let arguments = [
+                Some(name.to_owned()),
+                address.as_ref().map(SocketAddr::to_string),
+            ];
             let mut child = Command::new(std::env::current_exe()?)
                 .args(arguments.into_iter().flatten())
                 .stdin(Stdio::piped())
@@ -124,7 +139,11 @@ impl Fleet {
         }
         let edge = address.ok_or("no edge")?;
         processes.reverse();
-        Ok(Fleet { edge, processes, events })
+        Ok(Fleet {
+            edge,
+            processes,
+            events,
+        })
     }
 
     /// The next events, in the order in which they happened.
@@ -177,6 +196,8 @@ async fn listens(
             }
         }
     });
-    let line = timeout(LONG, address.recv()).await?.ok_or("a process did not start")?;
+    let line = timeout(LONG, address.recv())
+        .await?
+        .ok_or("a process did not start")?;
     Ok(line.parse()?)
 }

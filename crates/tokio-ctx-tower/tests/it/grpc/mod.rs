@@ -428,3 +428,17 @@ async fn an_ended_context_sends_nothing() {
     assert!(stage.ended.try_recv().is_err(), "a call arrived");
     stage.shut_down().await;
 }
+
+/// tonic enforces it, and by itself calls it CANCELLED.
+#[tokio::test]
+async fn a_timeout_of_the_request_itself_is_a_deadline_too() {
+    let mut stage = GrpcStage::start().await;
+    let ctx = Context::background().with_cancel();
+    let status = call("once", &mut stage.client, "stubborn", |request| {
+        request.extensions_mut().insert(Context::clone(&ctx));
+        request.set_timeout(SOON);
+    });
+    let status = within(status).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    stage.shut_down().await;
+}

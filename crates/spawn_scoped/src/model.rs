@@ -1,0 +1,15 @@
+//! What models of your own scopes need, under `--cfg loom` and `--cfg shuttle` only.
+//!
+//! Time, and what else contexts need, is in [`tokio_ctx::model`].
+
+/// The payload of a panic that a model throws on purpose, with
+/// [`std::panic::resume_unwind`], which prints nothing.
+///
+/// A scope treats it as it treats every panic outside of models: it cancels the siblings, joins
+/// them, and resumes the panic in who awaits the scope. Any other panic in a model is a finding,
+/// and ends it there and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panic(
+    /// To tell several apart.
+    pub u32,
+);

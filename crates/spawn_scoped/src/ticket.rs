@@ -1,0 +1,94 @@
+//! The units of a ledger's count.
+
+use std::sync::Arc;
+
+use tokio_ctx::{Context, owner};
+
+use crate::ledger::Waiter;
+use crate::root;
+use crate::shared::{Shared, drop_quietly};
+use crate::sync::catch;
+
+/// One unit of the ledger's count. Falls when dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket(Option<Arc<Shared>>);
+
+impl Ticket {
+    /// The one that is counted from the start.
+    pub(crate) fn owed(shared: &Arc<Shared>) -> Ticket {
+        Ticket(Some(shared.clone()))
+    }
+
+    /// One more, for somebody who knows that one is being held.
+    pub(crate) fn from_inside(shared: &Arc<Shared>) -> Ticket {
+        shared.ledger.enter_from_inside();
+        Ticket(Some(shared.clone()))
+    }
+
+    /// One more, unless the last one has left.
+    pub(crate) fn enter(shared: &Arc<Shared>) -> Option<Ticket> {
+        shared.ledger.enter().then(|| Ticket(Some(shared.clone())))
+    }
+
+    /// The scope it is a ticket of.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.0.as_ref().expect("only drop takes it")
+    }
+}
+
+impl Drop for Ticket {
+    /// In a loop rather than a recursion: the last ticket of a scope that was
+    /// handed over gives back a ticket of the next, and so on upwards.
+    fn drop(&mut self) {
+        let mut next = self.0.take();
+        while let Some(shared) = next {
+            next = tell(&shared, shared.ledger.leave());
+        }
+    }
+}
+
+/// The ticket of a body, which cannot outlive its scope.
+pub(crate) struct BodyTicket<'a>(&'a Shared);
+
+impl<'a> BodyTicket<'a> {
+    /// The one that is counted from the start.
+    pub(crate) fn owed(shared: &'a Shared) -> Self {
+        Self(shared)
+    }
+}
+
+impl Drop for BodyTicket<'_> {
+    fn drop(&mut self) {
+        drop(tell(self.0, self.0.ledger.leave()).map(|parent| Ticket(Some(parent))));
+    }
+}
+
+/// The last one has left `scope` if there is a waiter: wakes who waits, or
+/// returns the scope whose ticket it was.
+fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
+    match waiter {
+        Waiter::None => None,
+        Waiter::Wake(waker) => {
+            // A foreign waker may panic, a drop must not.
+            drop_quietly(catch(|| waker.wake()));
+            None
+        }
+        Waiter::Parent(mut ticket) => {
+            // Nobody is left to be chased when the parent hears of it.
+            let mut rare = scope.rare.lock_if_touched();
+            let chase = rare.as_mut().and_then(|rare| rare.chase.take());
+            drop(rare);
+            drop(chase);
+            ticket.0.take()
+        }
+    }
+}
+
+/// Who waits for the tasks of a scope that was dropped under `parent`: the
+/// nearest scope around it that is still open, or else the process-wide root.
+pub(crate) fn adopter(parent: &Context) -> Ticket {
+    owner::enclosing(parent)
+        .filter_map(|owner| owner.downcast::<Shared>().ok())
+        .find_map(|scope| Ticket::enter(&scope))
+        .unwrap_or_else(root::enter)
+}

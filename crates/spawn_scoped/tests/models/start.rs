@@ -1,0 +1,108 @@
+//! Promise 12: a start returns what the task said, or why it said nothing.
+
+use std::pin::pin;
+
+use spawn_scoped::{Scope, scope};
+use tokio_ctx::{Cancelled, Context, Reason};
+
+use super::harness::{Live, Model, block_on, poll_once, spawn};
+
+/// An error of the task's own, or that of being stopped.
+#[derive(Debug, PartialEq)]
+enum Failed {
+    Own,
+    Stopped(Reason),
+}
+
+impl From<Cancelled> for Failed {
+    fn from(cancelled: Cancelled) -> Self {
+        Failed::Stopped(cancelled.reason())
+    }
+}
+
+/// Said, then ended: the starter gets the value, the task its own end.
+#[test]
+fn a_start_returns_what_the_task_said() {
+    Model::of(20).explore(|_| {
+        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+            let start = s.start(async |_, ready| {
+                assert!(ready.set(7).is_ok());
+                Ok(1)
+            });
+            let (said, task) = start.await?;
+            Ok((said, task.await?))
+        }));
+        assert_eq!(result, Ok((7, 1)));
+    });
+}
+
+/// Ended before it was ready: the error is the starter's, and decides nothing else.
+#[test]
+fn a_task_that_fails_before_it_is_ready_fails_its_start() {
+    Model::of(20).explore(|_| {
+        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+            let start = s.start::<(), (), _, _>(async |_, _ready| Err(Failed::Own));
+            Ok(start.await.err())
+        }));
+        assert_eq!(result, Ok(Some(Failed::Own)));
+    });
+}
+
+/// A start that is given up ends its task, unless the task was ready before.
+#[test]
+fn a_start_that_is_given_up_ends_its_task() {
+    Model::of(50).sees(&["ready", "given up"]).explore(|seen| {
+        let live = Live::default();
+        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+            let token = live.clone();
+            let start = pin!(s.start(async move |ctx, ready| {
+                let _told_or_not = ready.set(());
+                ctx.done().await;
+                drop(token);
+                Ok(())
+            }));
+            match poll_once(start).await {
+                Some(started) => {
+                    assert!(started.is_ok());
+                    seen.mark("ready");
+                    s.cancel();
+                }
+                None => seen.mark("given up"),
+            }
+            Ok(())
+        }));
+        assert_eq!(result, Ok(()));
+        assert_eq!(live.count(), 0);
+    });
+}
+
+/// A start against the close of its scope: it is refused, or its task is joined.
+#[test]
+fn a_start_against_the_close_is_joined_or_refused() {
+    Model::of(50).sees(&["joined", "refused"]).explore(|seen| {
+        let live = Live::default();
+        let mut other = None;
+        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+            let (token, clone) = (live.clone(), s.clone());
+            // Not of this scope: it may come too late.
+            other = Some(spawn(move || {
+                let start = clone.start(async move |_, ready| {
+                    let _told_or_not = ready.set(());
+                    drop(token);
+                    Ok(())
+                });
+                block_on(start).map(|_| ())
+            }));
+            Ok(())
+        }));
+        assert_eq!(result, Ok(()));
+        match other.unwrap().join().unwrap() {
+            Ok(()) => seen.mark("joined"),
+            Err(refused) => {
+                assert_eq!(refused, Failed::Stopped(Reason::ScopeFinished));
+                seen.mark("refused");
+            }
+        }
+        assert_eq!(live.count(), 0);
+    });
+}
