@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio_ctx::{Reason, owner};
+use tokio_ctx::{Context, Reason, owner};
 
 use crate::shared::Shared;
 use crate::ticket::Ticket;
@@ -11,31 +11,41 @@ use crate::ticket::Ticket;
 /// The background of a scope that has one.
 pub(crate) struct Background {
     pub(crate) shared: Arc<Shared>,
-    /// Dropped when no more background tasks may start.
-    ticket: Option<Ticket>,
+    /// Dropped when no more background tasks may start, and with it the context
+    /// that they get.
+    open: Option<(Ticket, Context)>,
+}
+
+impl Background {
+    /// A ticket and the context, unless closed.
+    fn enter(&self) -> Option<(Ticket, Context)> {
+        let (ticket, ctx) = self.open.as_ref()?;
+        Some((Ticket::from_inside(ticket.shared()), ctx.clone()))
+    }
 }
 
 impl Shared {
-    /// A ticket of the scope's second ledger; `None` once it no longer takes
-    /// tasks. Only for who is inside the first: when that is empty, the second
+    /// A ticket of the scope's second ledger, and the context of its tasks, made
+    /// under `ctx` by the first; `None` once it no longer takes tasks. Only for who is inside the first: when that is empty, the second
     /// is closed for good.
-    pub(crate) fn enter_background(self: &Arc<Self>, _inside: &Ticket) -> Option<Ticket> {
-        let fresh = {
+    pub(crate) fn enter_background(
+        self: &Arc<Self>,
+        _inside: &Ticket,
+        ctx: &Context,
+    ) -> Option<(Ticket, Context)> {
+        let (fresh, ctx) = {
             let rare = self.rare.lock();
             if let Some(background) = &rare.background {
-                return background
-                    .ticket
-                    .as_ref()
-                    .map(|ticket| Ticket::from_inside(ticket.shared()));
+                return background.enter();
             }
             drop(rare);
-            Shared::open(self.context(), self.location, self.config.clone(), None)
+            Shared::open(ctx, self.location, self.config.clone(), None)
         };
         fresh.rare.lock().foreground = Some(Arc::downgrade(self));
         let ticket = Ticket::owed(&fresh);
         let mut ours = Some(Background {
             shared: fresh,
-            ticket: Some(ticket),
+            open: Some((ticket, ctx)),
         });
         let entered = {
             let mut rare = self.rare.lock();
@@ -43,10 +53,7 @@ impl Shared {
                 Some(first) => first,
                 none => none.insert(ours.take()?),
             };
-            background
-                .ticket
-                .as_ref()
-                .map(|ticket| Ticket::from_inside(ticket.shared()))
+            background.enter()
         };
         // Dropped outside the lock, if somebody else was faster.
         drop(ours);
@@ -56,16 +63,16 @@ impl Shared {
     /// Asks the background tasks to stop and takes no more of them. Returns
     /// their ledger if there is one.
     pub(crate) fn close_background(&self) -> Option<Arc<Shared>> {
-        let (shared, ticket) = {
+        let (shared, open) = {
             let mut rare = self.rare.lock_if_touched()?;
             let background = rare.background.as_mut()?;
-            (background.shared.clone(), background.ticket.take())
+            (background.shared.clone(), background.open.take())
         };
         // First the flag, then the cancel: a task that answers the cancel
         // already finds that its failures no longer decide.
         shared.rare.lock().failures.enough = true;
         shared.end(owner::cancelled(Reason::ScopeFinished, self.location, None));
-        drop(ticket);
+        drop(open);
         Some(shared)
     }
 

@@ -83,24 +83,103 @@ impl<'s, E> TaskBuilder<'s, E> {
     }
 
     /// A name for errors, logs, reports and trees.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     assert_eq!(task.name(), Some("flush"));
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = Some(Name::new(name.into()));
         self
     }
 
     /// How the task relates to the current tracing span, if not as the scope says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{SpanPolicy, scope};
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().span(SpanPolicy::None).spawn(async |_| {
+    ///         assert!(tracing::Span::current().is_none());
+    ///         Ok::<_, Cancelled>(())
+    ///     });
+    ///     task.await?;
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     pub fn span(mut self, policy: SpanPolicy) -> Self {
         self.span = Some(policy);
         self
     }
 
     /// The context that stops the task, if not the scope's; see [`Scope::spawn_on`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let tenant = Context::background().with_cancel();
+    ///     tenant.cancel_with("suspended");
+    ///     let task = s.task().under(&tenant).spawn(async |ctx| Ok::<_, Cancelled>(ctx.is_done()));
+    ///     // Its context has ended, so it is refused.
+    ///     assert!(task.await.unwrap_err().to_string().contains("suspended"));
+    ///     s.cancel(); // and that does not decide what this scope returns
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     pub fn under(mut self, other: &Context) -> Self {
         self.under = Some(other.clone());
         self
     }
 
     /// The task does not keep the scope open; see [`Scope::spawn_background`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().background().spawn(async |ctx| {
+    ///         ctx.done().await; // asked to stop when the others are done
+    ///         Ok::<_, Cancelled>(())
+    ///     });
+    ///     let task = s.spawn(async |_| Ok::<_, Cancelled>(7));
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     pub fn background(mut self) -> Self {
         self.background = true;
         self
@@ -118,11 +197,12 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// the record, or else stays with the caller.
     fn admit(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
         let shared = &self.scope.shared;
-        let ticket = match (self.scope.ticket(), self.background) {
-            (Some(inside), true) => shared.enter_background(&inside),
-            (ticket, _) => ticket,
+        let scope_ctx = self.scope.context();
+        let entered = match (self.scope.ticket(), self.background) {
+            (Some(inside), true) => shared.enter_background(&inside, scope_ctx),
+            (ticket, _) => ticket.map(|ticket| (ticket, scope_ctx.clone())),
         };
-        let Some(ticket) = ticket else {
+        let Some((ticket, ctx)) = entered else {
             return Err(owner::cancelled(
                 Reason::ScopeFinished,
                 shared.location,
@@ -130,7 +210,7 @@ impl<'s, E> TaskBuilder<'s, E> {
             ));
         };
         let ctx = match &self.under {
-            None => ticket.shared().context().clone(),
+            None => ctx,
             // What is dropped under that context comes to the scope that waits
             // for the task.
             Some(other) => {
@@ -220,6 +300,23 @@ fn started<T>(
 
 impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// Spawns a cooperative task; see [`Scope::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().spawn(async |ctx| Ok::<_, Cancelled>(ctx.is_done()));
+    ///     assert!(!task.await?);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn spawn<T, F, Fut>(self, f: F) -> Task<T>
     where
@@ -234,6 +331,23 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     }
 
     /// Spawns a task that the end of its context drops; see [`Scope::spawn_cancellable`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().spawn_cancellable(async { Ok::<_, Cancelled>(7) });
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn spawn_cancellable<T, Fut>(self, future: Fut) -> Task<T>
     where
@@ -265,6 +379,26 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     }
 
     /// Runs a closure on a thread where it may block; see [`Scope::spawn_blocking`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("hash").spawn_blocking(|ctx| {
+    ///         ctx.check()?;
+    ///         Ok::<_, Cancelled>(7)
+    ///     });
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn spawn_blocking<T, F>(self, f: F) -> Task<T>
     where
@@ -295,6 +429,27 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     }
 
     /// Spawns on the thread's local runtime; see [`Scope::spawn_local`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let local = tokio::task::LocalSet::new();
+    /// let answer = local
+    ///     .run_until(scope(&Context::background(), async |s| {
+    ///         let shared = Rc::new(7); // never leaves this thread
+    ///         s.task().spawn_local(async move |_| Ok::<_, Cancelled>(*shared)).await
+    ///     }))
+    ///     .await?;
+    /// assert_eq!(answer, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn spawn_local<T, F, Fut>(self, f: F) -> Task<T>
     where
@@ -330,6 +485,23 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # Errors
     ///
     /// [`Refused`] with `f`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap();
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[track_caller]
     pub fn try_spawn<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
     where
@@ -354,6 +526,27 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # Cancel safety
     ///
     /// Dropped while it waits, it gives up its place in line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::new()
+    ///     .limit(1)
+    ///     .run(&Context::background(), async |s| {
+    ///         let first = s.task().spawn_when_free(async |_| Ok::<_, Cancelled>(1)).await.unwrap();
+    ///         // Waits until the first has given its slot back.
+    ///         let second = s.task().spawn_when_free(async |_| Ok::<_, Cancelled>(2)).await.unwrap();
+    ///         assert_eq!(first.await? + second.await?, 3);
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     pub async fn spawn_when_free<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
     where
         F: FnOnce(Context) -> Fut,

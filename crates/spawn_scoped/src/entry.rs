@@ -15,6 +15,24 @@ pub(crate) type Place = &'static Location<'static>;
 pub(crate) type Name = Arc<Cow<'static, str>>;
 
 /// How a task is run, and so what can be done to it.
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::{TaskKind, scope};
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Cancelled> {
+/// scope(&Context::background(), async |s| {
+///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+///     let unfinished = s.unfinished();
+///     assert_eq!(unfinished[0].kind(), TaskKind::Cooperative);
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",

@@ -21,6 +21,34 @@ pub(crate) type ErasedError = Box<dyn Any + Send>;
 const KEPT: usize = 32;
 
 /// What a task ended with, when it did not end well.
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::{FailureKind, TaskFailure, scope};
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let failed: Result<(), Cancelled> = scope(&Context::background(), async |s| {
+///     let task = s.task().name("parse").spawn(async |ctx| {
+///         ctx.check()?;
+///         Err::<(), _>(bad_input())
+///     });
+///     let why = task.await.unwrap_err();
+///     let failure = why.cause::<TaskFailure>().unwrap();
+///     assert_eq!(failure.kind(), FailureKind::Failed);
+///     Err(why)
+/// })
+/// .await;
+/// assert!(failed.is_err());
+/// # }
+/// # fn bad_input() -> Cancelled {
+/// #     let ctx = Context::background().with_cancel();
+/// #     ctx.cancel_with("bad input");
+/// #     ctx.err().unwrap()
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
@@ -88,24 +116,136 @@ impl TaskFailure {
     }
 
     /// How it ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{FailureKind, TaskFailure, scope};
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let failed: Result<(), Cancelled> = scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("parse").spawn(async |ctx| {
+    ///         ctx.check()?;
+    ///         Err::<(), _>(bad_input())
+    ///     });
+    ///     let why = task.await.unwrap_err();
+    ///     let failure = why.cause::<TaskFailure>().unwrap();
+    ///     assert_eq!(failure.kind(), FailureKind::Failed);
+    ///     Err(why)
+    /// })
+    /// .await;
+    /// assert!(failed.is_err());
+    /// # }
+    /// # fn bad_input() -> Cancelled {
+    /// #     let ctx = Context::background().with_cancel();
+    /// #     ctx.cancel_with("bad input");
+    /// #     ctx.err().unwrap()
+    /// # }
+    /// ```
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         self.0.kind
     }
 
     /// The name it was given, if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{TaskFailure, scope};
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let failed: Result<(), Cancelled> = scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("parse").spawn(async |ctx| {
+    ///         ctx.check()?;
+    ///         Err::<(), _>(bad_input())
+    ///     });
+    ///     let why = task.await.unwrap_err();
+    ///     let failure = why.cause::<TaskFailure>().unwrap();
+    ///     assert_eq!(failure.name(), Some("parse"));
+    ///     Err(why)
+    /// })
+    /// .await;
+    /// assert!(failed.is_err());
+    /// # }
+    /// # fn bad_input() -> Cancelled {
+    /// #     let ctx = Context::background().with_cancel();
+    /// #     ctx.cancel_with("bad input");
+    /// #     ctx.err().unwrap()
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.who.name.as_deref().map(AsRef::as_ref)
     }
 
     /// The line that spawned it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{TaskFailure, scope};
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let failed: Result<(), Cancelled> = scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("parse").spawn(async |ctx| {
+    ///         ctx.check()?;
+    ///         Err::<(), _>(bad_input())
+    ///     });
+    ///     let why = task.await.unwrap_err();
+    ///     let failure = why.cause::<TaskFailure>().unwrap();
+    ///     assert_eq!(failure.location().file(), file!());
+    ///     Err(why)
+    /// })
+    /// .await;
+    /// assert!(failed.is_err());
+    /// # }
+    /// # fn bad_input() -> Cancelled {
+    /// #     let ctx = Context::background().with_cancel();
+    /// #     ctx.cancel_with("bad input");
+    /// #     ctx.err().unwrap()
+    /// # }
+    /// ```
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.0.who.location
     }
 
     /// The text of the error or of the panic, where it could be known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{TaskFailure, scope};
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let failed: Result<(), Cancelled> = scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("parse").spawn(async |ctx| {
+    ///         ctx.check()?;
+    ///         Err::<(), _>(bad_input())
+    ///     });
+    ///     let why = task.await.unwrap_err();
+    ///     let failure = why.cause::<TaskFailure>().unwrap();
+    ///     assert!(failure.message().unwrap().contains("bad input"));
+    ///     Err(why)
+    /// })
+    /// .await;
+    /// assert!(failed.is_err());
+    /// # }
+    /// # fn bad_input() -> Cancelled {
+    /// #     let ctx = Context::background().with_cancel();
+    /// #     ctx.cancel_with("bad input");
+    /// #     ctx.err().unwrap()
+    /// # }
+    /// ```
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.0.message.as_deref()
@@ -147,6 +287,32 @@ impl Error for TaskFailure {}
 /// An error that came after the one that decided, with the task it came from.
 ///
 /// See [`ScopeOptions::run_reported`](crate::ScopeOptions::run_reported).
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::ScopeOptions;
+/// use tokio_ctx::Context;
+///
+/// # #[derive(Debug, PartialEq)]
+/// # enum Error { First, Second, Cancelled }
+/// # impl From<tokio_ctx::Cancelled> for Error {
+/// #     fn from(_: tokio_ctx::Cancelled) -> Self { Error::Cancelled }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let report = ScopeOptions::new()
+///     .run_reported(&Context::background(), async |s| {
+///         s.spawn(async |_| Err::<(), _>(Error::First));
+///         s.task().name("second").spawn(async |_| Err::<(), _>(Error::Second));
+///         Ok(())
+///     })
+///     .await;
+/// assert_eq!(report.result, Err(Error::First));
+/// assert_eq!(report.late[0].error, Error::Second);
+/// assert_eq!(report.late[0].name.as_deref(), Some("second"));
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct LateError<E> {

@@ -13,3 +13,12 @@ pub struct Panic(
     /// To tell several apart.
     pub u32,
 );
+
+/// Lets the tasks of this execution share `number` threads, from the next task on.
+///
+/// By default each task has a thread of its own, of which loom allows four beside the main
+/// one. One thread alone finds next to nothing, since tasks then only meet at an `await`; two
+/// find most. To be called at the beginning of the model.
+pub fn set_task_threads(number: usize) {
+    crate::rt::pool::set_threads(number);
+}

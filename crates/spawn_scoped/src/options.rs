@@ -312,6 +312,24 @@ impl<E> fmt::Debug for ScopeOptions<E> {
 }
 
 /// The result of a scope, and the errors that did not become it.
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::ScopeOptions;
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let report = ScopeOptions::new()
+///     .run_reported(&Context::background(), async |s| {
+///         s.spawn(async |_| Ok::<_, Cancelled>(7)).await
+///     })
+///     .await;
+/// assert_eq!(report.result.unwrap(), 7);
+/// assert_eq!(report.num_late, 0);
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ScopeReport<T, E> {

@@ -43,12 +43,49 @@ impl<F> Refused<F> {
     }
 
     /// Whether the limit was reached. Later, the same spawn may succeed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::new()
+    ///     .limit(0)
+    ///     .run(&Context::background(), async |s| {
+    ///         let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
+    ///         assert!(refused.is_full());
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self.why, Why::Full(_))
     }
 
     /// Why the scope takes no more tasks, unless it was only full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.cancel_with("found it");
+    ///     let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
+    ///     assert!(refused.cancelled().unwrap().to_string().contains("found it"));
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn cancelled(&self) -> Option<&Cancelled> {
         match &self.why {
@@ -58,6 +95,25 @@ impl<F> Refused<F> {
     }
 
     /// The work, uncalled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.cancel();
+    ///     let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap_err();
+    ///     let work = refused.into_work();
+    ///     assert_eq!(work(Context::background()).await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     pub fn into_work(self) -> F {
         self.work
     }

@@ -61,7 +61,7 @@ global! {
 }
 
 fn open() -> Current {
-    let shared = Shared::open(&Context::background(), here(), None, None);
+    let (shared, _) = Shared::open(&Context::background(), here(), None, None);
     Current {
         ticket: Ticket::owed(&shared),
         shared,

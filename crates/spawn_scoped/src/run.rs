@@ -45,7 +45,8 @@ where
         .as_ref()
         .and_then(|config| config.limit)
         .map(Slots::new);
-    let scope = Scope::of_body(Shared::open(parent, location, config, slots));
+    let (shared, ctx) = Shared::open(parent, location, config, slots);
+    let scope = Scope::of_body(shared, ctx);
     let shared = &scope.shared;
     let mut hand_over = HandOver {
         shared,

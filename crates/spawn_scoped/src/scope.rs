@@ -86,8 +86,30 @@ where
 ///
 /// Clones go into tasks, which may spawn siblings.
 /// A clone does not keep the scope open: once everybody has left, it spawns no more.
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::scope;
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// scope(&Context::background(), async |s| {
+///     let siblings = s.clone();
+///     s.spawn(async move |_| {
+///         let task = siblings.spawn(async |_| Ok::<_, Cancelled>(7));
+///         assert_eq!(task.await?, 7);
+///         Ok(())
+///     });
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 pub struct Scope<E> {
     pub(crate) shared: Arc<Shared>,
+    ctx: Context,
     /// Whether this is the body's own, which lives no longer than the body and
     /// so knows that the scope is open.
     of_body: bool,
@@ -95,9 +117,10 @@ pub struct Scope<E> {
 }
 
 impl<E> Scope<E> {
-    pub(crate) fn of_body(shared: Arc<Shared>) -> Self {
+    pub(crate) fn of_body(shared: Arc<Shared>, ctx: Context) -> Self {
         Self {
             shared,
+            ctx,
             of_body: true,
             error: PhantomData,
         }
@@ -135,7 +158,7 @@ impl<E> Scope<E> {
     /// ```
     #[must_use]
     pub fn context(&self) -> &Context {
-        self.shared.context()
+        &self.ctx
     }
 
     /// The line of the call that made the scope.
@@ -215,7 +238,7 @@ impl<E> Scope<E> {
         let Some(_ticket) = self.ticket() else {
             return false;
         };
-        let won = self.shared.lifetime.cancel();
+        let won = self.shared.end.cancel();
         self.note_enough(won)
     }
 
@@ -243,7 +266,7 @@ impl<E> Scope<E> {
         let Some(_ticket) = self.ticket() else {
             return false;
         };
-        let won = self.shared.lifetime.cancel_with(cause);
+        let won = self.shared.end.cancel_with(cause);
         self.note_enough(won)
     }
 
@@ -616,6 +639,7 @@ impl<E> Clone for Scope<E> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
+            ctx: self.ctx.clone(),
             of_body: false,
             error: PhantomData,
         }

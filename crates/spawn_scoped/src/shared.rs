@@ -30,10 +30,12 @@ const CLOCK_RUNS: usize = 1;
 /// dropped further down find somebody to take their tasks.
 pub(crate) struct Shared {
     pub(crate) ledger: Ledger<Ticket>,
-    /// The scope's own lifetime, under its parent's.
+    /// The scope's own lifetime, under its parent's, without values: whoever
+    /// leaves last lets go of this a little after the scope has returned, and
+    /// by then no value may be held by anything of the scope's.
     ctx: Context,
     /// The right to end it.
-    pub(crate) lifetime: CancelHandle,
+    pub(crate) end: CancelHandle,
     /// The line of the call that made the scope.
     pub(crate) location: Place,
     pub(crate) config: Option<Arc<Config>>,
@@ -93,32 +95,37 @@ pub(crate) struct Rare {
 }
 
 impl Shared {
-    /// A scope under `parent`. The ticket of its body is counted; the caller
-    /// owes it.
+    /// A scope under `parent`, and its context. The ticket of its body is
+    /// counted; the caller owes it.
     pub(crate) fn open(
         parent: &Context,
         location: Place,
         config: Option<Arc<Config>>,
         slots: Option<Slots>,
-    ) -> Arc<Shared> {
-        Arc::new_cyclic(|me: &Weak<Shared>| {
+    ) -> (Arc<Shared>, Context) {
+        let mut ctx = Context::background();
+        let shared = Arc::new_cyclic(|me: &Weak<Shared>| {
             let me: Weak<dyn Any + Send + Sync> = me.clone();
             let guard = owner::attach(parent, me);
+            let end = guard.handle();
+            // Whoever opens a scope ends it, so the guard need not.
+            ctx = guard.keep();
             Shared {
                 ledger: Ledger::new(),
-                lifetime: guard.handle(),
-                // Whoever opens a scope ends it, so the guard need not.
-                ctx: guard.keep(),
+                end,
+                ctx: Context::background().detach_onto(&ctx),
                 location,
                 config,
                 slots,
                 clock: Hint::new(CLOCK_STANDS),
                 rare: RareCell::new(),
             }
-        })
+        });
+        (shared, ctx)
     }
 
-    pub(crate) fn context(&self) -> &Context {
+    /// The scope's lifetime; no values.
+    pub(crate) fn lifetime(&self) -> &Context {
         &self.ctx
     }
 
@@ -190,7 +197,7 @@ impl Shared {
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether
     /// that was what ended it.
     pub(crate) fn end(&self, cancelled: Cancelled) -> bool {
-        owner::cancel(&self.lifetime, cancelled)
+        owner::cancel(&self.end, cancelled)
     }
 
     /// Remembers a scope below, for the tree that people look at.

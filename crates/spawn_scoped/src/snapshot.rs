@@ -59,6 +59,24 @@ pub struct Snapshot {
 }
 
 /// One scope of a [`Snapshot`].
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::scope;
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// scope(&Context::background(), async |s| {
+///     let tree = s.snapshot();
+///     assert_eq!(tree.scopes[0].ended, None);
+///     assert!(tree.scopes[0].opened_at.starts_with(file!()));
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -78,6 +96,24 @@ pub struct ScopeSnapshot {
 }
 
 /// One unfinished task of a [`Snapshot`].
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::{TaskKind, scope};
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// scope(&Context::background(), async |s| {
+///     s.task().name("fetch").spawn(async |_| Ok::<_, Cancelled>(()));
+///     let tree = s.snapshot();
+///     assert_eq!(tree.scopes[0].tasks[0].kind, TaskKind::Cooperative);
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -171,7 +207,10 @@ fn show(
     Some(ScopeSnapshot {
         name: scope.name().map(ToString::to_string),
         opened_at: scope.location.to_string(),
-        ended: scope.context().err().map(|cancelled| cancelled.to_string()),
+        ended: scope
+            .lifetime()
+            .err()
+            .map(|cancelled| cancelled.to_string()),
         handed_over: scope.is_handed_over(),
         tasks,
         scopes,

@@ -21,6 +21,26 @@ use crate::work::End;
 /// By which a task started with [`Scope::start`] says that it is ready.
 ///
 /// Dropping it unused makes the start fail with [`NeverReady`].
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::{Ready, scope};
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// scope(&Context::background(), async |s| {
+///     let started = s.start(async |_ctx, ready: Ready<u16>| {
+///         ready.set(8080).unwrap();
+///         Ok::<_, Cancelled>(())
+///     });
+///     assert_eq!(started.await?.0, 8080);
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 #[must_use = "a task that never says that it is ready fails its start"]
 pub struct Ready<R> {
     slot: Arc<dyn Says<R>>,

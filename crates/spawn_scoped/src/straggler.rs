@@ -60,36 +60,144 @@ impl Straggler {
     }
 
     /// The name it was given, if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     let unfinished = s.unfinished();
+    ///     assert_eq!(unfinished[0].name(), Some("flush"));
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.entry.name.as_deref().map(AsRef::as_ref)
     }
 
     /// The line that spawned it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     let unfinished = s.unfinished();
+    ///     assert_eq!(unfinished[0].location().file(), file!());
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.entry.location
     }
 
     /// How long it had been running when this was written down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     let unfinished = s.unfinished();
+    ///     assert_eq!(unfinished[0].age(), std::time::Duration::ZERO);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn age(&self) -> Duration {
         self.age
     }
 
     /// How it is run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::{TaskKind, scope};
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     let unfinished = s.unfinished();
+    ///     assert_eq!(unfinished[0].kind(), TaskKind::Cooperative);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn kind(&self) -> TaskKind {
         self.entry.kind
     }
 
     /// Why its scope's context ended; `None` if that still goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     let unfinished = s.unfinished();
+    ///     assert!(unfinished[0].cause().is_none());
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn cause(&self) -> Option<&Cancelled> {
         self.cause.as_ref()
     }
 
     /// Whether a grace could end it. A blocking task can only be asked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     let unfinished = s.unfinished();
+    ///     assert!(unfinished[0].can_be_aborted());
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use]
     pub fn can_be_aborted(&self) -> bool {
         self.kind() != TaskKind::Blocking
@@ -135,7 +243,7 @@ pub(crate) fn list(scope: &Arc<Shared>) -> Vec<Straggler> {
 
 /// Those of the scope's own ledger.
 fn own(scope: &Shared) -> Vec<Straggler> {
-    let cause = scope.context().err();
+    let cause = scope.lifetime().err();
     let tasks = scope.ledger.unfinished().into_iter();
     tasks
         .map(|entry| Straggler::new(entry, cause.clone()))
@@ -246,7 +354,7 @@ impl Chase {
 
     fn ring(scope: &Weak<Shared>, since: Stamp) {
         let Some(scope) = scope.upgrade() else { return };
-        let Some(cause) = scope.context().err() else {
+        let Some(cause) = scope.lifetime().err() else {
             return;
         };
         log(&scope, &own(&scope), &cause, since);

@@ -88,7 +88,7 @@ impl<'a> Watch<'a> {
             State::Fresh(0) => {
                 self.shared.start_clock();
                 self.shared.show_in_tree(self.parent);
-                self.state = State::Armed(Box::pin(self.shared.context().done_owned()));
+                self.state = State::Armed(Box::pin(self.shared.lifetime().done_owned()));
             }
             State::Fresh(yields) => {
                 *yields -= 1;

@@ -120,6 +120,26 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped half-way, it takes no more items; the tasks that run belong to the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use spawn_scoped::scope;
+    /// use futures_util::StreamExt as _;
+    /// use tokio_ctx::{Cancelled, Context};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let mut doubled = std::pin::pin!(s.map([1, 2], 2, async |_, n: u32| Ok::<_, Cancelled>(n * 2)));
+    ///     assert_eq!(doubled.next().await.unwrap()?, 2);
+    ///     assert_eq!(doubled.next().await.unwrap()?, 4);
+    ///     assert!(doubled.next().await.is_none());
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
     #[must_use = "streams do nothing unless polled"]
     pub struct OrderedMap<'s, S, F, T, E> {
         scope: &'s Scope<E>,
@@ -194,6 +214,23 @@ impl<S, F, T, E> fmt::Debug for OrderedMap<'_, S, F, T, E> {
 }
 
 /// An iterator as a stream that is always ready.
+///
+/// # Examples
+///
+/// ```
+/// use spawn_scoped::scope;
+/// use tokio_ctx::{Cancelled, Context};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// scope(&Context::background(), async |s| {
+///     let mapped = s.map([1], 1, async |_, n: u32| Ok::<_, Cancelled>(n));
+///     assert_eq!(format!("{mapped:?}"), "OrderedMap { limit: 1, running: 0, .. }");
+///     Ok(())
+/// })
+/// .await
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Iter<I>(I);
 

@@ -10,4 +10,6 @@ pub(crate) use native::*;
 #[cfg(any(loom, shuttle))]
 mod modelled;
 #[cfg(any(loom, shuttle))]
+pub(crate) mod pool;
+#[cfg(any(loom, shuttle))]
 pub(crate) use modelled::*;

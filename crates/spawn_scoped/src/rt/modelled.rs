@@ -1,4 +1,5 @@
-//! Work on a checker's threads: one per task, so that a model sees every order.
+//! Work on a checker's threads: one per task, so that a model sees every order, unless it asks
+//! for fewer.
 
 use std::any::Any;
 use std::pin::pin;
@@ -6,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::sync::{Mutex, backend};
+use super::pool;
+use crate::sync::Mutex;
 
 /// Twin of the native one. In a model nothing drops a task, and a panic fails the
 /// model, so only the first variant is ever made.
@@ -112,7 +114,9 @@ pub(crate) fn spawn<F>(work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    spawn_blocking(move || backend::future::block_on(Box::pin(work)))
+    let (handle, finish) = handle();
+    pool::run(Box::pin(async move { finish(work.await) }));
+    handle
 }
 
 pub(crate) fn spawn_local<F>(work: F) -> JoinHandle<F::Output>
@@ -128,6 +132,13 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    let (handle, finish) = handle();
+    pool::start(move || finish(work()));
+    handle
+}
+
+/// A handle, and what its task calls at its end.
+fn handle<T: Send + 'static>() -> (JoinHandle<T>, impl FnOnce(T) + Send + 'static) {
     let state = State {
         finished: false,
         waker: None,
@@ -140,14 +151,13 @@ where
         end: end.clone(),
         value: value.clone(),
     };
-    backend::thread::spawn(move || {
-        let result = work();
+    let finish = move |result| {
         if let Ok(mut value) = value.lock() {
             *value = Some(result);
         }
         end.reach();
-    });
-    handle
+    };
+    (handle, finish)
 }
 
 /// Twin of the native one. Ages decide nothing, so a model's clock stands still.

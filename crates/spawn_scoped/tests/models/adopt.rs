@@ -7,7 +7,7 @@ use super::harness::{Live, Model, block_on, poll_once_and_drop};
 
 #[test]
 fn the_scope_around_waits_for_the_task_of_a_dropped_scope() {
-    Model::of(100)
+    Model::of(500)
         .sees(&["handed over", "joined"])
         .explore(|seen| {
             let live = Live::default();
@@ -42,7 +42,7 @@ fn the_scope_around_waits_for_the_task_of_a_dropped_scope() {
 
 #[test]
 fn the_root_waits_for_the_task_of_a_dropped_scope() {
-    Model::of(50).explore(|_| {
+    Model::of(400).explore(|_| {
         let live = Live::default();
         let (token, mut handle) = (live.clone(), None);
         poll_once_and_drop(scope(&Context::background(), async |s| {
@@ -61,7 +61,7 @@ fn the_root_waits_for_the_task_of_a_dropped_scope() {
 
 #[test]
 fn a_task_of_a_dropped_scope_is_asked_to_stop() {
-    Model::of(50).large().explore(|_| {
+    Model::of(2_000).large().explore(|_| {
         let live = Live::default();
         let result = block_on(scope(
             &Context::background(),

@@ -20,7 +20,7 @@ impl From<Cancelled> for Failed {
 
 #[test]
 fn an_error_stops_the_sibling_and_is_the_result() {
-    Model::of(100).large().explore(|_| {
+    Model::of(20_000).large().explore(|_| {
         let result = block_on(scope(&Context::background(), async |s| {
             s.spawn(async |ctx| Err::<(), _>(Failed::from(ctx.done().await)));
             s.spawn(async |_| Err::<(), _>(Failed::By("a")));
@@ -32,7 +32,7 @@ fn an_error_stops_the_sibling_and_is_the_result() {
 
 #[test]
 fn one_of_two_errors_is_the_result_and_the_cause() {
-    Model::of(100).large().sees(&["a", "b"]).explore(|seen| {
+    Model::of(10_000).large().sees(&["a", "b"]).explore(|seen| {
         let mut escaped = None;
         let result = block_on(scope(&Context::background(), async |s| {
             escaped = Some(s.context().clone());
@@ -54,23 +54,25 @@ fn one_of_two_errors_is_the_result_and_the_cause() {
 
 #[test]
 fn an_error_against_the_owners_cancel_decides_or_is_late() {
-    Model::of(50).sees(&["failed", "enough"]).explore(|seen| {
-        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
-            s.spawn(async |_| Err::<(), _>(Failed::By("a")));
-            Ok(s.cancel())
-        }));
-        match result {
-            // The cancel won, and then the error must not decide.
-            Ok(true) => seen.mark("enough"),
-            Err(Failed::By("a")) => seen.mark("failed"),
-            other => panic!("{other:?}"),
-        }
-    });
+    Model::of(4_000)
+        .sees(&["failed", "enough"])
+        .explore(|seen| {
+            let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+                s.spawn(async |_| Err::<(), _>(Failed::By("a")));
+                Ok(s.cancel())
+            }));
+            match result {
+                // The cancel won, and then the error must not decide.
+                Ok(true) => seen.mark("enough"),
+                Err(Failed::By("a")) => seen.mark("failed"),
+                other => panic!("{other:?}"),
+            }
+        });
 }
 
 #[test]
 fn a_cancellable_task_ends_or_is_stopped_by_the_parent() {
-    Model::of(50)
+    Model::of(10_000)
         .large()
         .sees(&["ended", "stopped"])
         .explore(|seen| {

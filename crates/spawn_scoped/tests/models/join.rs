@@ -3,14 +3,14 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use spawn_scoped::{Scope, scope};
+use spawn_scoped::{Scope, model, scope};
 use tokio_ctx::{Cancelled, Context, Reason};
 
 use super::harness::{Live, Model, block_on, spawn};
 
 #[test]
 fn join_waits_for_two_tasks() {
-    Model::of(100).explore(|_| {
+    Model::of(300).explore(|_| {
         let live = Live::default();
         let result = block_on(scope(&Context::background(), async |s| {
             for _ in 0..2 {
@@ -32,7 +32,7 @@ fn join_waits_for_two_tasks() {
 
 #[test]
 fn a_sibling_spawned_while_the_scope_drains_is_joined() {
-    Model::of(100).explore(|_| {
+    Model::of(500).explore(|_| {
         let live = Live::default();
         let result = block_on(scope(
             &Context::background(),
@@ -55,7 +55,7 @@ fn a_sibling_spawned_while_the_scope_drains_is_joined() {
 
 #[test]
 fn a_spawn_against_the_close_is_joined_or_refused() {
-    Model::of(10).sees(&["joined", "refused"]).explore(|seen| {
+    Model::of(200).sees(&["joined", "refused"]).explore(|seen| {
         let live = Live::default();
         let mut other = None;
         let result = block_on(scope(
@@ -82,5 +82,41 @@ fn a_spawn_against_the_close_is_joined_or_refused() {
             }
         }
         assert_eq!(live.count(), 0);
+    });
+}
+
+/// More tasks than loom has threads: they share two.
+#[test]
+fn five_tasks_on_two_threads_are_joined() {
+    Model::of(500).large().explore(|_| {
+        model::set_task_threads(2);
+        let live = Live::default();
+        let result = block_on(scope(&Context::background(), async |s| {
+            for _ in 0..5 {
+                let token = live.clone();
+                s.spawn(async move |_| {
+                    drop(token);
+                    Ok::<_, Cancelled>(())
+                });
+            }
+            Ok(())
+        }));
+        assert!(result.is_ok());
+        assert_eq!(live.count(), 0);
+    });
+}
+
+/// Otherwise the fifth says what to do.
+#[cfg(loom)]
+#[test]
+#[should_panic(expected = "set_task_threads")]
+fn a_fifth_task_says_what_to_do() {
+    Model::of(1).explore(|_| {
+        let _never = block_on(scope(&Context::background(), async |s| {
+            for _ in 0..5 {
+                s.spawn(async |_| Ok::<_, Cancelled>(()));
+            }
+            Ok(())
+        }));
     });
 }

@@ -7,7 +7,7 @@ use super::harness::{Model, block_on};
 
 #[test]
 fn a_waiter_gets_the_slot_of_a_task_that_ends() {
-    Model::of(50).explore(|_| {
+    Model::of(500).explore(|_| {
         let result = block_on(ScopeOptions::<Cancelled>::new().limit(1).run(
             &Context::background(),
             async |s| {

@@ -25,7 +25,7 @@ impl From<Cancelled> for Failed {
 /// The result and the context's end tell one story, whoever was first.
 #[test]
 fn a_first_error_against_the_parents_cancel() {
-    Model::of(100)
+    Model::of(9_000)
         .large()
         .sees(&["failed", "stopped"])
         .explore(|seen| {
@@ -59,7 +59,7 @@ fn a_first_error_against_the_parents_cancel() {
 /// says which was.
 #[test]
 fn a_panic_against_an_error() {
-    Model::of(50)
+    Model::of(9_000)
         .large()
         .sees(&["panicked", "failed"])
         .explore(|seen| {
@@ -85,7 +85,7 @@ fn a_panic_against_an_error() {
 /// A waiter for a slot is told of the end of the context, or gets the slot; never neither.
 #[test]
 fn a_slot_against_the_cancel() {
-    Model::of(50)
+    Model::of(2_000)
         .large()
         .sees(&["spawned", "refused"])
         .explore(|seen| {
@@ -111,7 +111,7 @@ fn a_slot_against_the_cancel() {
 /// A waiter for a slot that never comes free is told of the end of the context.
 #[test]
 fn a_waiter_for_a_slot_hears_the_cancel() {
-    Model::of(50).large().explore(|_| {
+    Model::of(2_000).large().explore(|_| {
         let parent = Context::background().with_cancel();
         let hold = Context::background().with_cancel();
         let mut canceller = None;
@@ -137,7 +137,7 @@ fn a_waiter_for_a_slot_hears_the_cancel() {
 /// A waiter that gives up may have been given the slot already: it passes it on.
 #[test]
 fn a_waiter_that_gives_up_keeps_no_slot() {
-    Model::of(50).explore(|_| {
+    Model::of(700).explore(|_| {
         let limited = ScopeOptions::<Cancelled>::new().limit(1);
         let result = block_on(limited.run(&Context::background(), async |s| {
             assert!(s.try_spawn(async |_| Ok(())).is_ok());

@@ -23,7 +23,7 @@ impl From<Cancelled> for Failed {
 /// Said, then ended: the starter gets the value, the task its own end.
 #[test]
 fn a_start_returns_what_the_task_said() {
-    Model::of(20).explore(|_| {
+    Model::of(100).explore(|_| {
         let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
             let start = s.start(async |_, ready| {
                 assert!(ready.set(7).is_ok());
@@ -39,7 +39,7 @@ fn a_start_returns_what_the_task_said() {
 /// Ended before it was ready: the error is the starter's, and decides nothing else.
 #[test]
 fn a_task_that_fails_before_it_is_ready_fails_its_start() {
-    Model::of(20).explore(|_| {
+    Model::of(100).explore(|_| {
         let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
             let start = s.start::<(), (), _, _>(async |_, _ready| Err(Failed::Own));
             Ok(start.await.err())
@@ -51,35 +51,37 @@ fn a_task_that_fails_before_it_is_ready_fails_its_start() {
 /// A start that is given up ends its task, unless the task was ready before.
 #[test]
 fn a_start_that_is_given_up_ends_its_task() {
-    Model::of(50).sees(&["ready", "given up"]).explore(|seen| {
-        let live = Live::default();
-        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
-            let token = live.clone();
-            let start = pin!(s.start(async move |ctx, ready| {
-                let _told_or_not = ready.set(());
-                ctx.done().await;
-                drop(token);
+    Model::of(2_000)
+        .sees(&["ready", "given up"])
+        .explore(|seen| {
+            let live = Live::default();
+            let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+                let token = live.clone();
+                let start = pin!(s.start(async move |ctx, ready| {
+                    let _told_or_not = ready.set(());
+                    ctx.done().await;
+                    drop(token);
+                    Ok(())
+                }));
+                match poll_once(start).await {
+                    Some(started) => {
+                        assert!(started.is_ok());
+                        seen.mark("ready");
+                        s.cancel();
+                    }
+                    None => seen.mark("given up"),
+                }
                 Ok(())
             }));
-            match poll_once(start).await {
-                Some(started) => {
-                    assert!(started.is_ok());
-                    seen.mark("ready");
-                    s.cancel();
-                }
-                None => seen.mark("given up"),
-            }
-            Ok(())
-        }));
-        assert_eq!(result, Ok(()));
-        assert_eq!(live.count(), 0);
-    });
+            assert_eq!(result, Ok(()));
+            assert_eq!(live.count(), 0);
+        });
 }
 
 /// A start against the close of its scope: it is refused, or its task is joined.
 #[test]
 fn a_start_against_the_close_is_joined_or_refused() {
-    Model::of(50).sees(&["joined", "refused"]).explore(|seen| {
+    Model::of(600).sees(&["joined", "refused"]).explore(|seen| {
         let live = Live::default();
         let mut other = None;
         let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {

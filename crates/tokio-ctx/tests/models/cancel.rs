@@ -15,7 +15,7 @@ const GRANDCHILD: usize = 2;
 /// Of two cancels of one context one wins, and everybody reports its cause.
 #[test]
 fn two_cancels_have_one_winner() {
-    Model::of(25).sees(&["A", "B"]).explore(|seen| {
+    Model::of(25).small().sees(&["A", "B"]).explore(|seen| {
         let (ctx, handle) = cancellable(&Context::background());
         let other = handle.clone();
         let thread = spawn(move || other.cancel_with("A"));
@@ -71,7 +71,7 @@ fn parent_and_child_have_one_outcome_each() {
 /// What the grandchild was seen to have, the child cannot contradict later.
 #[test]
 fn grandchild_and_child_agree() {
-    Model::of(3_000).deep(4).explore(|_| {
+    Model::of(3_000).explore(|_| {
         let reader = [Call::Err(GRANDCHILD), Call::Err(CHILD)];
         check(Chain::new(3), parent_and_child(), &reader);
     });
@@ -80,7 +80,7 @@ fn grandchild_and_child_agree() {
 /// Nor the other way round: once the child is live or has B, the grandchild never had A.
 #[test]
 fn child_and_grandchild_agree() {
-    Model::of(5_000).deep(4).explore(|_| {
+    Model::of(5_000).explore(|_| {
         let reader = [
             Call::Err(CHILD),
             Call::Done(GRANDCHILD),
@@ -93,7 +93,7 @@ fn child_and_grandchild_agree() {
 /// The same in real time: a call that returned is before one that begins later.
 #[test]
 fn readers_agree_in_real_time() {
-    Model::of(4_000).deep(4).explore(|_| {
+    Model::of(4_000).explore(|_| {
         let reader = [Call::Err(GRANDCHILD), Call::Err(CHILD)];
         check(Chain::new(3).stamped(), parent_and_child(), &reader);
     });
@@ -112,19 +112,22 @@ fn two_readers_agree() {
 /// A child that is made while its parent is cancelled ends with it.
 #[test]
 fn child_made_during_cancel_ends() {
-    Model::of(10).sees(&["in time", "late"]).explore(|seen| {
-        let (parent, handle) = cancellable(&Context::background());
-        let thread = spawn(move || handle.cancel_with("A"));
-        let is_over = parent.is_done();
-        let child = parent.with_cancel();
-        let cancelled_in_time = child.cancel_with("B");
-        assert!(!(is_over && cancelled_in_time));
-        assert!(thread.join().unwrap());
-        let expected = if cancelled_in_time { 'B' } else { 'A' };
-        assert_eq!(err(&child), Some(expected));
-        assert_eq!(err(&parent), Some('A'));
-        seen.mark(if cancelled_in_time { "in time" } else { "late" });
-    });
+    Model::of(10)
+        .small()
+        .sees(&["in time", "late"])
+        .explore(|seen| {
+            let (parent, handle) = cancellable(&Context::background());
+            let thread = spawn(move || handle.cancel_with("A"));
+            let is_over = parent.is_done();
+            let child = parent.with_cancel();
+            let cancelled_in_time = child.cancel_with("B");
+            assert!(!(is_over && cancelled_in_time));
+            assert!(thread.join().unwrap());
+            let expected = if cancelled_in_time { 'B' } else { 'A' };
+            assert_eq!(err(&child), Some(expected));
+            assert_eq!(err(&parent), Some('A'));
+            seen.mark(if cancelled_in_time { "in time" } else { "late" });
+        });
 }
 
 /// Whoever waits on such a child is woken.
@@ -142,24 +145,27 @@ fn child_made_during_cancel_wakes() {
 /// What was written before a cancel can be read by whoever saw the cancel.
 #[test]
 fn cancel_publishes_what_came_before() {
-    Model::of(8).sees(&["live", "ended"]).explore(|seen| {
-        let data = Arc::new(AtomicBool::new(false));
-        let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
-        let written = Arc::clone(&data);
-        let thread = spawn(move || {
-            written.store(true, Ordering::Relaxed);
-            handle.cancel_with("A");
+    Model::of(8)
+        .small()
+        .sees(&["live", "ended"])
+        .explore(|seen| {
+            let data = Arc::new(AtomicBool::new(false));
+            let (parent, handle) = cancellable(&Context::background());
+            let child = parent.with_cancel().keep();
+            let written = Arc::clone(&data);
+            let thread = spawn(move || {
+                written.store(true, Ordering::Relaxed);
+                handle.cancel_with("A");
+            });
+            if child.is_done() {
+                assert!(data.load(Ordering::Relaxed), "seen before it was written");
+                assert_eq!(err(&child), Some('A'));
+                seen.mark("ended");
+            } else {
+                seen.mark("live");
+            }
+            thread.join().unwrap();
         });
-        if child.is_done() {
-            assert!(data.load(Ordering::Relaxed), "seen before it was written");
-            assert_eq!(err(&child), Some('A'));
-            seen.mark("ended");
-        } else {
-            seen.mark("live");
-        }
-        thread.join().unwrap();
-    });
 }
 
 /// Also by whoever saw only the hint that another reader left.

@@ -102,7 +102,7 @@ fn lost_timer_is_handed_over() {
 /// The same with a callback, which polls nothing at all.
 #[test]
 fn lost_timer_of_a_callback_is_handed_over() {
-    Model::of(10).explore(|_| {
+    Model::of(10).small().explore(|_| {
         let runs = Runs::default();
         let ctx = Context::background().with_timeout(LIMIT);
         ctx.on_cancel(runs.callback()).detach();

@@ -34,12 +34,12 @@ pub(crate) struct Seen {
 }
 
 impl Model {
-    /// A model of at least `floor` executions at a bound of 3 preemptions.
+    /// A model of at least `floor` executions at a bound of 3 preemptions, 4 when deep.
     pub(crate) fn of(floor: usize) -> Model {
         Model {
             floor,
             bound: 3,
-            deep: None,
+            deep: Some(4),
             outcomes: &[],
         }
     }
@@ -51,9 +51,9 @@ impl Model {
         self
     }
 
-    /// Ends, but not without a bound.
-    pub(crate) fn deep(mut self, bound: usize) -> Model {
-        self.deep = Some(bound);
+    /// So few executions that a deep run needs no bound.
+    pub(crate) fn small(mut self) -> Model {
+        self.deep = None;
         self
     }
 

@@ -14,24 +14,28 @@ use flag::{AtomicFlag, AtomicPlace};
 /// A thread that loads and then stores: a bare atomic of loom never shows the store here.
 #[test]
 fn store_after_own_load_is_seen() {
-    Model::of(3).sees(&["before", "after"]).explore(|seen| {
-        let flag = Arc::new(AtomicFlag::new(0));
-        let other = Arc::clone(&flag);
-        let thread = spawn(move || {
-            if other.load() == 0 {
-                other.store(2);
-            }
+    Model::of(3)
+        .small()
+        .sees(&["before", "after"])
+        .explore(|seen| {
+            let flag = Arc::new(AtomicFlag::new(0));
+            let other = Arc::clone(&flag);
+            let thread = spawn(move || {
+                if other.load() == 0 {
+                    other.store(2);
+                }
+            });
+            seen.mark(if flag.load() == 0 { "before" } else { "after" });
+            thread.join().unwrap();
+            assert_eq!(flag.load(), 2);
         });
-        seen.mark(if flag.load() == 0 { "before" } else { "after" });
-        thread.join().unwrap();
-        assert_eq!(flag.load(), 2);
-    });
 }
 
 /// What was written before a store, or before a raise, is there for who loads it.
 #[test]
 fn stores_publish() {
     Model::of(15)
+        .small()
         .sees(&["stored", "raised", "nothing"])
         .explore(|seen| {
             let data = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
@@ -59,21 +63,24 @@ fn stores_publish() {
 /// A place is cleared by who knows it, and by nobody else.
 #[test]
 fn places_are_cleared_by_name() {
-    Model::of(10).sees(&["cleared", "not yet"]).explore(|seen| {
-        let places = Arc::new([AtomicPlace::new(1), AtomicPlace::new(0)]);
-        places[1].store(2);
-        let other = Arc::clone(&places);
-        let thread = spawn(move || {
-            other[1].clear(1);
-            other[0].clear(1);
+    Model::of(10)
+        .small()
+        .sees(&["cleared", "not yet"])
+        .explore(|seen| {
+            let places = Arc::new([AtomicPlace::new(1), AtomicPlace::new(0)]);
+            places[1].store(2);
+            let other = Arc::clone(&places);
+            let thread = spawn(move || {
+                other[1].clear(1);
+                other[0].clear(1);
+            });
+            seen.mark(if places[0].load() == 0 {
+                "cleared"
+            } else {
+                "not yet"
+            });
+            assert_eq!(places[1].load(), 2);
+            thread.join().unwrap();
+            assert_eq!(places[0].load(), 0);
         });
-        seen.mark(if places[0].load() == 0 {
-            "cleared"
-        } else {
-            "not yet"
-        });
-        assert_eq!(places[1].load(), 2);
-        thread.join().unwrap();
-        assert_eq!(places[0].load(), 0);
-    });
 }

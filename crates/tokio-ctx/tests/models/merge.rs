@@ -73,19 +73,22 @@ fn readers_of_a_merge_agree() {
 /// A callback on a merge, and the end of its second side.
 #[test]
 fn second_side_runs_callbacks() {
-    Model::of(3).sees(&["ran", "stopped"]).explore(|seen| {
-        let runs = Runs::default();
-        let one = Context::background().with_cancel().keep();
-        let (two, handle) = cancellable(&Context::background());
-        // Kept: what the last handle decides, loom does not explore.
-        let merged = one.merge(&two);
-        let registration = merged.on_cancel(runs.callback());
-        let thread = spawn(move || handle.cancel_with("B"));
-        let stopped = registration.stop();
-        assert!(thread.join().unwrap());
-        assert_eq!(runs.all(), if stopped { "" } else { "B" });
-        seen.mark(if stopped { "stopped" } else { "ran" });
-    });
+    Model::of(3)
+        .small()
+        .sees(&["ran", "stopped"])
+        .explore(|seen| {
+            let runs = Runs::default();
+            let one = Context::background().with_cancel().keep();
+            let (two, handle) = cancellable(&Context::background());
+            // Kept: what the last handle decides, loom does not explore.
+            let merged = one.merge(&two);
+            let registration = merged.on_cancel(runs.callback());
+            let thread = spawn(move || handle.cancel_with("B"));
+            let stopped = registration.stop();
+            assert!(thread.join().unwrap());
+            assert_eq!(runs.all(), if stopped { "" } else { "B" });
+            seen.mark(if stopped { "stopped" } else { "ran" });
+        });
 }
 
 /// The merge goes while its sides end, whoever holds it last.

@@ -26,7 +26,7 @@ impl Runs {
 /// A callback that is registered while an ancestor is cancelled runs once.
 #[test]
 fn registered_during_cancel_runs_once() {
-    Model::of(20).explore(|_| {
+    Model::of(20).small().explore(|_| {
         let runs = Runs::default();
         let (parent, handle) = cancellable(&Context::background());
         let child = parent.with_cancel().keep();
@@ -41,7 +41,7 @@ fn registered_during_cancel_runs_once() {
 /// The same on the context that is cancelled itself.
 #[test]
 fn registered_during_own_cancel_runs_once() {
-    Model::of(7).explore(|_| {
+    Model::of(7).small().explore(|_| {
         let runs = Runs::default();
         let (ctx, handle) = cancellable(&Context::background());
         let canceller = spawn(move || handle.cancel_with("A"));
@@ -55,18 +55,21 @@ fn registered_during_own_cancel_runs_once() {
 /// Either stopped or run.
 #[test]
 fn stop_prevents_or_is_late() {
-    Model::of(3).sees(&["ran", "stopped"]).explore(|seen| {
-        let runs = Runs::default();
-        let (parent, handle) = cancellable(&Context::background());
-        // Kept: what the last handle decides, loom does not explore.
-        let child = parent.with_cancel().keep();
-        let registration = child.on_cancel(runs.callback());
-        let canceller = spawn(move || handle.cancel_with("A"));
-        let stopped = registration.stop();
-        assert!(canceller.join().unwrap());
-        assert_eq!(runs.all(), if stopped { "" } else { "A" });
-        seen.mark(if stopped { "stopped" } else { "ran" });
-    });
+    Model::of(3)
+        .small()
+        .sees(&["ran", "stopped"])
+        .explore(|seen| {
+            let runs = Runs::default();
+            let (parent, handle) = cancellable(&Context::background());
+            // Kept: what the last handle decides, loom does not explore.
+            let child = parent.with_cancel().keep();
+            let registration = child.on_cancel(runs.callback());
+            let canceller = spawn(move || handle.cancel_with("A"));
+            let stopped = registration.stop();
+            assert!(canceller.join().unwrap());
+            assert_eq!(runs.all(), if stopped { "" } else { "A" });
+            seen.mark(if stopped { "stopped" } else { "ran" });
+        });
 }
 
 /// Register, stop, cancel of the node itself and of its parent: still one or the other, and
@@ -74,7 +77,6 @@ fn stop_prevents_or_is_late() {
 #[test]
 fn stop_against_two_cancels() {
     Model::of(1_000)
-        .deep(4)
         .sees(&["A", "B", "stopped"])
         .explore(|seen| {
             let runs = Runs::default();
@@ -115,19 +117,22 @@ fn two_registrations_both_run() {
 /// One of two registrations is stopped: the other is not forgotten.
 #[test]
 fn stop_leaves_the_others() {
-    Model::of(1).sees(&["ran", "stopped"]).explore(|seen| {
-        let (runs, others) = (Runs::default(), Runs::default());
-        let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
-        let registration = child.on_cancel(runs.callback());
-        child.on_cancel(others.callback()).detach();
-        let canceller = spawn(move || handle.cancel_with("A"));
-        let stopped = registration.stop();
-        assert!(canceller.join().unwrap());
-        assert_eq!(runs.all(), if stopped { "" } else { "A" });
-        assert_eq!(others.all(), "A");
-        seen.mark(if stopped { "stopped" } else { "ran" });
-    });
+    Model::of(1)
+        .small()
+        .sees(&["ran", "stopped"])
+        .explore(|seen| {
+            let (runs, others) = (Runs::default(), Runs::default());
+            let (parent, handle) = cancellable(&Context::background());
+            let child = parent.with_cancel().keep();
+            let registration = child.on_cancel(runs.callback());
+            child.on_cancel(others.callback()).detach();
+            let canceller = spawn(move || handle.cancel_with("A"));
+            let stopped = registration.stop();
+            assert!(canceller.join().unwrap());
+            assert_eq!(runs.all(), if stopped { "" } else { "A" });
+            assert_eq!(others.all(), "A");
+            seen.mark(if stopped { "stopped" } else { "ran" });
+        });
 }
 
 /// The last registration is stopped while a new one comes: it has a watch of its own.

@@ -116,7 +116,7 @@ fn dropped_guard_wakes() {
 #[cfg(loom)]
 #[test]
 fn waiting_keeps_nothing_alive() {
-    Model::of(1).explore(|_| {
+    Model::of(1).small().explore(|_| {
         let ctx = Context::background().with_cancel().keep();
         let merged = ctx.merge(&Context::background().with_cancel().keep());
         let timed = merged.with_timeout(std::time::Duration::from_millis(10));
@@ -133,7 +133,7 @@ fn waiting_keeps_nothing_alive() {
 /// A token that is handed out while its context is cancelled is cancelled too.
 #[test]
 fn token_handed_out_is_cancelled() {
-    Model::of(15).explore(|_| {
+    Model::of(15).small().explore(|_| {
         let (parent, handle) = cancellable(&Context::background());
         let child = parent.with_cancel().keep();
         let thread = spawn(move || handle.cancel_with("A"));
@@ -147,7 +147,7 @@ fn token_handed_out_is_cancelled() {
 /// Somebody else's token ends a context and what is below it.
 #[test]
 fn foreign_token_wakes() {
-    Model::of(20).explore(|_| {
+    Model::of(20).small().explore(|_| {
         let token = CancellationToken::new();
         let ctx = Context::from_token(&token);
         let child = ctx.with_cancel().keep();

@@ -1,0 +1,121 @@
+//! Which thread of the checker runs a task: one each, or as many as a model asks for.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::{Mutex, backend};
+
+pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The threads that share the tasks, one pool per execution.
+struct Pool {
+    /// `None` for a thread per task.
+    threads: Option<usize>,
+    /// One per thread that was started; `None` once it ended.
+    crews: Vec<Option<Crew>>,
+    next: usize,
+}
+
+/// The tasks of one thread that it has not seen yet.
+struct Crew {
+    arrived: Vec<Work>,
+    waker: Option<Waker>,
+}
+
+backend::lazy_static! {
+    static ref POOL: Mutex<Pool> = Mutex::new(Pool {
+        threads: None,
+        crews: Vec::new(),
+        next: 0,
+    });
+}
+
+pub(crate) fn set_threads(number: usize) {
+    POOL.lock().threads = Some(number.max(1));
+}
+
+pub(super) fn run(work: Work) {
+    let (new, waker) = {
+        let mut pool = POOL.lock();
+        let Some(threads) = pool.threads else {
+            drop(pool);
+            return start(move || backend::future::block_on(work));
+        };
+        pool.place(work, threads)
+    };
+    if let Some(index) = new {
+        start(move || serve(index));
+    }
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl Pool {
+    /// Gives the work to a thread: a new one, which the caller starts, or one that the caller
+    /// wakes.
+    fn place(&mut self, work: Work, threads: usize) -> (Option<usize>, Option<Waker>) {
+        let started = self.crews.len();
+        if started >= threads {
+            for turn in 0..started {
+                let index = (self.next + turn) % started;
+                if let Some(crew) = &mut self.crews[index] {
+                    crew.arrived.push(work);
+                    self.next = index + 1;
+                    return (None, crew.waker.take());
+                }
+            }
+        }
+        self.crews.push(Some(Crew {
+            arrived: vec![work],
+            waker: None,
+        }));
+        (Some(started), None)
+    }
+
+    /// What arrived for a thread that has `left` unfinished tasks; `None` when it may end.
+    fn arrived(&mut self, index: usize, left: usize, waker: &Waker) -> Option<Vec<Work>> {
+        let crew = self.crews[index].as_mut()?;
+        let arrived = std::mem::take(&mut crew.arrived);
+        if arrived.is_empty() && left == 0 {
+            self.crews[index] = None;
+            return None;
+        }
+        crew.waker = Some(waker.clone());
+        Some(arrived)
+    }
+}
+
+/// Runs the tasks of one thread, all of them at each wake-up.
+fn serve(index: usize) {
+    let mut tasks: Vec<Work> = Vec::new();
+    backend::future::block_on(poll_fn(move |cx: &mut Context<'_>| {
+        loop {
+            let Some(arrived) = POOL.lock().arrived(index, tasks.len(), cx.waker()) else {
+                return Poll::Ready(());
+            };
+            tasks.extend(arrived);
+            tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
+            if !tasks.is_empty() {
+                return Poll::Pending;
+            }
+        }
+    }));
+}
+
+/// Starts a thread of the checker.
+///
+/// # Panics
+///
+/// In words that help, when loom has no thread left.
+pub(super) fn start(work: impl FnOnce() + Send + 'static) {
+    let started = catch_unwind(AssertUnwindSafe(|| backend::thread::spawn(work)));
+    assert!(
+        started.is_ok(),
+        "a model of loom has five threads at most, the main one included, and does not use one \
+         again: let the tasks share some with `spawn_scoped::model::set_task_threads(2)` at the \
+         beginning of the model, or run it under shuttle"
+    );
+}
