@@ -10,6 +10,7 @@ mod docs;
 mod limited;
 mod loom;
 mod msrv;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -80,6 +81,13 @@ const VERBS: &[Verb] = &[
         offered: bench::offered,
         options: bench::OPTIONS,
         run: bench::run,
+    },
+    Verb {
+        name: "soak",
+        about: "random trees of scopes for a minute and a half (not part of ci)",
+        offered: soak::offered,
+        options: &[],
+        run: soak::run,
     },
     Verb {
         name: "msrv",

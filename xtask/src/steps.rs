@@ -192,6 +192,9 @@ impl Steps {
         match outcome {
             Ok(()) => {
                 eprintln!("{verb}: passed in {total}");
+                if let Some(line) = &self.last_line {
+                    eprintln!("{line}");
+                }
                 ExitCode::SUCCESS
             }
             Err(failed) => {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
-/// Far above what the build and the tests need on a slow machine: it ends a test that hangs.
+/// For each test program, those that build programs of their own on a slow machine included: it
+/// ends a test that hangs.
 const LIMIT: Duration = Duration::from_secs(1800);
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {

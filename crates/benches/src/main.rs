@@ -17,10 +17,13 @@ mod work;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use go::Go;
 use harness::{Effort, Row};
+
+/// After this long a quick run no longer waits for the machine to be quiet.
+const QUICK: Duration = Duration::from_secs(60);
 
 const USAGE: &str = "\
 usage: benches [--quick] [--json] [--row ID]... [--go PATH] [--no-write] [--keep-disturbed]
@@ -121,11 +124,17 @@ fn compare(options: &Options) -> io::Result<()> {
     if let Err(why) = go.version() {
         eprintln!("benches: the Go rows are not measured: {why}");
     }
+    let started = Instant::now();
     let mut rows: Vec<Row> = Vec::new();
     for make in work::groups(&go) {
         let group = make();
         if group.has_row(&|id| options.wants(id)) {
-            rows.extend(group.measure(options.effort()));
+            let mut effort = options.effort();
+            // On a busy machine a quick run gives up sooner, to stay quick.
+            if options.quick {
+                effort.patience = effort.patience.min(QUICK.saturating_sub(started.elapsed()));
+            }
+            rows.extend(group.measure(effort));
             progress(&rows);
         }
     }

@@ -88,12 +88,12 @@ pub fn with_requests(router: Router, layer: ContextLayer) -> Router {
     let requests = Arc::new(AtomicU64::new(0));
     let observe = move |RequestContext(ctx): RequestContext, request: Request, next: Next| {
         let number = 1 + requests.fetch_add(1, Ordering::Relaxed);
-        observed(number, ctx, request, next)
+        observed(ctx, number, request, next)
     };
     router.layer(middleware::from_fn(observe)).layer(layer)
 }
 
-async fn observed(number: u64, ctx: Context, mut request: Request, next: Next) -> Response {
+async fn observed(ctx: Context, number: u64, mut request: Request, next: Next) -> Response {
     let ctx = match ctx.value::<TraceId>() {
         Some(_) => ctx,
         None => ctx.with_value::<TraceId>(format!("request-{number}")),

@@ -215,7 +215,7 @@ impl<'s, E> TaskBuilder<'s, E> {
             // for the task.
             Some(other) => {
                 let home: Weak<Shared> = Arc::downgrade(ticket.shared());
-                owner::attach(other, home).keep()
+                owner::attach_at(other, home, self.location).keep()
             }
         };
         if ctx.is_done() {

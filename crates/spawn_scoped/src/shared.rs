@@ -106,7 +106,7 @@ impl Shared {
         let mut ctx = Context::background();
         let shared = Arc::new_cyclic(|me: &Weak<Shared>| {
             let me: Weak<dyn Any + Send + Sync> = me.clone();
-            let guard = owner::attach(parent, me);
+            let guard = owner::attach_at(parent, me, location);
             let end = guard.handle();
             // Whoever opens a scope ends it, so the guard need not.
             ctx = guard.keep();

@@ -1,5 +1,7 @@
 //! How a task relates to the tracing span it is spawned in.
 
+use std::fmt;
+
 use tokio_ctx::Context;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
@@ -45,7 +47,7 @@ impl SpanPolicy {
                 "task",
                 name = who.name.as_deref().map(AsRef::as_ref),
                 spawned_at = %who.location,
-                ctx = ?ctx,
+                ctx = %Printable(ctx),
             ),
             SpanPolicy::FollowsFrom => {
                 let span = tracing::info_span!(
@@ -53,7 +55,7 @@ impl SpanPolicy {
                     "task",
                     name = who.name.as_deref().map(AsRef::as_ref),
                     spawned_at = %who.location,
-                    ctx = ?ctx,
+                    ctx = %Printable(ctx),
                 );
                 span.follows_from(Span::current());
                 span
@@ -61,5 +63,18 @@ impl SpanPolicy {
             SpanPolicy::None => return None,
         };
         (!span.is_disabled()).then(|| Box::new(span))
+    }
+}
+
+/// The values that opted in to being printed: a log line inside the span has the trace id.
+struct Printable<'a>(&'a Context);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.0.printable_values().enumerate() {
+            let gap = if index == 0 { "" } else { " " };
+            write!(f, "{gap}{name}={value}")?;
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,8 @@ mod models {
     mod failure;
     mod harness;
     mod join;
+    #[cfg(all(shuttle, not(loom)))]
+    mod large;
     mod limit;
     mod race;
     mod start;

@@ -24,6 +24,33 @@ pin_project! {
     /// [`RequestFinished`](tokio_ctx::Reason::RequestFinished) at its own end, with
     /// [`CallerGone`](tokio_ctx::Reason::CallerGone) when it is dropped before. If it has no
     /// known length, it ends with the context in its turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use http::{Request, Response};
+    /// use http_body_util::BodyExt as _;
+    /// use tokio_ctx::{Context, Reason};
+    /// use tokio_ctx_tower::{ContextBody, ContextLayer};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let handler = service_fn(async |request: Request<()>| {
+    ///     let mut response = Response::new("hello".to_owned());
+    ///     *response.extensions_mut() = request.extensions().clone();
+    ///     Ok::<_, Infallible>(response)
+    /// });
+    /// let service = ContextLayer::new(&Context::background()).layer(handler);
+    /// let (parts, body) = service.oneshot(Request::new(())).await.unwrap().into_parts();
+    /// let (ctx, body): (&Context, ContextBody<String>) = (parts.extensions.get().unwrap(), body);
+    /// assert!(!ctx.is_done());
+    /// assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
+    /// assert_eq!(ctx.err().unwrap().reason(), Reason::RequestFinished);
+    /// # }
+    /// ```
     pub struct ContextBody<B> {
         // Before `inner`, for the same reason as in the future of the response.
         end: Option<RequestEnd>,

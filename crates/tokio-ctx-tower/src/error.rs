@@ -37,6 +37,18 @@ pub struct ContextError(Cancelled);
 
 impl ContextError {
     /// What ended the context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextError;
+    ///
+    /// let late = Context::background().with_timeout(Duration::ZERO);
+    /// let error = ContextError::from(late.err().unwrap());
+    /// assert!(error.cancelled().is_timeout());
+    /// ```
     #[must_use]
     pub fn cancelled(&self) -> &Cancelled {
         &self.0
@@ -46,6 +58,20 @@ impl ContextError {
     ///
     /// 504 when time ran out, 503 when the server shuts down, 499 when the client went away
     /// (nobody reads it but the access log), 500 for what the server did to itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::Location;
+    /// use tokio_ctx::{Reason, owner};
+    /// use tokio_ctx_tower::ContextError;
+    ///
+    /// let error = |reason| ContextError::from(owner::cancelled(reason, Location::caller(), None));
+    /// assert_eq!(error(Reason::Deadline).status(), 504);
+    /// assert_eq!(error(Reason::Shutdown).status(), 503);
+    /// assert_eq!(error(Reason::CallerGone).status().as_u16(), 499);
+    /// assert_eq!(error(Reason::TaskPanicked).status(), 500);
+    /// ```
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.0.reason() {
@@ -59,6 +85,20 @@ impl ContextError {
     }
 
     /// The word for it that programs read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::Location;
+    /// use tokio_ctx::{Reason, owner};
+    /// use tokio_ctx_tower::ContextError;
+    ///
+    /// let error = |reason| ContextError::from(owner::cancelled(reason, Location::caller(), None));
+    /// assert_eq!(error(Reason::Deadline).code(), "deadline_exceeded");
+    /// assert_eq!(error(Reason::Shutdown).code(), "shutting_down");
+    /// assert_eq!(error(Reason::CallerGone).code(), "client_closed_request");
+    /// assert_eq!(error(Reason::Explicit).code(), "cancelled");
+    /// ```
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self.0.reason() {

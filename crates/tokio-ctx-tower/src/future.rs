@@ -17,6 +17,30 @@ use crate::error::ContextError;
 pin_project! {
     /// The response to one request. Dropped early, it ends the request's context with
     /// [`CallerGone`](tokio_ctx::Reason::CallerGone).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::future::pending;
+    /// use std::sync::mpsc;
+    /// use http::{Request, Response};
+    /// use tokio_ctx::{Context, Reason};
+    /// use tokio_ctx_tower::{ContextLayer, ResponseFuture};
+    /// # use tower::service_fn;
+    /// # use tower_layer::Layer;
+    /// # use tower_service::Service;
+    ///
+    /// let (send, seen) = mpsc::channel::<Context>();
+    /// let handler = service_fn(move |mut request: Request<()>| {
+    ///     send.send(request.extensions_mut().remove().unwrap()).unwrap();
+    ///     pending::<Result<Response<String>, Infallible>>()
+    /// });
+    /// let mut service = ContextLayer::new(&Context::background()).layer(handler);
+    /// let response: ResponseFuture<_> = service.call(Request::new(()));
+    /// drop(response); // as a server does when its client leaves
+    /// assert_eq!(seen.recv().unwrap().err().unwrap().reason(), Reason::CallerGone);
+    /// ```
     #[must_use = "a request whose future is dropped is cancelled"]
     pub struct ResponseFuture<F> {
         // Declared before `inner`, so dropped before it: whatever the handler waits for learns

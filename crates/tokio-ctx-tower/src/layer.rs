@@ -83,6 +83,30 @@ impl ContextLayer {
     ///
     /// With the context of a scope for `server`, that scope waits for the work of requests
     /// whose handlers were dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Context, Reason};
+    /// use tokio_ctx_tower::ContextLayer;
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let server = Context::background().with_cancel();
+    /// let layer = ContextLayer::new(&server);
+    /// server.cancel();
+    /// let ctx = context_of(&layer, Request::new(())).await;
+    /// assert_eq!(ctx.err().unwrap().reason(), Reason::Explicit);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn new(server: &Context) -> ContextLayer {
         ContextLayer {
@@ -99,6 +123,32 @@ impl ContextLayer {
     ///
     /// Only what is listed here is read. Think of who can reach the server before listing a
     /// key that decides something: see [`HeaderKey`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::{Baggage, ContextLayer, TraceParent};
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = ContextLayer::new(&Context::background()).key::<TraceParent>();
+    /// let request = Request::builder()
+    ///     .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    ///     .header("baggage", "plan=gold");
+    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    /// assert!(ctx.value::<TraceParent>().unwrap().is_sampled());
+    /// assert!(ctx.value::<Baggage>().is_none(), "it is not listed");
+    /// # }
+    /// ```
     pub fn key<K: HeaderKey>(self) -> ContextLayer {
         self.with(|config| config.keys.add::<K>())
     }
@@ -107,16 +157,93 @@ impl ContextLayer {
     /// `h`), or milliseconds if there is no unit.
     ///
     /// If `grpc-timeout` is there as well, the shorter one holds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::HeaderName;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextLayer;
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = ContextLayer::new(&Context::background())
+    ///     .timeout_header(HeaderName::from_static("x-timeout"));
+    /// let request = Request::builder().header("x-timeout", "1500").header("grpc-timeout", "2S");
+    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    /// assert_eq!(ctx.remaining(), Some(Duration::from_millis(1500)));
+    /// # }
+    /// ```
     pub fn timeout_header(self, name: HeaderName) -> ContextLayer {
         self.with(|config| config.chosen_header = Some(TimeoutHeader::chosen(name)))
     }
 
     /// Does not read `grpc-timeout`, which is read unless this is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextLayer;
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = ContextLayer::new(&Context::background()).without_grpc_timeout();
+    /// let request = Request::builder().header("grpc-timeout", "2S");
+    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    /// assert_eq!(ctx.remaining(), None);
+    /// # }
+    /// ```
     pub fn without_grpc_timeout(self) -> ContextLayer {
         self.with(|config| config.grpc_header = None)
     }
 
     /// The deadline of requests that bring none that can be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextLayer;
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let server = Context::background();
+    /// let layer = ContextLayer::new(&server).default_timeout(Duration::from_secs(5));
+    /// let ctx = context_of(&layer, Request::new(())).await;
+    /// assert_eq!(ctx.remaining(), Some(Duration::from_secs(5)));
+    ///
+    /// let request = Request::builder().header("grpc-timeout", "9S");
+    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    /// assert_eq!(ctx.remaining(), Some(Duration::from_secs(9)));
+    /// # }
+    /// ```
     pub fn default_timeout(self, timeout: Duration) -> ContextLayer {
         self.with(|config| config.default = Some(Limit::new(timeout, DeadlineSource::Default)))
     }
@@ -125,6 +252,30 @@ impl ContextLayer {
     /// request without any gets it.
     ///
     /// Without a maximum a client decides for how long the server works for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextLayer;
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = ContextLayer::new(&Context::background()).max_timeout(Duration::from_secs(30));
+    /// let request = Request::builder().header("grpc-timeout", "1H");
+    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    /// assert_eq!(ctx.remaining(), Some(Duration::from_secs(30)));
+    /// # }
+    /// ```
     pub fn max_timeout(self, timeout: Duration) -> ContextLayer {
         self.with(|config| config.max = Some(Limit::new(timeout, DeadlineSource::Maximum)))
     }
@@ -135,6 +286,30 @@ impl ContextLayer {
     /// Without this, a handler that does not look at its context runs to its end, and its late
     /// answer is sent. A gRPC call whose deadline has passed is answered in any case, as tonic
     /// itself does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    /// use http::{Request, Response};
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextLayer;
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let stuck = service_fn(|_: Request<()>| pending::<Result<Response<String>, Infallible>>());
+    /// let service = ContextLayer::new(&Context::background())
+    ///     .default_timeout(Duration::from_secs(5))
+    ///     .answer_when_done()
+    ///     .layer(stuck);
+    /// let response = service.oneshot(Request::new(())).await.unwrap();
+    /// assert_eq!(response.status(), 504);
+    /// # }
+    /// ```
     pub fn answer_when_done(self) -> ContextLayer {
         self.with(|config| config.answers_when_done = true)
     }

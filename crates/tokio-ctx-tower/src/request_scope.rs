@@ -73,6 +73,27 @@ pub struct RequestScopeLayer(());
 
 impl RequestScopeLayer {
     /// The layer. There is nothing to set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use http::{Request, Response};
+    /// use tokio_ctx_tower::{RequestScope, RequestScopeLayer};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let service = RequestScopeLayer::new().layer(service_fn(async |request: Request<()>| {
+    ///     let has_scope = request.extensions().get::<RequestScope>().is_some();
+    ///     Ok::<_, Infallible>(Response::new(has_scope.to_string()))
+    /// }));
+    /// let response = service.oneshot(Request::new(())).await.unwrap();
+    /// # use http_body_util::BodyExt as _;
+    /// assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "true");
+    /// # }
+    /// ```
     pub fn new() -> RequestScopeLayer {
         RequestScopeLayer(())
     }
@@ -101,6 +122,21 @@ impl<S> Layer<S> for RequestScopeLayer {
 ///         Ok(())
 ///     });
 /// }
+/// # use http::{Request, Response};
+/// # use tower::{ServiceExt, service_fn};
+/// # use tower_layer::Layer;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+///
+/// let handler = service_fn(async |request: Request<()>| {
+///     let scope: &RequestScope = request.extensions().get().unwrap();
+///     audit(scope, "one request".to_owned());
+///     assert_eq!(scope.unfinished().len(), 1);
+///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+/// });
+/// let service = tokio_ctx_tower::RequestScopeLayer::new().layer(handler);
+/// assert_eq!(service.oneshot(Request::new(())).await.unwrap().status(), 200);
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct RequestScope(Scope<TaskError>);
@@ -153,6 +189,16 @@ impl TaskError {
     }
 
     /// The error it was made from.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::num::ParseIntError;
+    /// use tokio_ctx_tower::TaskError;
+    ///
+    /// let error = TaskError::from("300".parse::<u8>().unwrap_err());
+    /// assert!(error.into_inner().is::<ParseIntError>());
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> Box<dyn Error + Send + Sync> {
         self.0
@@ -178,6 +224,25 @@ impl fmt::Display for TaskError {
 }
 
 /// The service that [`RequestScopeLayer`] makes.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use http::{Request, Response};
+/// use tokio_ctx_tower::{RequestScopeLayer, RequestScopeService};
+/// # use tower::{ServiceExt, service_fn};
+/// # use tower_layer::Layer;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let handler = service_fn(async |_: Request<()>| {
+///     Ok::<_, Infallible>(Response::new("hello".to_owned()))
+/// });
+/// let service: RequestScopeService<_> = RequestScopeLayer::new().layer(handler);
+/// assert_eq!(service.oneshot(Request::new(())).await.unwrap().status(), 200);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RequestScopeService<S> {
     inner: S,
@@ -267,6 +332,35 @@ fn is_stream<R: Body>(response: &Response<R>) -> bool {
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The response to a request with a scope of its own.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::future::pending;
+/// use std::sync::mpsc;
+/// use futures_util::FutureExt as _;
+/// use http::{Request, Response};
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::{RequestScopeLayer, ScopedFuture};
+/// # use tower::service_fn;
+/// # use tower_layer::Layer;
+/// # use tower_service::Service;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let (send, seen) = mpsc::channel::<Context>();
+/// let handler = service_fn(move |mut request: Request<()>| {
+///     send.send(request.extensions_mut().remove().unwrap()).unwrap();
+///     pending::<Result<Response<String>, Infallible>>()
+/// });
+/// let mut service = RequestScopeLayer::new().layer(handler);
+/// let mut response: ScopedFuture<String, Infallible> = service.call(Request::new(()));
+/// assert!((&mut response).now_or_never().is_none());
+/// drop(response); // asks the tasks of the request to stop
+/// assert!(seen.recv().unwrap().is_done());
+/// # }
+/// ```
 #[must_use = "a request whose future is dropped is cancelled"]
 pub struct ScopedFuture<R, E> {
     running: Running,
@@ -322,6 +416,37 @@ impl<R, E> fmt::Debug for ScopedFuture<R, E> {
 
 pin_project! {
     /// The body of a response whose end waits for the tasks of its request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use bytes::Bytes;
+    /// use futures_util::stream::iter;
+    /// use http::{Request, Response};
+    /// use http_body::Frame;
+    /// use http_body_util::{BodyExt as _, StreamBody};
+    /// use tokio_ctx_tower::{RequestScope, RequestScopeLayer, ScopedBody};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    ///
+    /// static AUDITED: AtomicBool = AtomicBool::new(false);
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let handler = service_fn(|request: Request<()>| async move {
+    ///     let scope = request.extensions().get::<RequestScope>().unwrap();
+    ///     scope.spawn(async |_ctx| Ok(AUDITED.store(true, Ordering::Relaxed)));
+    ///     let frame = |part: &'static str| Ok::<_, Infallible>(Frame::data(Bytes::from(part)));
+    ///     Ok::<_, Infallible>(Response::new(StreamBody::new(iter(["hel", "lo"].map(frame)))))
+    /// });
+    /// let response = RequestScopeLayer::new().layer(handler).oneshot(Request::new(())).await;
+    /// let body: ScopedBody<_> = response.unwrap().into_body();
+    /// assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
+    /// assert!(AUDITED.load(Ordering::Relaxed), "the end of the body came after the task");
+    /// # }
+    /// ```
     pub struct ScopedBody<B> {
         // Before `inner`: the tasks are asked to stop before the stream they feed is dropped.
         tail: Option<Tail>,

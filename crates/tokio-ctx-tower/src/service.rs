@@ -14,6 +14,27 @@ use crate::config::Config;
 use crate::future::ResponseFuture;
 
 /// A service whose requests have a context; see [`ContextLayer`](crate::ContextLayer).
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use http::{Request, Response};
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::{ContextLayer, ContextService};
+/// # use tower::{ServiceExt, service_fn};
+/// # use tower_layer::Layer;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let handler = service_fn(async |request: Request<()>| {
+///     assert!(request.extensions().get::<Context>().is_some());
+///     Ok::<_, Infallible>(Response::new("hello".to_owned()))
+/// });
+/// let service: ContextService<_> = ContextLayer::new(&Context::background()).layer(handler);
+/// assert_eq!(service.oneshot(Request::new(())).await.unwrap().status(), 200);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ContextService<S> {
     config: Arc<Config>,

@@ -63,11 +63,40 @@ impl From<ContextError> for Status {
 }
 
 /// The context of a request of tonic.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::tonic::RequestExt;
+/// use tonic::Request;
+///
+/// let mut request = Request::new("ask");
+/// assert!(!request.context().can_be_cancelled(), "there is no layer");
+/// let server = Context::background().with_cancel();
+/// request.extensions_mut().insert(Context::clone(&server)); // as the layer does
+/// assert!(request.context().can_be_cancelled());
+/// ```
 pub trait RequestExt {
     /// The context that [`ContextLayer`](crate::ContextLayer) gave the request; without the
     /// layer one that never ends.
     ///
     /// Take it before `into_inner`, which drops it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::tonic::RequestExt;
+    /// use tonic::Request;
+    ///
+    /// let server = Context::background().with_cancel();
+    /// let request = Request::new("ask").under(&server);
+    /// let ctx = request.context();
+    /// assert_eq!(request.into_inner(), "ask");
+    /// server.cancel();
+    /// assert!(ctx.is_done());
+    /// ```
     fn context(&self) -> Context;
 
     /// The request with a context that [`PropagateLayer`](crate::PropagateLayer) will find.

@@ -2,9 +2,11 @@
 //!
 //! An audit log: requests write lines into it, and one worker stores them until the server
 //! stops. [`hasty`] is how it was first written, [`steady`] how it should be; both pass their
-//! ordinary tests. And a [`turnstile`], whose first version makes people wait for ever.
+//! ordinary tests. A [`turnstile`], whose first version makes people wait for ever. And a
+//! [`tally`] that the tasks of a scope add to, steadily or hastily.
 
 pub mod hasty;
 pub mod steady;
-mod sync;
+pub mod sync;
+pub mod tally;
 pub mod turnstile;

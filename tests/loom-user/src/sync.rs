@@ -1,6 +1,6 @@
 //! The locks: loom's inside a model, std's elsewhere.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::Mutex;
+pub use loom::sync::Mutex;
 #[cfg(not(loom))]
-pub(crate) use std::sync::Mutex;
+pub use std::sync::Mutex;

@@ -5,6 +5,7 @@
 mod models {
     mod hang;
     mod hasty;
+    mod scope;
     mod steady;
     mod time;
 }

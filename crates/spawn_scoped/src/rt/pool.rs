@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::sync::{Mutex, backend};
@@ -25,11 +26,12 @@ struct Crew {
 }
 
 backend::lazy_static! {
-    static ref POOL: Mutex<Pool> = Mutex::new(Pool {
+    // Shared with the threads, which end after the statics of an execution do.
+    static ref POOL: Arc<Mutex<Pool>> = Arc::new(Mutex::new(Pool {
         threads: None,
         crews: Vec::new(),
         next: 0,
-    });
+    }));
 }
 
 pub(crate) fn set_threads(number: usize) {
@@ -46,7 +48,8 @@ pub(super) fn run(work: Work) {
         pool.place(work, threads)
     };
     if let Some(index) = new {
-        start(move || serve(index));
+        let pool = Arc::clone(&POOL);
+        start(move || serve(&pool, index));
     }
     if let Some(waker) = waker {
         waker.wake();
@@ -89,11 +92,11 @@ impl Pool {
 }
 
 /// Runs the tasks of one thread, all of them at each wake-up.
-fn serve(index: usize) {
+fn serve(pool: &Mutex<Pool>, index: usize) {
     let mut tasks: Vec<Work> = Vec::new();
     backend::future::block_on(poll_fn(move |cx: &mut Context<'_>| {
         loop {
-            let Some(arrived) = POOL.lock().arrived(index, tasks.len(), cx.waker()) else {
+            let Some(arrived) = pool.lock().arrived(index, tasks.len(), cx.waker()) else {
                 return Poll::Ready(());
             };
             tasks.extend(arrived);

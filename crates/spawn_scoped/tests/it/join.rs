@@ -51,23 +51,30 @@ tokio_ctx::key! {
 #[test]
 fn the_contexts_of_tasks_are_gone_when_the_scope_returns() {
     on_both(|| async {
-        let value = Arc::new(());
-        let weak: Weak<()> = Arc::downgrade(&value);
-        let ctx = Context::background().with_value::<Watched>(value);
-        scope(&ctx, async |s| {
-            for _ in 0..20 {
-                s.spawn(async |ctx| {
-                    tokio::task::yield_now().await;
-                    assert!(ctx.value::<Watched>().is_some());
-                    Ok::<_, Cancelled>(())
-                });
-            }
-            Ok(())
-        })
-        .await
-        .unwrap();
-        drop(ctx);
-        assert!(weak.upgrade().is_none());
+        // Often, because who leaves last may be about to let go of the scope.
+        for _ in 0..300 {
+            let value = Arc::new(());
+            let weak: Weak<()> = Arc::downgrade(&value);
+            let ctx = Context::background().with_value::<Watched>(value);
+            scope(&ctx, async |s| {
+                for _ in 0..8 {
+                    s.spawn(async |ctx| {
+                        tokio::task::yield_now().await;
+                        assert!(ctx.value::<Watched>().is_some());
+                        Ok::<_, Cancelled>(())
+                    });
+                    s.spawn_background(async |ctx| {
+                        assert!(ctx.value::<Watched>().is_some());
+                        Ok(())
+                    });
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+            drop(ctx);
+            assert!(weak.upgrade().is_none());
+        }
     });
 }
 

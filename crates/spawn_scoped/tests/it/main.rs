@@ -13,10 +13,8 @@ mod panic;
 mod parity;
 mod policy;
 mod start;
-mod stragglers;
 mod stress;
 mod support;
-mod trace;
 mod tree;
 mod unfinished;
 

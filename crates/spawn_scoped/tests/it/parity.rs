@@ -191,7 +191,11 @@ fn tests_of(cell: &str) -> impl Iterator<Item = (&str, &str)> {
 #[test]
 fn every_row_names_tests_that_exist() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let table = std::fs::read_to_string(here.join("go-parity.md")).unwrap();
+    // A packaged crate has no docs of the workspace around it.
+    let Ok(table) = std::fs::read_to_string(here.join("../../../docs/go-parity.md")) else {
+        return;
+    };
+    let (_, table) = table.split_once("## Groups of tasks").unwrap();
     let mut rows = 0;
     for line in table.lines() {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
@@ -204,7 +208,8 @@ fn every_row_names_tests_that_exist() {
         rows += 1;
         assert!(tests_of(tests).count() > 0, "row {number} names no test");
         for (file, test) in tests_of(tests) {
-            let source = std::fs::read_to_string(here.join(format!("it/{file}.rs")));
+            let folder = if file == "trace" { "log" } else { "it" };
+            let source = std::fs::read_to_string(here.join(format!("{folder}/{file}.rs")));
             let source = source.unwrap_or_else(|error| panic!("row {number}: {file}: {error}"));
             assert!(
                 source.contains(&format!("fn {test}()")),

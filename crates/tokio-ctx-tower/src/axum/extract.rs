@@ -29,7 +29,17 @@ use crate::request_scope::RequestScope;
 ///     ctx.check()?;
 ///     Ok("in time")
 /// }
-/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(handler));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # use axum::{Router, body::Body, routing::get};
+/// # use tower::ServiceExt;
+///
+/// let server = tokio_ctx::Context::background().with_cancel();
+/// let layer = tokio_ctx_tower::ContextLayer::new(&server);
+/// let app = Router::new().route("/", get(handler)).layer(layer);
+/// let response = app.oneshot(http::Request::new(Body::empty())).await.unwrap();
+/// assert_eq!(response.status(), 200);
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct RequestContext(pub Context);
@@ -77,7 +87,21 @@ fn context_of(parts: &Parts) -> Result<&Context, ContextRejection> {
 /// async fn handler(ContextValue(shop): ContextValue<Shop>) -> String {
 ///     format!("shop {shop}")
 /// }
-/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(handler));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # use axum::{Router, body::Body, routing::get};
+/// # use tower::ServiceExt;
+///
+/// let app = Router::new().route("/", get(handler));
+/// let mut request = http::Request::new(Body::empty());
+/// # let body_of = async |response: http::Response<Body>| {
+/// #     axum::body::to_bytes(response.into_body(), 99).await.unwrap()
+/// # };
+/// let ctx = tokio_ctx::Context::background().with_value::<Shop>(7);
+/// request.extensions_mut().insert(ctx); // as `ContextLayer` does
+/// let response = app.oneshot(request).await.unwrap();
+/// assert_eq!(body_of(response).await, "shop 7");
+/// # }
 /// ```
 pub struct ContextValue<K: Key>(pub K::Value);
 

@@ -104,7 +104,7 @@ where
 /// let options = ServeOptions::new()
 ///     .drain(Duration::from_secs(5))
 ///     .grace(Duration::from_secs(10));
-/// # let _ = options;
+/// assert_eq!(format!("{options:?}"), "ServeOptions { drain: 5s, grace: Some(10s) }");
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "options do nothing until `serve` is called"]
@@ -114,6 +114,26 @@ pub struct ServeOptions {
 }
 
 /// What the end of a server was like.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use tokio::net::TcpListener;
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::axum::{ServeReport, serve};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let ctx = Context::background().with_cancel();
+/// ctx.cancel();
+/// let report: ServeReport = serve(&ctx, listener, |_| Router::new()).await?;
+/// assert_eq!(report.num_connections(), 0);
+/// assert!(report.stragglers().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ServeReport {
     connections: u64,
@@ -123,6 +143,40 @@ pub struct ServeReport {
 
 impl ServeReport {
     /// How many connections were accepted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tokio::net::TcpListener;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::axum::serve;
+    /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
+    /// #     let mut stream = tokio::net::TcpStream::connect(address).await?;
+    /// #     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).await?;
+    /// #     Ok(answer)
+    /// # }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let address = listener.local_addr()?;
+    /// let ctx = Context::background().with_cancel();
+    /// let client = async {
+    ///     let answer = get_from(address).await;
+    ///     ctx.cancel();
+    ///     answer
+    /// };
+    /// let app = Router::new().route("/", get(async || "hello"));
+    /// let (report, answer) = tokio::join!(serve(&ctx, listener, |_| app), client);
+    /// assert!(answer?.ends_with("hello"));
+    /// assert_eq!(report?.num_connections(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn num_connections(&self) -> u64 {
         self.connections
@@ -130,12 +184,60 @@ impl ServeReport {
 
     /// The tasks that were still running when the requests were asked to stop: connections,
     /// streams of HTTP/2, and what handlers left in the server's scope. All were joined.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tokio::net::TcpListener;
+    /// use tokio::time::{Duration, sleep};
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::axum::serve;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let ctx = Context::background().with_cancel();
+    /// ctx.cancel();
+    /// let report = serve(&ctx, listener, |server| {
+    ///     server.spawn(async |_ctx| Ok(sleep(Duration::from_secs(3)).await));
+    ///     Router::new()
+    /// })
+    /// .await?;
+    /// assert_eq!(report.stragglers().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn stragglers(&self) -> &[Straggler] {
         &self.stragglers
     }
 
     /// The time from the end of the server's context to the end of its last task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tokio::net::TcpListener;
+    /// use tokio::time::{Duration, sleep};
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::axum::serve;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let ctx = Context::background().with_cancel();
+    /// ctx.cancel();
+    /// let report = serve(&ctx, listener, |server| {
+    ///     server.spawn(async |_ctx| Ok(sleep(Duration::from_secs(3)).await));
+    ///     Router::new()
+    /// })
+    /// .await?;
+    /// assert!(report.took() >= Duration::from_secs(3));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn took(&self) -> Duration {
         self.took
@@ -144,11 +246,70 @@ impl ServeReport {
 
 impl ServeOptions {
     /// Nothing set: no drain, and no grace after which work is aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tokio::net::TcpListener;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::axum::ServeOptions;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let ctx = Context::background().with_cancel();
+    /// ctx.cancel();
+    /// let report = ServeOptions::new().serve(&ctx, listener, |_| Router::new()).await?;
+    /// assert!(report.took().is_zero());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new() -> ServeOptions {
         ServeOptions::default()
     }
 
     /// Leaves requests alone for that long before their contexts end. Not set: none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use axum::{Router, routing::get};
+    /// use tokio::net::TcpListener;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx_tower::axum::{RequestContext, ServeOptions};
+    /// # async fn work() { tokio::time::sleep(Duration::from_millis(10)).await; }
+    /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
+    /// #     let mut stream = tokio::net::TcpStream::connect(address).await?;
+    /// #     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).await?;
+    /// #     Ok(answer)
+    /// # }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let address = listener.local_addr()?;
+    /// let ctx = Context::background().with_cancel();
+    /// let stop = ctx.handle();
+    /// let handler = move |RequestContext(request): RequestContext| {
+    ///     stop.cancel(); // the server's context ends while it answers
+    ///     async move { format!("undisturbed: {}", request.run(work()).await.is_ok()) }
+    /// };
+    /// let options = ServeOptions::new().drain(Duration::from_secs(60));
+    /// let serve = options.serve(&ctx, listener, |server| {
+    ///     Router::new().route("/", get(handler)).layer(ContextLayer::new(server.context()))
+    /// });
+    /// let (report, answer) = tokio::join!(serve, get_from(address));
+    /// assert!(answer?.ends_with("undisturbed: true"));
+    /// assert!(report?.stragglers().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn drain(mut self, drain: Duration) -> ServeOptions {
         self.drain = drain;
         self
@@ -156,6 +317,31 @@ impl ServeOptions {
 
     /// Aborts what still runs that long after requests were asked to stop. Not set: never, and
     /// the server waits as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    /// use axum::Router;
+    /// use tokio::net::TcpListener;
+    /// use tokio_ctx::{Context, Reason};
+    /// use tokio_ctx_tower::axum::ServeOptions;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let ctx = Context::background().with_cancel();
+    /// ctx.cancel();
+    /// let options = ServeOptions::new().grace(Duration::from_secs(10));
+    /// let aborted = options.serve(&ctx, listener, |server| {
+    ///     server.spawn(async |_ctx| pending::<Result<(), _>>().await);
+    ///     Router::new()
+    /// });
+    /// assert_eq!(aborted.await.unwrap_err().reason(), Reason::TaskAborted);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn grace(mut self, grace: Duration) -> ServeOptions {
         self.grace = Some(grace);
         self
@@ -171,6 +357,43 @@ impl ServeOptions {
     /// # Cancel safety
     ///
     /// That of [`serve`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tokio::net::TcpListener;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx_tower::axum::{RequestContext, ServeOptions};
+    /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
+    /// #     let mut stream = tokio::net::TcpStream::connect(address).await?;
+    /// #     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+    /// #     let mut answer = String::new();
+    /// #     stream.read_to_string(&mut answer).await?;
+    /// #     Ok(answer)
+    /// # }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let address = listener.local_addr()?;
+    /// let ctx = Context::background().with_cancel();
+    /// let stop = ctx.handle();
+    /// let handler = move |RequestContext(request): RequestContext| {
+    ///     stop.cancel();
+    ///     async move { format!("ended: {:?}", request.done().await.reason()) }
+    /// };
+    /// let serve = ServeOptions::new().serve(&ctx, listener, |server| {
+    ///     Router::new().route("/", get(handler)).layer(ContextLayer::new(server.context()))
+    /// });
+    /// let (report, answer) = tokio::join!(serve, get_from(address));
+    /// assert!(answer?.ends_with("ended: Explicit"), "it is answered all the same");
+    /// assert_eq!(report?.num_connections(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn serve<S, B, F>(
         self,

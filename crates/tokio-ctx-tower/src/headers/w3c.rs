@@ -122,6 +122,15 @@ impl HeaderKey for TraceParent {
 
 impl TraceContext {
     /// A place in a trace; `None` if one of the ids is all zeros, which the standard forbids.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::TraceContext;
+    ///
+    /// assert!(TraceContext::new([7; 16], [1; 8], true).unwrap().is_sampled());
+    /// assert_eq!(TraceContext::new([0; 16], [1; 8], true), None);
+    /// ```
     #[must_use]
     pub fn new(trace_id: [u8; 16], parent_id: [u8; 8], sampled: bool) -> Option<TraceContext> {
         let ids = TraceContext {
@@ -133,24 +142,62 @@ impl TraceContext {
     }
 
     /// The id of the trace.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::TraceContext;
+    ///
+    /// let root = TraceContext::new([7; 16], [1; 8], true).unwrap();
+    /// assert_eq!(root.trace_id(), [7; 16]);
+    /// ```
     #[must_use]
     pub fn trace_id(&self) -> [u8; 16] {
         self.trace_id
     }
 
     /// The id of the span that sent the request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::TraceContext;
+    ///
+    /// let root = TraceContext::new([7; 16], [1; 8], true).unwrap();
+    /// assert_eq!(root.parent_id(), [1; 8]);
+    /// ```
     #[must_use]
     pub fn parent_id(&self) -> [u8; 8] {
         self.parent_id
     }
 
     /// Whether the sender may have recorded its span.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::{HeaderKey, TraceParent};
+    ///
+    /// let read = TraceParent::decode("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+    /// assert!(!read.unwrap().is_sampled());
+    /// ```
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.flags & 1 == 1
     }
 
     /// The same trace, one hop on; `None` if the id is all zeros.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::TraceContext;
+    ///
+    /// let root = TraceContext::new([7; 16], [1; 8], true).unwrap();
+    /// let child = root.with_parent_id([2; 8]).unwrap();
+    /// assert_eq!((child.trace_id(), child.parent_id()), ([7; 16], [2; 8]));
+    /// assert_eq!(root.with_parent_id([0; 8]), None);
+    /// ```
     #[must_use]
     pub fn with_parent_id(&self, parent_id: [u8; 8]) -> Option<TraceContext> {
         let next = TraceContext { parent_id, ..*self };
@@ -238,6 +285,16 @@ impl BaggageEntries {
     pub const MAX: usize = 64;
 
     /// The value of that name; the first one if there are several.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::{Baggage, HeaderKey};
+    ///
+    /// let baggage = Baggage::decode("plan=gold,plan=lead").unwrap();
+    /// assert_eq!(baggage.get("plan"), Some("gold"));
+    /// assert_eq!(baggage.get("city"), None);
+    /// ```
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter()
@@ -246,6 +303,15 @@ impl BaggageEntries {
     }
 
     /// All names with their values.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::{Baggage, HeaderKey};
+    ///
+    /// let baggage = Baggage::decode("plan=gold,city=K%C3%B6ln").unwrap();
+    /// assert_eq!(baggage.iter().collect::<Vec<_>>(), [("plan", "gold"), ("city", "Köln")]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
@@ -255,6 +321,17 @@ impl BaggageEntries {
     /// The same with one entry more, or with its value in place of the old one.
     ///
     /// `None` if the name is not a token of HTTP, or if there are [`MAX`](Self::MAX) entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx_tower::{Baggage, HeaderKey};
+    ///
+    /// let baggage = Baggage::decode("plan=lead").unwrap();
+    /// let baggage = baggage.with("plan", "gold").unwrap();
+    /// assert_eq!(Baggage::encode(&baggage).unwrap(), "plan=gold");
+    /// assert!(baggage.with("no token", "").is_none());
+    /// ```
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Option<BaggageEntries> {
         let mut entries = self.0.clone();

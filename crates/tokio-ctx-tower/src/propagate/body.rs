@@ -15,6 +15,35 @@ pin_project! {
     /// The body of a response that came through a
     /// [`PropagateLayer`](crate::PropagateLayer). It fails when the context of the request
     /// ends before the body does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use bytes::Bytes;
+    /// use futures_util::stream::pending;
+    /// use http::{Request, Response};
+    /// use http_body::Frame;
+    /// use http_body_util::{BodyExt as _, StreamBody};
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::{ContextError, PropagateBody, PropagateLayer};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let endless = service_fn(async |_: Request<()>| {
+    ///     let body = StreamBody::new(pending::<Result<Frame<Bytes>, Infallible>>());
+    ///     Ok::<_, Infallible>(Response::new(body))
+    /// });
+    /// let ctx = Context::background().with_cancel();
+    /// let request = Request::builder().extension(Context::clone(&ctx)).body(()).unwrap();
+    /// let response = PropagateLayer::new().layer(endless).oneshot(request).await.unwrap();
+    /// let body: PropagateBody<_> = response.into_body();
+    /// ctx.cancel();
+    /// assert!(body.collect().await.unwrap_err().is::<ContextError>());
+    /// # }
+    /// ```
     pub struct PropagateBody<B> {
         // `None` once the context has ended, so that the request is given up at once.
         #[pin]

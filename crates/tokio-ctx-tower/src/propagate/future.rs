@@ -15,6 +15,30 @@ use crate::error::BoxError;
 
 pin_project! {
     /// The response to one outgoing request. Dropped early, it gives the request up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::future::pending;
+    /// use http::{Request, Response};
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::{ContextError, PropagateFuture, PropagateLayer};
+    /// # use tower::service_fn;
+    /// # use tower_layer::Layer;
+    /// # use tower_service::Service;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let silent = service_fn(|_: Request<()>| pending::<Result<Response<String>, Infallible>>());
+    /// let mut client = PropagateLayer::new().layer(silent);
+    /// let ctx = Context::background().with_cancel();
+    /// let request = Request::builder().extension(Context::clone(&ctx)).body(()).unwrap();
+    /// let response: PropagateFuture<_> = client.call(request);
+    /// ctx.cancel();
+    /// assert!(response.await.unwrap_err().is::<ContextError>());
+    /// # }
+    /// ```
     #[must_use = "a request whose future is dropped is given up"]
     pub struct PropagateFuture<F> {
         #[pin]

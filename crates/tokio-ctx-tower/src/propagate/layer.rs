@@ -78,6 +78,34 @@ pub(super) struct Config {
 
 impl PropagateLayer {
     /// A layer that sends deadlines, and no keys.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::PropagateLayer;
+    /// # use std::convert::Infallible;
+    /// # use http::{HeaderMap, Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn sent(layer: PropagateLayer, ctx: &Context) -> HeaderMap {
+    /// #     let echo = service_fn(async |request: Request<()>| {
+    /// #         let mut response = Response::new(String::new());
+    /// #         *response.headers_mut() = request.headers().clone();
+    /// #         Ok::<_, Infallible>(response)
+    /// #     });
+    /// #     let request = Request::builder().extension(ctx.clone()).body(()).unwrap();
+    /// #     layer.layer(echo).oneshot(request).await.unwrap().headers().clone()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let ctx = Context::background().with_timeout(Duration::from_millis(250));
+    /// let headers = sent(PropagateLayer::new(), &ctx).await;
+    /// assert_eq!(headers["grpc-timeout"], "250000u");
+    /// assert_eq!(headers.len(), 1);
+    /// # }
+    /// ```
     pub fn new() -> PropagateLayer {
         PropagateLayer::default()
     }
@@ -88,11 +116,67 @@ impl PropagateLayer {
     }
 
     /// Sends the value of `K`, where the context has one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::{Baggage, BaggageEntries, PropagateLayer};
+    /// # use std::convert::Infallible;
+    /// # use http::{HeaderMap, Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn sent(layer: PropagateLayer, ctx: &Context) -> HeaderMap {
+    /// #     let echo = service_fn(async |request: Request<()>| {
+    /// #         let mut response = Response::new(String::new());
+    /// #         *response.headers_mut() = request.headers().clone();
+    /// #         Ok::<_, Infallible>(response)
+    /// #     });
+    /// #     let request = Request::builder().extension(ctx.clone()).body(()).unwrap();
+    /// #     layer.layer(echo).oneshot(request).await.unwrap().headers().clone()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let baggage = BaggageEntries::default().with("plan", "gold").unwrap();
+    /// let ctx = Context::background().with_value::<Baggage>(baggage);
+    /// let headers = sent(PropagateLayer::new().key::<Baggage>(), &ctx).await;
+    /// assert_eq!(headers["baggage"], "plan=gold");
+    /// assert!(sent(PropagateLayer::new(), &ctx).await.is_empty(), "no key is listed");
+    /// # }
+    /// ```
     pub fn key<K: HeaderKey>(self) -> PropagateLayer {
         self.with(|config| config.keys.add::<K>())
     }
 
     /// Sends the deadline in that header too, as whole milliseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::HeaderName;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx_tower::PropagateLayer;
+    /// # use std::convert::Infallible;
+    /// # use http::{HeaderMap, Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn sent(layer: PropagateLayer, ctx: &Context) -> HeaderMap {
+    /// #     let echo = service_fn(async |request: Request<()>| {
+    /// #         let mut response = Response::new(String::new());
+    /// #         *response.headers_mut() = request.headers().clone();
+    /// #         Ok::<_, Infallible>(response)
+    /// #     });
+    /// #     let request = Request::builder().extension(ctx.clone()).body(()).unwrap();
+    /// #     layer.layer(echo).oneshot(request).await.unwrap().headers().clone()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = PropagateLayer::new().timeout_header(HeaderName::from_static("x-timeout"));
+    /// let ctx = Context::background().with_timeout(Duration::from_millis(1500));
+    /// assert_eq!(sent(layer, &ctx).await["x-timeout"], "1500");
+    /// # }
+    /// ```
     pub fn timeout_header(self, name: HeaderName) -> PropagateLayer {
         self.with(|config| config.timeout_header = Some(name))
     }
@@ -101,6 +185,30 @@ impl PropagateLayer {
     ///
     /// With less than that remaining a request is not sent; its error has the reason
     /// [`BudgetExhausted`](tokio_ctx::Reason::BudgetExhausted).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::time::Duration;
+    /// use http::{Request, Response};
+    /// use tokio_ctx::{Context, Reason};
+    /// use tokio_ctx_tower::{ContextError, PropagateLayer};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let client = PropagateLayer::new()
+    ///     .reserve(Duration::from_millis(50))
+    ///     .layer(service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(()))));
+    /// let ctx = Context::background().with_timeout(Duration::from_millis(20));
+    /// let request = Request::builder().extension(ctx).body(()).unwrap();
+    /// let error = client.oneshot(request).await.unwrap_err();
+    /// let error: &ContextError = error.downcast_ref().unwrap();
+    /// assert_eq!(error.cancelled().reason(), Reason::BudgetExhausted);
+    /// # }
+    /// ```
     pub fn reserve(self, reserve: Duration) -> PropagateLayer {
         self.with(|config| config.reserve = reserve)
     }

@@ -15,6 +15,30 @@ use crate::body::is_grpc;
 use crate::error::BoxError;
 
 /// A client whose requests carry their context; see [`PropagateLayer`](crate::PropagateLayer).
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use std::time::Duration;
+/// use http::{Request, Response};
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::{PropagateLayer, PropagateService};
+/// # use tower::{ServiceExt, service_fn};
+/// # use tower_layer::Layer;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let server = service_fn(async |request: Request<()>| {
+///     assert_eq!(request.headers()["grpc-timeout"], "1000000u");
+///     Ok::<_, Infallible>(Response::new("hello".to_owned()))
+/// });
+/// let client: PropagateService<_> = PropagateLayer::new().layer(server);
+/// let ctx = Context::background().with_timeout(Duration::from_secs(1));
+/// let request = Request::builder().extension(ctx).body(()).unwrap();
+/// assert_eq!(client.oneshot(request).await.unwrap().status(), 200);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct PropagateService<S> {
     config: Arc<Config>,

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use examples::timeline::millis;
+use tokio_ctx::Context;
 
 use self::client::Call;
 use self::wire::{Event, Fleet, Micros, What, now};
@@ -36,11 +37,12 @@ fn main() -> ExitCode {
         eprintln!("fleet: no runtime");
         return ExitCode::FAILURE;
     };
+    let ctx = Context::background();
     let outcome = match arguments[..] {
         [] => runtime.block_on(play()),
-        ["edge", next] => runtime.block_on(process::edge(next)),
-        ["catalog", next] => runtime.block_on(process::backend("catalog", Some(next))),
-        ["pricing"] => runtime.block_on(process::backend("pricing", None)),
+        ["edge", next] => runtime.block_on(process::edge(&ctx, next)),
+        ["catalog", next] => runtime.block_on(process::backend(&ctx, "catalog", Some(next))),
+        ["pricing"] => runtime.block_on(process::backend(&ctx, "pricing", None)),
         _ => Err("usage: cargo run -p examples --bin fleet".into()),
     };
     outcome.unwrap_or_else(|error| {

@@ -186,9 +186,9 @@ fn sentence(cancelled: &Cancelled) -> String {
 }
 
 /// Runs the edge, until its standard input is closed.
-pub(crate) async fn edge(next: &str) -> Result<ExitCode, Failure> {
+pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure> {
     let hop = Hop::new("edge", Some(next))?;
-    let ctx = until_stdin_closes();
+    let ctx = until_stdin_closes(ctx);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     let options = ServeOptions::new().grace(Duration::from_secs(5));
@@ -218,9 +218,13 @@ async fn handler(
 }
 
 /// Runs a backend, until its standard input is closed.
-pub(crate) async fn backend(name: &'static str, next: Option<&str>) -> Result<ExitCode, Failure> {
+pub(crate) async fn backend(
+    ctx: &Context,
+    name: &'static str,
+    next: Option<&str>,
+) -> Result<ExitCode, Failure> {
     let hop = Hop::new(name, next)?;
-    let ctx = until_stdin_closes();
+    let ctx = until_stdin_closes(ctx);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     let options = ServeOptions::new().grace(Duration::from_secs(5));
@@ -253,9 +257,9 @@ fn end(layer: Option<&ContextLayer>) -> ExitCode {
     }
 }
 
-/// The root context of a process: ends when the process that started it says so, or is gone.
-fn until_stdin_closes() -> CancelGuard {
-    let ctx = Context::background().with_cancel();
+/// The context of a process: ends when the process that started it says so, or is gone.
+fn until_stdin_closes(ctx: &Context) -> CancelGuard {
+    let ctx = ctx.with_cancel();
     let handle = ctx.handle();
     // Reading blocks for as long as the process lives, so no runtime has to wait for it.
     thread::spawn(move || {

@@ -100,6 +100,7 @@ async fn a_body_that_goes_on_is_reported_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_scope_that_was_dropped_still_aborts_after_its_grace() {
+    let _log = logged();
     let live = Live::default();
     let token = live.token();
     let dropped = ScopeOptions::<Cancelled>::new()
@@ -121,6 +122,7 @@ async fn a_scope_that_was_dropped_still_aborts_after_its_grace() {
 
 #[tokio::test(start_paused = true)]
 async fn the_grace_covers_the_scopes_that_were_taken_over() {
+    let _log = logged();
     let live = Live::default();
     let token = live.token();
     let begun = tokio::time::Instant::now();
@@ -147,6 +149,7 @@ async fn the_grace_covers_the_scopes_that_were_taken_over() {
 
 #[tokio::test(start_paused = true)]
 async fn join_timeout_lists_who_is_still_running() {
+    let _log = logged();
     let (release, released) = tokio::sync::oneshot::channel::<()>();
     let dropped = scope(&Context::background(), async |s| {
         s.task().name("join_timeout test").spawn(async |_| {

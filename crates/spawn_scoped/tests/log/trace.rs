@@ -1,7 +1,7 @@
 //! Promise 14: tasks inherit the tracing span. Also the log that other modules look at.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use spawn_scoped::{ScopeOptions, SpanPolicy, scope};
 use tokio_ctx::{Cancelled, Context};
@@ -15,15 +15,21 @@ use tracing_subscriber::{Layer, Registry};
 /// The events of this thread, one line each, with the spans around them.
 pub(crate) struct Log {
     lines: Arc<Mutex<Vec<String>>>,
+    // Before the turn is given to the next test.
     _guard: DefaultGuard,
+    _turn: MutexGuard<'static, ()>,
 }
 
+static TURN: Mutex<()> = Mutex::new(());
+
 pub(crate) fn logged() -> Log {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let lines = Arc::new(Mutex::new(Vec::new()));
     let subscriber = Registry::default().with(Lines(lines.clone()));
     Log {
         lines,
         _guard: tracing::subscriber::set_default(subscriber),
+        _turn: turn,
     }
 }
 
@@ -78,6 +84,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
+tokio_ctx::key! {
+    TraceId: u32, print;
+    Password: &'static str;
+}
+
 #[tokio::test]
 async fn a_task_runs_in_the_span_it_was_spawned_in() {
     let log = logged();
@@ -112,7 +123,9 @@ async fn a_task_may_have_a_span_of_its_own_or_none() {
     let log = logged();
     let request = tracing::info_span!("request");
     let entered = request.enter();
-    let ctx = Context::background();
+    let ctx = Context::background()
+        .with_value::<TraceId>(7)
+        .with_value::<Password>("hunter2");
     let mut work = Box::pin(ScopeOptions::<Cancelled>::new().span(SpanPolicy::None).run(
         &ctx,
         async |s| {
@@ -145,6 +158,8 @@ async fn a_task_may_have_a_span_of_its_own_or_none() {
     let child = &log.lines_with("message=child")[0];
     assert!(child.starts_with("in task name=kid spawned_at="), "{child}");
     assert!(child.contains("in request"), "{child}");
+    assert!(child.contains("ctx=TraceId=7"), "{child}");
+    assert!(!child.contains("hunter2"), "{child}");
     let follower = &log.lines_with("message=follower")[0];
     assert!(follower.starts_with("in task name=next"), "{follower}");
     assert!(follower.contains("follows=request"), "{follower}");
