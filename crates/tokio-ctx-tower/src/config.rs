@@ -112,13 +112,9 @@ impl Config {
             .extensions()
             .get::<Context>()
             .unwrap_or(&self.server);
-        let mut guard = match self.timeout(headers) {
-            Some((timeout, cause)) => {
-                let cause = Some(Arc::clone(cause));
-                owner::with_timeout(above, timeout, cause, self.location).with_cancel()
-            }
-            None => above.with_cancel(),
-        };
+        let limit = self.timeout(headers);
+        let limit = limit.map(|(timeout, cause)| (timeout, Some(Arc::clone(cause))));
+        let mut guard = owner::begin(above, limit, self.location);
         if !self.keys.is_empty() {
             guard = guard.map(|ctx| {
                 self.keys

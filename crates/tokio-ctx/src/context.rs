@@ -321,15 +321,14 @@ impl Context {
         self.deadline_at(at, Some(Arc::from(cause.into())), Location::caller())
     }
 
-    pub(crate) fn deadline_in(
+    fn deadline_in(
         &self,
         after: Duration,
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
         let now = clock::now();
-        let after_nanos = u64::try_from(after.as_nanos()).unwrap_or(NEVER);
-        self.with_node_deadline(now.saturating_add(after_nanos), after, now, cause, location)
+        self.with_node_deadline(later(now, after), after, now, cause, location)
     }
 
     fn deadline_at(
@@ -352,11 +351,28 @@ impl Context {
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
-        let parent = self.lifetime.as_ref();
-        if deadline >= parent.map_or(NEVER, |parent| parent.deadline()) {
+        if deadline >= self.node_deadline() {
             return self.clone();
         }
-        let mut node = Node::with_deadline(parent, deadline, after, location);
+        self.living(Some(
+            self.deadline_node(deadline, after, now, cause, location),
+        ))
+    }
+
+    fn node_deadline(&self) -> u64 {
+        self.lifetime.as_ref().map_or(NEVER, |node| node.deadline())
+    }
+
+    /// A node whose deadline is earlier than this context's.
+    fn deadline_node(
+        &self,
+        deadline: u64,
+        after: Duration,
+        now: u64,
+        cause: Option<SharedCause>,
+        location: &'static Location<'static>,
+    ) -> Arc<Node> {
+        let mut node = Node::with_deadline(self.lifetime.as_ref(), deadline, after, location);
         if cause.is_some() {
             node = node.with_rare(Rare {
                 cause,
@@ -368,7 +384,24 @@ impl Context {
             // Ended at birth, for every clock.
             let _ = node.outcome();
         }
-        self.living(Some(node))
+        node
+    }
+
+    /// A child with a guard and perhaps a deadline, in one node.
+    pub(crate) fn begin(
+        &self,
+        limit: Option<(Duration, Option<SharedCause>)>,
+        location: &'static Location<'static>,
+    ) -> CancelGuard {
+        let limited = limit.and_then(|(after, cause)| {
+            let now = clock::now();
+            let deadline = later(now, after);
+            (deadline < self.node_deadline())
+                .then(|| self.deadline_node(deadline, after, now, cause, location))
+        });
+        let node =
+            limited.unwrap_or_else(|| Arc::new(Node::child(self.lifetime.as_ref(), location)));
+        CancelGuard::new(self.living(Some(node)))
     }
 
     /// A child whose deadline is a share of the time that remains.
@@ -540,6 +573,11 @@ impl Context {
         let node = Node::merged(one, two, Location::caller());
         self.living(Some(Arc::new(node)))
     }
+}
+
+/// The time `after` from `now`; no deadline at all if that is farther than there is time.
+fn later(now: u64, after: Duration) -> u64 {
+    now.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(NEVER))
 }
 
 /// Whether `node` is `ancestor` or below it.

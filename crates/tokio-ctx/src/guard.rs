@@ -169,6 +169,16 @@ impl CancelGuard {
     }
 }
 
+impl CancelGuard {
+    /// Ends the context as `cancelled` says. Returns whether it was live.
+    pub(crate) fn end(&mut self, cancelled: Cancelled) -> bool {
+        let Some(node) = self.target.as_mut().or(self.context.lifetime.as_mut()) else {
+            return false;
+        };
+        !node.is_ended() && (Node::end_unseen(node) || node.cancel_as(cancelled))
+    }
+}
+
 impl Deref for CancelGuard {
     type Target = Context;
 

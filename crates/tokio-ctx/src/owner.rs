@@ -63,6 +63,55 @@ pub fn attach_at(
     CancelGuard::new(ctx.living(Some(Arc::new(node))))
 }
 
+/// A child lifetime with its guard and, in the same node, a deadline: what a service needs for
+/// each request.
+///
+/// A deadline that is not earlier than the parent's changes nothing, as ever.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use std::time::Duration;
+/// use tokio_ctx::{Context, Reason, owner};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let limit = Some((Duration::from_secs(1), None));
+/// let request = owner::begin(&Context::background(), limit, Location::caller());
+/// assert_eq!(request.remaining(), Some(Duration::from_secs(1)));
+/// assert!(request.cancel());
+/// assert_eq!(request.err().unwrap().reason(), Reason::Explicit);
+/// # }
+/// ```
+pub fn begin(
+    ctx: &Context,
+    limit: Option<(Duration, Option<Arc<dyn Error + Send + Sync>>)>,
+    location: &'static Location<'static>,
+) -> CancelGuard {
+    ctx.begin(limit, location)
+}
+
+/// Ends the context of `guard` as `cancelled` says, unless it ended before, and more cheaply
+/// than [`cancel`] when nobody but the guard knows it any more. Returns whether it was live.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use tokio_ctx::{Context, Reason, owner};
+///
+/// let mut guard = Context::background().with_cancel();
+/// let ctx = Context::clone(&guard);
+/// let finished = owner::cancelled(Reason::RequestFinished, Location::caller(), None);
+/// assert!(owner::end(&mut guard, finished.clone()));
+/// assert!(!owner::end(&mut guard, finished));
+/// assert_eq!(ctx.err().unwrap().reason(), Reason::RequestFinished);
+/// ```
+pub fn end(guard: &mut CancelGuard, cancelled: Cancelled) -> bool {
+    guard.end(cancelled)
+}
+
 /// The owners on the lifetime of `ctx` that are still there, nearest first, its own included.
 ///
 /// Of a merged context only the chain above the merge's first parent is followed beyond the
@@ -77,30 +126,6 @@ pub fn attach_at(
 pub fn enclosing(ctx: &Context) -> impl Iterator<Item = Arc<dyn Any + Send + Sync>> {
     std::iter::successors(ctx.lifetime.as_ref(), |node| node.first_parent())
         .filter_map(|node| node.owner())
-}
-
-/// A child with a deadline that was set at `location`, for layers that set it on behalf of
-/// the line that configured them.
-///
-/// # Examples
-///
-/// ```
-/// use std::panic::Location;
-/// use std::time::Duration;
-/// use tokio_ctx::{Context, owner};
-///
-/// let configured_at = Location::caller();
-/// let ctx = owner::with_timeout(&Context::background(), Duration::ZERO, None, configured_at);
-/// assert_eq!(ctx.err().unwrap().location(), configured_at);
-/// ```
-#[must_use]
-pub fn with_timeout(
-    ctx: &Context,
-    after: Duration,
-    cause: Option<Arc<dyn Error + Send + Sync>>,
-    location: &'static Location<'static>,
-) -> Context {
-    ctx.deadline_in(after, cause, location)
 }
 
 /// Ends a context as `cancelled` says, unless it ended before. Returns whether it did.

@@ -12,6 +12,7 @@ mod memory;
 mod panic;
 mod parity;
 mod policy;
+mod promises;
 mod start;
 mod stress;
 mod support;
