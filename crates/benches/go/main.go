@@ -60,7 +60,8 @@ var works = map[string]func(times int) time.Duration{
 	"chain10":     func(times int) time.Duration { return chain(times, 10) },
 	"chain100":    func(times int) time.Duration { return chain(times, 100) },
 	"chain1000":   func(times int) time.Duration { return chain(times, 1000) },
-	"common4":     func(times int) time.Duration { return common(times, 4) },
+	"common4":     func(times int) time.Duration { return common(times, 4, 100) },
+	"shared4":     func(times int) time.Duration { return common(times, 4, 0) },
 	"group10000":  func(times int) time.Duration { return tasks(times, 10_000, false) },
 	"group10000y": func(times int) time.Duration { return tasks(times, 10_000, true) },
 	"group3":      func(times int) time.Duration { return tasks(times, 3, false) },
@@ -156,8 +157,9 @@ func chain(times, depth int) time.Duration {
 	return time.Since(start)
 }
 
-// CommonParentCancel of the standard library, with a fixed number of goroutines.
-func common(times, goroutines int) time.Duration {
+// CommonParentCancel of the standard library, with a fixed number of goroutines, and with or
+// without what it does between its steps to pass the time.
+func common(times, goroutines, divisions int) time.Duration {
 	root := context.WithValue(context.Background(), key(0), "value")
 	shared, cancelShared := context.WithCancel(root)
 	defer cancelShared()
@@ -174,11 +176,11 @@ func common(times, goroutines int) time.Duration {
 				if ctx.Value(key(0)).(string) != "value" {
 					panic("the value is gone")
 				}
-				for i := range 100 {
+				for i := range divisions {
 					x /= i + 1
 				}
 				cancel()
-				for i := range 100 {
+				for i := range divisions {
 					x /= i + 1
 				}
 			}

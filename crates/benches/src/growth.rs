@@ -19,6 +19,9 @@ use crate::svg::{Line, plot};
 use crate::table::amount;
 use crate::work::{self, ABSENT, Flavour};
 
+const DISTURBED: &str = "Measured while other processes were busy (`--keep-disturbed`): the shapes mean \
+     something, single figures do not.\n\n";
+
 /// Measures everything, draws the plots and writes the figures.
 pub(crate) fn run(effort: Effort) -> io::Result<()> {
     let effort = Effort {
@@ -27,6 +30,9 @@ pub(crate) fn run(effort: Effort) -> io::Result<()> {
         ..effort
     };
     let mut text = String::new();
+    if effort.keep_disturbed {
+        text.push_str(DISTURBED);
+    }
     let depths = [1, 10, 100, 1_000, 10_000, 100_000];
     draw(
         &mut text,

@@ -35,37 +35,54 @@ pub(crate) fn together(threads: usize, times: u64, work: impl Fn() + Sync) -> Du
     })
 }
 
-/// A hundred divisions that cannot be left out, as Go's benchmark has them.
-fn divisions(mut x: u32) -> u32 {
+/// A hundred divisions that cannot be left out, each waiting for the one before, of the
+/// width that Go's benchmark has.
+fn divisions(mut x: i64) -> i64 {
     for divisor in 1..=100 {
-        x = black_box(x) / divisor;
+        x /= black_box(divisor);
     }
     x
 }
 
 /// Go's CommonParentCancel with four threads: derive, look a value up through the child,
-/// divide, cancel, divide.
+/// divide, cancel, divide. The divisions only pass the time, so there is a row without them.
 pub(super) fn common_parent(go: &Go) -> Group<'_> {
     let shared = Context::background()
         .with_value::<Shared>("value")
         .with_cancel();
+    let alone = Context::clone(&shared);
     Group::new()
         .timed("tokio-ctx", move |times| {
             together(4, times, || {
                 let child = shared.with_cancel();
                 assert_eq!(child.value::<Shared>(), Some(&"value"));
-                divisions(0);
+                let x = divisions(black_box(0));
                 child.cancel();
-                divisions(0);
+                assert_eq!(divisions(x), 0);
+            })
+        })
+        .timed("no divisions", move |times| {
+            together(4, times, || {
+                let child = alone.with_cancel();
+                assert_eq!(child.value::<Shared>(), Some(&"value"));
+                child.cancel();
             })
         })
         .go("Go", go, "common4", 0)
+        .go("Go, no divisions", go, "shared4", 0)
         .row(
             "12",
-            "4 threads derive, look up, cancel under one parent",
+            "4 threads derive, look up, cancel under one parent, and divide",
             "tokio-ctx",
             "Go",
             0.50,
+        )
+        .row(
+            "12i",
+            "the same without the divisions, which only pass the time",
+            "no divisions",
+            "Go, no divisions",
+            None,
         )
 }
 

@@ -2,7 +2,6 @@
 //! for fewer.
 
 use std::any::Any;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -119,11 +118,10 @@ where
     handle
 }
 
-pub(crate) fn spawn_local<F>(work: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn_local<F>(_work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    let _ = pin!(work);
     panic!("a local task has no thread of its own, so a model has none")
 }
 

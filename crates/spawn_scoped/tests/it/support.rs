@@ -110,12 +110,13 @@ where
     for runtime in [current_thread(), workers(2)] {
         let middle = Started::default();
         let work = work(middle.clone());
-        runtime.block_on(async {
-            let unfinished = tokio::spawn(work);
-            patiently(middle.all(1)).await;
-            assert!(!unfinished.is_finished());
-        });
+        let unfinished = runtime.spawn(work);
+        runtime.block_on(patiently(middle.all(1)));
+        assert!(!unfinished.is_finished());
         drop(runtime);
+        // Dropped where it was, and no panic on the way.
+        let dropped = current_thread().block_on(patiently(unfinished));
+        assert!(dropped.unwrap_err().is_cancelled());
     }
 }
 
