@@ -81,8 +81,12 @@ fn no_example_is_left_out() {
     programs.sort();
     let this = include_str!("situations.rs");
     for program in programs {
+        // A program that does not end by itself has a test file of its own.
+        let has_own_test = std::path::Path::new("tests")
+            .join(format!("{program}.rs"))
+            .exists();
         assert!(
-            this.contains(&format!("check(\"{program}\")")),
+            has_own_test || this.contains(&format!("check(\"{program}\")")),
             "{program} is not run"
         );
     }

@@ -39,3 +39,8 @@ pub use span::SpanPolicy;
 pub use start::{NeverReady, Ready};
 pub use straggler::Straggler;
 pub use task::Task;
+
+/// The example of the workspace's README is one of this crate's documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -118,7 +118,7 @@ fn blocks(text: &str) -> Vec<String> {
             _ => line,
         });
         let code = shown.collect::<Vec<_>>().join("\n");
-        let has_main = code.contains("fn main(");
+        let has_main = code.contains("fn main(") || code.starts_with("#![");
         blocks.push(if has_main {
             code
         } else {
