@@ -1,10 +1,12 @@
-//! The API documentation without a warning, and every example in it.
+//! The API documentation without a warning, every link, and every block of code.
 
 use crate::steps::{Cmd, Outcome, Steps};
+use crate::tidy;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
     documentation(workspace, steps)?;
+    steps.check("links", "cargo xtask docs", || tidy::links(workspace))?;
     steps.run(
         workspace,
         "doc tests",

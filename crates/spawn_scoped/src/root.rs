@@ -2,7 +2,8 @@
 //! with no scope around them.
 
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -54,7 +55,13 @@ struct Current {
     shared: Arc<Shared>,
     /// What keeps it open.
     ticket: Ticket,
+    /// The scope that a join waits for just now.
+    closing: Weak<Shared>,
 }
+
+/// Joins take turns: a scope has room for one who waits for its end, and whoever comes second
+/// waits for what the first one waits for, too.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 global! {
     static CURRENT: Mutex<Current> = Mutex::new(open());
@@ -65,6 +72,7 @@ fn open() -> Current {
     Current {
         ticket: Ticket::owed(&shared),
         shared,
+        closing: Weak::new(),
     }
 }
 
@@ -95,6 +103,7 @@ impl Root {
     /// # }
     /// ```
     pub async fn join(self) {
+        let _turn = TURN.lock().await;
         let joining = Joining::start();
         poll_fn(|cx| match joining.closed.poll_empty(cx.waker()) {
             true => Poll::Ready(()),
@@ -127,8 +136,17 @@ impl Root {
     /// ```
     pub async fn join_timeout(self, timeout: Duration) -> Result<(), Vec<Straggler>> {
         let time = Context::background().with_timeout(timeout);
+        let mut over = pin!(time.done());
+        let mut turn = pin!(TURN.lock());
+        let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
+            Poll::Ready(turn) => Poll::Ready(Some(turn)),
+            Poll::Pending => over.as_mut().poll(cx).map(|_| None),
+        });
+        let Some(_turn) = turn.await else {
+            let left = self.stragglers();
+            return if left.is_empty() { Ok(()) } else { Err(left) };
+        };
         let joining = Joining::start();
-        let mut over = std::pin::pin!(time.done());
         poll_fn(|cx| {
             if joining.closed.poll_empty(cx.waker()) {
                 return Poll::Ready(Ok(()));
@@ -149,7 +167,13 @@ impl Root {
     /// ```
     #[must_use]
     pub fn stragglers(self) -> Vec<Straggler> {
-        straggler::list(&current())
+        let (current, closing) = {
+            let current = CURRENT.lock();
+            (current.shared.clone(), current.closing.upgrade())
+        };
+        let mut left = closing.map_or_else(Vec::new, |closing| straggler::list(&closing));
+        left.extend(straggler::list(&current));
+        left
     }
 }
 
@@ -162,7 +186,12 @@ struct Joining {
 impl Joining {
     fn start() -> Self {
         let fresh = open();
-        let old = std::mem::replace(&mut *CURRENT.lock(), fresh);
+        let old = {
+            let mut current = CURRENT.lock();
+            let old = std::mem::replace(&mut *current, fresh);
+            current.closing = Arc::downgrade(&old.shared);
+            old
+        };
         // The last ticket may wake or drop something foreign: outside the lock.
         drop(old.ticket);
         Self { closed: old.shared }
@@ -171,6 +200,7 @@ impl Joining {
 
 impl Drop for Joining {
     fn drop(&mut self) {
+        CURRENT.lock().closing = Weak::new();
         if !self.closed.ledger.is_empty() {
             self.closed.rare.lock().failures.orphaned = true;
             give_to(enter(), &self.closed);

@@ -142,7 +142,16 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
     .into_iter()
     .flatten()
     .collect();
-    for finding in &findings {
+    verdict(&findings)
+}
+
+/// Whether every link of the documents leads somewhere, for the verb `docs`.
+pub(crate) fn links(workspace: &Workspace) -> Result<(), String> {
+    verdict(&links::check(&Files::read(workspace)?))
+}
+
+fn verdict(findings: &[Finding]) -> Result<(), String> {
+    for finding in findings {
         eprintln!("{finding}");
     }
     match findings.len() {

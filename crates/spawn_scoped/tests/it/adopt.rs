@@ -145,6 +145,42 @@ fn without_a_scope_around_the_root_waits_for_the_tasks() {
 }
 
 #[test]
+fn two_who_join_the_root_at_once_both_wait() {
+    on_both(|| async {
+        let live = Arc::new(Live::default());
+        let token = live.token();
+        let (release, released) = oneshot::channel::<()>();
+        let dropped = scope(&Context::background(), async |s| {
+            s.task().name("joined twice").spawn(async move |_| {
+                let _ = released.await;
+                drop(token);
+                Ok::<_, Cancelled>(())
+            });
+            std::future::pending::<Result<(), Cancelled>>().await
+        })
+        .now_or_never();
+        assert!(dropped.is_none());
+        let is_listed = || {
+            let left = root().stragglers();
+            left.iter().any(|left| left.name() == Some("joined twice"))
+        };
+
+        let (mut first, mut second) = (Box::pin(root().join()), Box::pin(root().join()));
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none());
+        assert!(is_listed());
+        // The first gives up, and the second waits for the same task.
+        drop(first);
+        assert!((&mut second).now_or_never().is_none());
+        assert!(is_listed());
+        release.send(()).unwrap();
+        second.await;
+        assert_eq!(live.count(), 0);
+        assert!(!is_listed());
+    });
+}
+
+#[test]
 fn a_scope_whose_tasks_are_done_is_dropped_without_a_trace() {
     on_both(|| async {
         let ctx = Context::background();
