@@ -351,19 +351,13 @@ impl Context {
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
-        if deadline >= self.node_deadline() {
-            return self.clone();
+        match self.deadline_node(deadline, after, now, cause, location) {
+            Some(node) => self.living(Some(node)),
+            None => self.clone(),
         }
-        self.living(Some(
-            self.deadline_node(deadline, after, now, cause, location),
-        ))
     }
 
-    fn node_deadline(&self) -> u64 {
-        self.lifetime.as_ref().map_or(NEVER, |node| node.deadline())
-    }
-
-    /// A node whose deadline is earlier than this context's.
+    /// A node for a deadline that is earlier than this context's; `None` for one that is not.
     fn deadline_node(
         &self,
         deadline: u64,
@@ -371,8 +365,12 @@ impl Context {
         now: u64,
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
-    ) -> Arc<Node> {
-        let mut node = Node::with_deadline(self.lifetime.as_ref(), deadline, after, location);
+    ) -> Option<Arc<Node>> {
+        let parent = self.lifetime.as_ref();
+        if deadline >= parent.map_or(NEVER, |parent| parent.deadline()) {
+            return None;
+        }
+        let mut node = Node::with_deadline(parent, deadline, after, location);
         if cause.is_some() {
             node = node.with_rare(Rare {
                 cause,
@@ -384,7 +382,7 @@ impl Context {
             // Ended at birth, for every clock.
             let _ = node.outcome();
         }
-        node
+        Some(node)
     }
 
     /// A child with a guard and perhaps a deadline, in one node.
@@ -395,9 +393,7 @@ impl Context {
     ) -> CancelGuard {
         let limited = limit.and_then(|(after, cause)| {
             let now = clock::now();
-            let deadline = later(now, after);
-            (deadline < self.node_deadline())
-                .then(|| self.deadline_node(deadline, after, now, cause, location))
+            self.deadline_node(later(now, after), after, now, cause, location)
         });
         let node =
             limited.unwrap_or_else(|| Arc::new(Node::child(self.lifetime.as_ref(), location)));
