@@ -286,16 +286,21 @@ impl<'s, E> TaskBuilder<'s, E> {
     }
 }
 
-/// Writes the started task into the ledger and makes its handle.
-fn started<T>(
-    home: &Arc<Shared>,
-    handle: JoinHandle<Result<T, Cancelled>>,
-    who: Who,
-    kind: TaskKind,
-    since: Option<Stamp>,
-) -> Task<T> {
-    home.write(handle.abort_handle(), who.clone(), kind, since);
-    Task::running(handle, who, home)
+impl Admitted {
+    /// Starts the task with `spawn`, writes it into the ledger and makes its handle. A panic of
+    /// `spawn` drops the record, and with it slot and ticket.
+    fn start<T>(
+        self,
+        scope: &Arc<Shared>,
+        kind: TaskKind,
+        spawn: impl FnOnce(Record, Context, Option<Box<Span>>) -> JoinHandle<Result<T, Cancelled>>,
+    ) -> Task<T> {
+        let home = self.background.as_ref().unwrap_or(scope);
+        let who = self.record.who().clone();
+        let handle = spawn(self.record, self.ctx, self.span);
+        home.write(handle.abort_handle(), who.clone(), kind, self.since);
+        Task::running(handle, who, home)
+    }
 }
 
 impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
@@ -354,28 +359,18 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        let admitted = match self.admit_unasked() {
-            Ok(admitted) => admitted,
-            Err(refused) => return refused,
-        };
-        let Admitted {
-            record,
-            background,
-            ctx,
-            span,
-            since,
-        } = admitted;
-        let home = background.as_ref().unwrap_or(&self.scope.shared);
-        let who = record.who().clone();
-        let future = Cancellable::new(&ctx, future);
-        drop(ctx);
-        started(
-            home,
-            rt::spawn(Work::<_, T, E>::new(future, record, span)),
-            who,
-            TaskKind::Cancellable,
-            since,
-        )
+        match self.admit_unasked() {
+            Ok(admitted) => admitted.start(
+                &self.scope.shared,
+                TaskKind::Cancellable,
+                |record, ctx, span| {
+                    let future = Cancellable::new(&ctx, future);
+                    drop(ctx);
+                    rt::spawn(Work::<_, T, E>::new(future, record, span))
+                },
+            ),
+            Err(refused) => refused,
+        }
     }
 
     /// Runs a closure on a thread where it may block; see [`Scope::spawn_blocking`].
@@ -405,27 +400,17 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         F: FnOnce(Context) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
     {
-        let admitted = match self.admit_unasked() {
-            Ok(admitted) => admitted,
-            Err(refused) => return refused,
-        };
-        let Admitted {
-            record,
-            background,
-            ctx,
-            span,
-            since,
-        } = admitted;
-        let home = background.as_ref().unwrap_or(&self.scope.shared);
-        let who = record.who().clone();
-        let job = Job::new(f, ctx, record, span);
-        started(
-            home,
-            rt::spawn_blocking(move || job.run()),
-            who,
-            TaskKind::Blocking,
-            since,
-        )
+        match self.admit_unasked() {
+            Ok(admitted) => admitted.start(
+                &self.scope.shared,
+                TaskKind::Blocking,
+                |record, ctx, span| {
+                    let job = Job::new(f, ctx, record, span);
+                    rt::spawn_blocking(move || job.run())
+                },
+            ),
+            Err(refused) => refused,
+        }
     }
 
     /// Spawns on the thread's local runtime; see [`Scope::spawn_local`].
@@ -457,27 +442,17 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         Fut: Future<Output = Result<T, E>> + 'static,
         T: 'static,
     {
-        let admitted = match self.admit_unasked() {
-            Ok(admitted) => admitted,
-            Err(refused) => return refused,
-        };
-        let Admitted {
-            record,
-            background,
-            ctx,
-            span,
-            since,
-        } = admitted;
-        let home = background.as_ref().unwrap_or(&self.scope.shared);
-        let who = record.who().clone();
-        let future = f(ctx);
-        started(
-            home,
-            rt::spawn_local(Work::<_, T, E>::new(future, record, span)),
-            who,
-            TaskKind::Cooperative,
-            since,
-        )
+        match self.admit_unasked() {
+            Ok(admitted) => admitted.start(
+                &self.scope.shared,
+                TaskKind::Cooperative,
+                |record, ctx, span| {
+                    let future = f(ctx);
+                    rt::spawn_local(Work::<_, T, E>::new(future, record, span))
+                },
+            ),
+            Err(refused) => refused,
+        }
     }
 
     /// Spawns if there is a slot; see [`Scope::try_spawn`].
@@ -617,24 +592,10 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    let Admitted {
-        record,
-        background,
-        ctx,
-        span,
-        since,
-    } = admitted;
-    let home = background.as_ref().unwrap_or(scope);
-    let who = record.who().clone();
-    // A panic of `f` drops the record, and with it slot and ticket.
-    let future = f(ctx);
-    started(
-        home,
-        rt::spawn(Work::<_, T, E>::new(future, record, span)),
-        who,
-        TaskKind::Cooperative,
-        since,
-    )
+    admitted.start(scope, TaskKind::Cooperative, |record, ctx, span| {
+        let future = f(ctx);
+        rt::spawn(Work::<_, T, E>::new(future, record, span))
+    })
 }
 
 /// A place in the line for a slot, given up when dropped.
