@@ -182,8 +182,16 @@ impl Cancelled {
     }
 
     /// The same with `name`, unless it has one.
+    #[inline]
     pub(crate) fn named(self, name: Option<&Cow<'static, str>>) -> Cancelled {
-        let Some(name) = name else { return self };
+        match name {
+            Some(name) => self.with_name(name.clone()),
+            None => self,
+        }
+    }
+
+    #[cold]
+    fn with_name(self, name: Cow<'static, str>) -> Cancelled {
         if self.name().is_some() {
             return self;
         }
@@ -191,7 +199,7 @@ impl Cancelled {
             reason: self.reason(),
             location: self.location(),
             after: self.after(),
-            name: Some(name.clone()),
+            name: Some(name),
             cause: self.full().and_then(|full| full.cause.clone()),
         })
     }

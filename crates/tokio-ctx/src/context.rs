@@ -371,11 +371,8 @@ impl Context {
             return None;
         }
         let mut node = Node::with_deadline(parent, deadline, after, location);
-        if cause.is_some() {
-            node = node.with_rare(Rare {
-                cause,
-                ..Rare::default()
-            });
+        if let Some(cause) = cause {
+            node = node.with_rare(Rare::Cause(cause));
         }
         let node = Arc::new(node);
         if deadline <= now {
@@ -461,11 +458,8 @@ impl Context {
     #[track_caller]
     #[must_use]
     pub fn with_name(&self, name: impl Into<Cow<'static, str>>) -> Context {
-        let node = Node::child(self.lifetime.as_ref(), Location::caller()).with_rare(Rare {
-            name: Some(name.into()),
-            only_named: true,
-            ..Rare::default()
-        });
+        let node = Node::child(self.lifetime.as_ref(), Location::caller())
+            .with_rare(Rare::Name(name.into()));
         self.living(Some(Arc::new(node)))
     }
 

@@ -113,6 +113,7 @@ impl CancelGuard {
     /// std::thread::spawn(move || handle.cancel()).join().unwrap();
     /// assert!(ctx.is_done());
     /// ```
+    #[inline]
     #[must_use]
     pub fn handle(&self) -> CancelHandle {
         CancelHandle {
@@ -133,6 +134,7 @@ impl CancelGuard {
     /// parent.cancel();
     /// assert!(child.is_done());
     /// ```
+    #[inline]
     #[must_use]
     pub fn keep(mut self) -> Context {
         self.target = None;
@@ -269,6 +271,14 @@ impl CancelHandle {
             .is_some_and(|node| node.cancel(Reason::Explicit, location, Some(cause)))
     }
 
+    /// What it can end, without values.
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            lifetime: self.node.clone(),
+            values: None,
+        }
+    }
+
     pub(crate) fn cancel_as(&self, cancelled: Cancelled) -> bool {
         self.node
             .as_ref()
@@ -283,10 +293,6 @@ impl RefUnwindSafe for CancelHandle {}
 
 impl fmt::Debug for CancelHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let context = Context {
-            lifetime: self.node.clone(),
-            values: None,
-        };
-        write!(f, "CancelHandle({context:?})")
+        write!(f, "CancelHandle({:?})", self.context())
     }
 }

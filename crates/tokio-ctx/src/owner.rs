@@ -56,10 +56,7 @@ pub fn attach_at(
     owner: Weak<dyn Any + Send + Sync>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    let node = Node::child(ctx.lifetime.as_ref(), location).with_rare(Rare {
-        owner: Some(owner),
-        ..Rare::default()
-    });
+    let node = Node::child(ctx.lifetime.as_ref(), location).with_rare(Rare::Owner(owner));
     CancelGuard::new(ctx.living(Some(Arc::new(node))))
 }
 
@@ -143,6 +140,23 @@ pub fn enclosing(ctx: &Context) -> impl Iterator<Item = Arc<dyn Any + Send + Syn
 /// ```
 pub fn cancel(handle: &CancelHandle, cancelled: Cancelled) -> bool {
     handle.cancel_as(cancelled)
+}
+
+/// The context that `handle` can end, without values.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::{Context, owner};
+///
+/// let guard = Context::background().with_cancel();
+/// let lifetime = owner::context(&guard.handle());
+/// guard.cancel();
+/// assert!(lifetime.is_done());
+/// ```
+#[must_use]
+pub fn context(handle: &CancelHandle) -> Context {
+    handle.context()
 }
 
 /// A [`Cancelled`] made by hand.

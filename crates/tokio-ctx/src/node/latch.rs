@@ -108,7 +108,7 @@ impl Node {
                 location: self.made_at,
                 after: self.after.get(),
                 name: self.name().cloned(),
-                cause: self.rare.as_ref().and_then(|rare| rare.cause.clone()),
+                cause: self.deadline_cause().cloned(),
             }));
         }
         None

@@ -19,14 +19,6 @@ pub(crate) enum Root {
     Merge(Merge),
 }
 
-impl Root {
-    /// Whether something above the chain can end it.
-    #[inline]
-    pub(super) fn can_end(&self) -> bool {
-        matches!(self, Root::Foreign | Root::Merge(_))
-    }
-}
-
 /// The upper side of a merged node.
 pub(crate) struct Merge {
     /// The two nodes that were merged.
@@ -80,6 +72,7 @@ impl Node {
 
     /// Whether what `top`, the uppermost node of this chain, hangs on has ended.
     #[cold]
+    #[inline(never)]
     pub(super) fn root_is_ended(&self, top: &Node) -> bool {
         let ended = match top.root() {
             Root::None | Root::Todo => false,

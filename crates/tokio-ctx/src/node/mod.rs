@@ -71,16 +71,22 @@ pub(crate) struct Node {
     _tracked: Tracked,
 }
 
-/// What few nodes have.
-#[derive(Default)]
-pub(crate) struct Rare {
-    pub(crate) root: Root,
-    pub(crate) name: Option<Cow<'static, str>>,
+/// What few nodes have, and none has two of.
+pub(crate) enum Rare {
+    Root(Root),
+    /// The node is here for its name alone, and nobody can end it.
+    Name(Cow<'static, str>),
     /// The cause to report if this node's deadline fires.
-    pub(crate) cause: Option<SharedCause>,
-    pub(crate) owner: Option<Weak<dyn Any + Send + Sync>>,
-    /// Whether the node is here for its name alone, and nobody can end it.
-    pub(crate) only_named: bool,
+    Cause(SharedCause),
+    Owner(Weak<dyn Any + Send + Sync>),
+}
+
+impl Rare {
+    /// Whether something above the chain can end it.
+    #[inline]
+    fn can_end(&self) -> bool {
+        matches!(self, Rare::Root(Root::Foreign | Root::Merge(_)))
+    }
 }
 
 /// How a node came to be, for people.
@@ -126,18 +132,12 @@ impl Node {
 
     /// A root that nobody can end.
     pub(crate) fn todo(made_at: Place) -> Node {
-        Node::child(None, made_at).with_rare(Rare {
-            root: Root::Todo,
-            ..Rare::default()
-        })
+        Node::child(None, made_at).with_rare(Rare::Root(Root::Todo))
     }
 
     /// A root that ends with a token of somebody else's.
     pub(crate) fn foreign(token: CancellationToken, made_at: Place) -> Node {
-        let node = Node::child(None, made_at).with_rare(Rare {
-            root: Root::Foreign,
-            ..Rare::default()
-        });
+        let node = Node::child(None, made_at).with_rare(Rare::Root(Root::Foreign));
         let _ = node.token.set(token);
         node
     }
@@ -146,10 +146,7 @@ impl Node {
     pub(crate) fn merged(one: &Arc<Node>, other: &Arc<Node>, made_at: Place) -> Node {
         let mut node = Node::child(None, made_at);
         node.deadline = one.deadline.min(other.deadline);
-        node.with_rare(Rare {
-            root: Root::Merge(Merge::new(one, other)),
-            ..Rare::default()
-        })
+        node.with_rare(Rare::Root(Root::Merge(Merge::new(one, other))))
     }
 
     pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
@@ -165,12 +162,30 @@ impl Node {
         self.made_at
     }
 
+    fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
     fn root(&self) -> &Root {
-        self.rare.as_ref().map_or(&Root::None, |rare| &rare.root)
+        match self.rare() {
+            Some(Rare::Root(root)) => root,
+            _ => &Root::None,
+        }
+    }
+
+    /// The cause to report if this node's deadline fires.
+    fn deadline_cause(&self) -> Option<&SharedCause> {
+        match self.rare() {
+            Some(Rare::Cause(cause)) => Some(cause),
+            _ => None,
+        }
     }
 
     pub(crate) fn owner(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.rare.as_ref()?.owner.as_ref()?.upgrade()
+        match self.rare() {
+            Some(Rare::Owner(owner)) => owner.upgrade(),
+            _ => None,
+        }
     }
 
     /// Whether the node set its own deadline.
@@ -179,20 +194,16 @@ impl Node {
     }
 
     pub(crate) fn kind(&self) -> Kind<'_> {
-        let Some(rare) = &self.rare else {
-            return if self.is_deadline() {
+        match self.rare() {
+            Some(Rare::Root(Root::Todo)) => Kind::Todo,
+            Some(Rare::Root(Root::Foreign)) => Kind::Foreign,
+            Some(Rare::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
+            Some(Rare::Owner(_)) => Kind::Scope,
+            Some(Rare::Name(name)) => Kind::Named(name),
+            Some(Rare::Root(Root::None) | Rare::Cause(_)) | None if self.is_deadline() => {
                 Kind::Deadline
-            } else {
-                Kind::Cancel
-            };
-        };
-        match &rare.root {
-            Root::Todo => Kind::Todo,
-            Root::Foreign => Kind::Foreign,
-            Root::Merge(merge) => Kind::Merge(&merge.direct[1]),
-            Root::None if self.is_deadline() => Kind::Deadline,
-            Root::None if rare.owner.is_some() => Kind::Scope,
-            Root::None => rare.name.as_deref().map_or(Kind::Cancel, Kind::Named),
+            }
+            Some(Rare::Root(Root::None) | Rare::Cause(_)) | None => Kind::Cancel,
         }
     }
 
@@ -211,16 +222,18 @@ impl Node {
 
     /// Whether anything can end this node.
     pub(crate) fn can_end(self: &Arc<Node>) -> bool {
-        self.lineage().any(|node| match &node.rare {
-            None => true,
-            Some(rare) => !rare.only_named && !matches!(rare.root, Root::Todo),
-        })
+        self.lineage()
+            .any(|node| !matches!(node.rare(), Some(Rare::Name(_) | Rare::Root(Root::Todo))))
     }
 
     /// The name of this node, or of the nearest ancestor that has one.
     fn name(&self) -> Option<&Cow<'static, str>> {
-        std::iter::successors(Some(self), |node| node.parent.as_deref())
-            .find_map(|node| node.rare.as_ref()?.name.as_ref())
+        std::iter::successors(Some(self), |node| node.parent.as_deref()).find_map(|node| match node
+            .rare()
+        {
+            Some(Rare::Name(name)) => Some(name),
+            _ => None,
+        })
     }
 
     /// Whether this node or an ancestor holds an outcome. Looks at no clock.
@@ -238,7 +251,7 @@ impl Node {
             }
         }
         match &node.rare {
-            Some(rare) if rare.root.can_end() => self.root_is_ended(node),
+            Some(rare) if rare.can_end() => self.root_is_ended(node),
             _ => false,
         }
     }
@@ -251,12 +264,14 @@ impl Node {
     }
 
     #[cold]
+    #[inline(never)]
     fn is_overdue(&self) -> bool {
         clock::now() >= self.deadline && self.outcome().is_some()
     }
 
     /// Leaves a hint on the nodes below `ended`: chains then cost one step from below.
     #[cold]
+    #[inline(never)]
     fn hint_up_to(&self, ended: &Node) {
         let mut node = self;
         while !std::ptr::eq(node, ended) {
@@ -334,13 +349,11 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Mostly there is no parent, or somebody else holds it too.
-        if self.rare.is_none() {
-            if let Some(above) = self.parent.take().and_then(Arc::into_inner) {
-                above.drop_upwards();
-            }
-        } else {
+        if matches!(self.rare(), Some(Rare::Root(_))) {
             self.unlink_upwards();
+        } else if let Some(above) = self.parent.take().and_then(Arc::into_inner) {
+            // Mostly there is no parent, or somebody else holds it too.
+            above.drop_upwards();
         }
     }
 }
@@ -371,8 +384,8 @@ impl Node {
 
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
-        if let Some(rare) = &mut self.rare {
-            if let Root::Merge(merge) = std::mem::take(&mut rare.root) {
+        if let Some(Rare::Root(root)) = self.rare.as_deref_mut() {
+            if let Root::Merge(merge) = std::mem::take(root) {
                 merge.unlink(pending);
             }
         }
