@@ -7,12 +7,11 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use tokio_ctx::{Cancelled, Context, Reason, owner};
-use tracing::Span;
 
 use crate::entry::{Name, Place, TaskKind, Who};
 use crate::failure::{FailureKind, TaskFailure};
 use crate::refused::{Refused, Why};
-use crate::rt::{self, JoinHandle, Stamp};
+use crate::rt::{self, JoinHandle};
 use crate::scope::Scope;
 use crate::shared::Shared;
 use crate::slots::Slots;
@@ -53,16 +52,6 @@ pub struct TaskBuilder<'s, E> {
     background: bool,
 }
 
-/// A task that may start: counted, with its context.
-struct Admitted {
-    record: Record,
-    /// The background's ledger, if that is where the task belongs.
-    background: Option<Arc<Shared>>,
-    ctx: Context,
-    span: Option<Box<Span>>,
-    since: Option<Stamp>,
-}
-
 /// Whether a refusal is told to nobody who has to listen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unasked {
@@ -71,6 +60,7 @@ enum Unasked {
 }
 
 impl<'s, E> TaskBuilder<'s, E> {
+    #[inline]
     pub(crate) fn new(scope: &'s Scope<E>, location: Place) -> Self {
         Self {
             scope,
@@ -195,19 +185,34 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// Counts the task, unless the scope is over, its context has ended, or
     /// there is no runtime. The slot has been taken by the caller; it goes with
     /// the record, or else stays with the caller.
-    fn admit(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
-        let shared = &self.scope.shared;
-        let scope_ctx = self.scope.context();
-        let entered = match (self.scope.ticket(), self.background) {
-            (Some(inside), true) => shared.enter_background(&inside, scope_ctx),
-            (ticket, _) => ticket.map(|ticket| (ticket, scope_ctx.clone())),
+    #[inline]
+    fn admit(&self, unasked: Unasked) -> Result<(Ticket, Context), Cancelled> {
+        let (ticket, ctx) = match (self.scope.ticket(), &self.under) {
+            (Some(ticket), None) if !self.background => (ticket, self.scope.context().clone()),
+            (Some(inside), _) => self.admit_elsewhere(inside)?,
+            (None, _) => return Err(self.scope_is_over()),
         };
-        let Some((ticket, ctx)) = entered else {
-            return Err(owner::cancelled(
-                Reason::ScopeFinished,
-                shared.location,
-                None,
-            ));
+        if ctx.is_done() {
+            if let Some(cancelled) = stopped(&ticket, &ctx, unasked) {
+                return Err(cancelled);
+            }
+        }
+        if !rt::is_running() {
+            return Err(self.lost(&ticket));
+        }
+        Ok((ticket, ctx))
+    }
+
+    /// Counts a task of the background, or one that another context stops.
+    #[cold]
+    #[inline(never)]
+    fn admit_elsewhere(&self, inside: Ticket) -> Result<(Ticket, Context), Cancelled> {
+        let scope = self.scope;
+        let (ticket, ctx) = if self.background {
+            let entered = scope.shared.enter_background(&inside, scope.context());
+            entered.ok_or_else(|| self.scope_is_over())?
+        } else {
+            (inside, scope.context().clone())
         };
         let ctx = match &self.under {
             None => ctx,
@@ -218,38 +223,23 @@ impl<'s, E> TaskBuilder<'s, E> {
                 owner::attach_at(other, home, self.location).keep()
             }
         };
-        if ctx.is_done() {
-            if let Some(cancelled) = ctx.err() {
-                if unasked == Unasked::Yes {
-                    // Nobody has to look at the handle, so the scope has to
-                    // remember; while the ticket keeps its result open.
-                    ticket.shared().task_stopped(cancelled.clone());
-                }
-                return Err(cancelled);
-            }
-        }
-        let who = self.who();
-        if !rt::is_running() {
-            return Err(self.lost(&ticket, &who));
-        }
-        let since = shared.time(self.scope.is_of_body());
-        let policy = self.span.unwrap_or_else(|| shared.span_policy());
-        let span = policy.span_for(&who, &ctx);
-        let background = self.background.then(|| ticket.shared().clone());
-        Ok(Admitted {
-            record: Record::new(ticket, who),
-            background,
-            ctx,
-            span,
-            since,
-        })
+        Ok((ticket, ctx))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn scope_is_over(&self) -> Cancelled {
+        owner::cancelled(Reason::ScopeFinished, self.scope.location(), None)
     }
 
     /// There is no runtime to run it.
-    fn lost(&self, ticket: &Ticket, who: &Who) -> Cancelled {
+    #[cold]
+    #[inline(never)]
+    fn lost(&self, ticket: &Ticket) -> Cancelled {
         let why = Some("there is no tokio runtime here".to_owned());
-        let failure = TaskFailure::new(who, FailureKind::Lost, why);
-        let cancelled = owner::cancelled(Reason::TaskLost, who.location, Some(Arc::new(failure)));
+        let failure = TaskFailure::new(&self.who(), FailureKind::Lost, why);
+        let cause = Some(Arc::new(failure) as _);
+        let cancelled = owner::cancelled(Reason::TaskLost, self.location, cause);
         ticket.shared().task_lost(cancelled.clone());
         cancelled
     }
@@ -272,34 +262,48 @@ impl<'s, E> TaskBuilder<'s, E> {
         if self.background {
             None
         } else {
-            self.scope.shared.slots.as_ref()
+            self.scope.shared.slots.as_deref()
         }
     }
 
-    /// Admits with a slot taken unasked, or makes the handle of a refused task.
-    fn admit_unasked<T>(&self) -> Result<Admitted, Task<T>> {
-        self.take_slot();
-        self.admit(Unasked::Yes).map_err(|cancelled| {
-            self.give_back_slot();
-            Task::refused(cancelled, self.who())
-        })
-    }
-}
-
-impl Admitted {
-    /// Starts the task with `spawn`, writes it into the ledger and makes its handle. A panic of
-    /// `spawn` drops the record, and with it slot and ticket.
+    /// Starts the task with `spawn`, writes it into the ledger and makes its handle. The slot
+    /// is taken unasked, and a task that cannot start is refused in its handle.
+    #[inline]
     fn start<T>(
         self,
-        scope: &Arc<Shared>,
         kind: TaskKind,
-        spawn: impl FnOnce(Record, Context, Option<Box<Span>>) -> JoinHandle<Result<T, Cancelled>>,
+        spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>,
     ) -> Task<T> {
-        let home = self.background.as_ref().unwrap_or(scope);
-        let who = self.record.who().clone();
-        let handle = spawn(self.record, self.ctx, self.span);
-        home.write(handle.abort_handle(), who.clone(), kind, self.since);
-        Task::running(handle, who, home)
+        self.take_slot();
+        match self.admit(Unasked::Yes) {
+            Ok((ticket, ctx)) => self.start_admitted(kind, ticket, ctx, spawn),
+            Err(cancelled) => {
+                self.give_back_slot();
+                Task::refused(cancelled, self.who())
+            }
+        }
+    }
+
+    /// A panic of `spawn` drops the record, and with it slot and ticket.
+    #[inline]
+    fn start_admitted<T>(
+        self,
+        kind: TaskKind,
+        ticket: Ticket,
+        ctx: Context,
+        spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>,
+    ) -> Task<T> {
+        let shared = &self.scope.shared;
+        let background = self.background.then(|| ticket.shared().clone());
+        let home = background.as_ref().unwrap_or(shared);
+        let since = shared.time(self.scope.is_of_body());
+        let policy = self.span.unwrap_or_else(|| shared.span_policy());
+        let who = self.who();
+        let span = policy.span_for(&who, &ctx);
+        let handle = spawn(Record::new(ticket, who, span), ctx);
+        home.write(handle.abort_handle(), self.who(), kind, since);
+        let (name, location) = (self.name, self.location);
+        Task::running(handle, Who { name, location }, home)
     }
 }
 
@@ -329,10 +333,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        match self.admit_unasked() {
-            Ok(admitted) => launch::<T, E, _, _>(&self.scope.shared, admitted, f),
-            Err(refused) => refused,
-        }
+        self.start(TaskKind::Cooperative, cooperative::<T, E, _, _>(f))
     }
 
     /// Spawns a task that the end of its context drops; see [`Scope::spawn_cancellable`].
@@ -359,18 +360,11 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        match self.admit_unasked() {
-            Ok(admitted) => admitted.start(
-                &self.scope.shared,
-                TaskKind::Cancellable,
-                |record, ctx, span| {
-                    let future = Cancellable::new(&ctx, future);
-                    drop(ctx);
-                    rt::spawn(Work::<_, T, E>::new(future, record, span))
-                },
-            ),
-            Err(refused) => refused,
-        }
+        self.start(TaskKind::Cancellable, |record, ctx| {
+            let future = Cancellable::new(&ctx, future);
+            drop(ctx);
+            rt::spawn(Work::<_, T, E>::new(future, record))
+        })
     }
 
     /// Runs a closure on a thread where it may block; see [`Scope::spawn_blocking`].
@@ -400,17 +394,10 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         F: FnOnce(Context) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
     {
-        match self.admit_unasked() {
-            Ok(admitted) => admitted.start(
-                &self.scope.shared,
-                TaskKind::Blocking,
-                |record, ctx, span| {
-                    let job = Job::new(f, ctx, record, span);
-                    rt::spawn_blocking(move || job.run())
-                },
-            ),
-            Err(refused) => refused,
-        }
+        self.start(TaskKind::Blocking, |record, ctx| {
+            let job = Job::new(f, ctx, record);
+            rt::spawn_blocking(move || job.run())
+        })
     }
 
     /// Spawns on the thread's local runtime; see [`Scope::spawn_local`].
@@ -442,17 +429,10 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         Fut: Future<Output = Result<T, E>> + 'static,
         T: 'static,
     {
-        match self.admit_unasked() {
-            Ok(admitted) => admitted.start(
-                &self.scope.shared,
-                TaskKind::Cooperative,
-                |record, ctx, span| {
-                    let future = f(ctx);
-                    rt::spawn_local(Work::<_, T, E>::new(future, record, span))
-                },
-            ),
-            Err(refused) => refused,
-        }
+        self.start(TaskKind::Cooperative, |record, ctx| {
+            let future = f(ctx);
+            rt::spawn_local(Work::<_, T, E>::new(future, record))
+        })
     }
 
     /// Spawns if there is a slot; see [`Scope::try_spawn`].
@@ -560,7 +540,10 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     {
         self.take_slot();
         match self.admit(Unasked::No) {
-            Ok(admitted) => Ok(launch::<T, E, _, _>(&self.scope.shared, admitted, f)),
+            Ok((ticket, ctx)) => {
+                let spawn = cooperative::<T, E, _, _>(f);
+                Ok(self.start_admitted(TaskKind::Cooperative, ticket, ctx, spawn))
+            }
             Err(cancelled) => {
                 self.give_back_slot();
                 Err(cancelled)
@@ -568,14 +551,17 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         }
     }
 
-    fn launch_in_slot<T, F, Fut>(&self, f: F) -> Result<Task<T>, Refused<F>>
+    fn launch_in_slot<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
     where
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
         match self.admit(Unasked::No) {
-            Ok(admitted) => Ok(launch::<T, E, _, _>(&self.scope.shared, admitted, f)),
+            Ok((ticket, ctx)) => {
+                let spawn = cooperative::<T, E, _, _>(f);
+                Ok(self.start_admitted(TaskKind::Cooperative, ticket, ctx, spawn))
+            }
             Err(cancelled) => {
                 self.give_back_slot();
                 Err(Refused::new(f, Why::Ended(cancelled)))
@@ -584,18 +570,34 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     }
 }
 
+/// Why the context of a task that wanted to start has ended.
+#[cold]
+#[inline(never)]
+fn stopped(ticket: &Ticket, ctx: &Context, unasked: Unasked) -> Option<Cancelled> {
+    let cancelled = ctx.err()?;
+    if unasked == Unasked::Yes {
+        // Nobody has to look at the handle, so the scope has to remember; while the ticket
+        // keeps its result open.
+        ticket.shared().task_stopped(cancelled.clone());
+    }
+    Some(cancelled)
+}
+
 /// Starts a cooperative task.
-fn launch<T, E, F, Fut>(scope: &Arc<Shared>, admitted: Admitted, f: F) -> Task<T>
+#[inline]
+fn cooperative<T, E, F, Fut>(
+    f: F,
+) -> impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output: Into<End<T, E>>> + Send + 'static,
     T: Send + 'static,
     E: Send + 'static,
 {
-    admitted.start(scope, TaskKind::Cooperative, |record, ctx, span| {
+    |record, ctx| {
         let future = f(ctx);
-        rt::spawn(Work::<_, T, E>::new(future, record, span))
-    })
+        rt::spawn(Work::<_, T, E>::new(future, record))
+    }
 }
 
 /// A place in the line for a slot, given up when dropped.

@@ -24,7 +24,7 @@
 //! There is one lock, so there is no lock order; dropping a parent's ticket
 //! takes the parent's lock, which is why invariant 6 forbids it under ours.
 
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use crate::entry::Entry;
 use crate::rt::Stamp;
@@ -35,13 +35,17 @@ const SWEEP_FROM: usize = 64;
 
 /// The ledger. `P` is a ticket of another ledger, held as its waiter by one
 /// that was handed over.
+///
+/// In the order of its fields, with the count first: whoever gives back a ticket gives back a
+/// reference to the scope as well, and finds both counts in one line of the cache.
+#[repr(C)]
 pub(crate) struct Ledger<P> {
     /// The body, the tasks, and the scopes taken over.
     tickets: Count,
-    book: Mutex<Book<P>>,
     /// A leaver that finds this many left sweeps, so that a burst of tasks is
     /// not remembered by a scope that spawns no more. 0 for never.
     sweep_when_left: Hint,
+    book: Mutex<Book<P>>,
 }
 
 /// Guarded by the ledger's only lock.
@@ -55,6 +59,9 @@ struct Book<P> {
     waiter: Waiter<P>,
     /// One per spawned task, finished ones included until the next sweep.
     entries: Vec<Entry>,
+    /// When the entries without a date were spawned at the latest, once that
+    /// matters.
+    undated: Option<Stamp>,
     /// The length at which the next spawn looks for finished entries.
     sweep_at: usize,
 }
@@ -77,6 +84,7 @@ impl<P> Ledger<P> {
                 aborting: false,
                 waiter: Waiter::None,
                 entries: Vec::new(),
+                undated: None,
                 sweep_at: SWEEP_FROM,
             }),
             sweep_when_left: Hint::new(0),
@@ -97,27 +105,37 @@ impl<P> Ledger<P> {
     /// Gives one ticket back. The caller wakes or drops what it is given,
     /// holding no lock.
     #[must_use = "the waiter must be woken or dropped"]
+    #[inline]
     pub(crate) fn leave(&self) -> Waiter<P> {
         let left = self.tickets.sub();
+        // The hint is 0 where nothing is swept.
+        if left > 0 && left != self.sweep_when_left.get() {
+            return Waiter::None;
+        }
+        self.left_at_mark(left)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn left_at_mark(&self, left: usize) -> Waiter<P> {
         if left == 0 {
             // Invariant 4: only one of us ever gets here.
             let mut book = self.book.lock();
             book.empty = true;
             return std::mem::replace(&mut book.waiter, Waiter::None);
         }
-        if left == self.sweep_when_left.get() {
-            drop(self.sweep());
-        }
+        drop(self.sweep());
         Waiter::None
     }
 
-    /// Whether the last one has left; if not, `waker` is woken when it does.
-    pub(crate) fn poll_empty(&self, waker: &Waker) -> bool {
+    /// The list, which is of no more use, once the last one has left; `waker` is
+    /// woken when that happens. The caller drops the list.
+    pub(crate) fn poll_empty(&self, waker: &Waker) -> Poll<Vec<Entry>> {
         {
-            let book = self.book.lock();
+            let mut book = self.book.lock();
             match &book.waiter {
-                _ if book.empty => return true,
-                Waiter::Wake(known) if known.will_wake(waker) => return false,
+                _ if book.empty => return Poll::Ready(std::mem::take(&mut book.entries)),
+                Waiter::Wake(known) if known.will_wake(waker) => return Poll::Pending,
                 _ => {}
             }
         }
@@ -127,13 +145,14 @@ impl<P> Ledger<P> {
             let mut book = self.book.lock();
             // Invariant 5: `empty` is asked again under the lock that writes.
             if book.empty {
+                let entries = std::mem::take(&mut book.entries);
                 drop(book);
                 drop(mine);
-                return true;
+                return Poll::Ready(entries);
             }
             std::mem::replace(&mut book.waiter, Waiter::Wake(mine))
         };
-        false
+        Poll::Pending
     }
 
     /// Makes `parent` wait for the last one in place of the join. Given back
@@ -176,23 +195,19 @@ impl<P> Ledger<P> {
     }
 
     fn sweep_book(&self, book: &mut Book<P>) -> Vec<Entry> {
-        let finished = book
-            .entries
-            .iter()
-            .filter(|entry| entry.is_finished())
-            .count();
         let mut swept = Vec::new();
-        if finished * 2 >= book.entries.len() {
-            swept.reserve_exact(finished);
+        let len = book.entries.len();
+        // Whoever is unfinished holds a ticket, so there is no need to look at a list most of
+        // which must be.
+        let finished = len.saturating_sub(self.tickets.peek());
+        if finished * 2 >= len {
             let all = std::mem::take(&mut book.entries);
-            book.entries.reserve(all.len() - finished + 1);
+            swept.reserve_exact(len);
+            book.entries.reserve(len - finished + 1);
             for entry in all {
-                // An entry that finished since it was counted may stay until
-                // the next sweep: neither list grows under the lock.
-                if swept.len() < finished && entry.is_finished() {
-                    swept.push(entry);
-                } else {
-                    book.entries.push(entry);
+                match entry.is_finished() {
+                    true => swept.push(entry),
+                    false => book.entries.push(entry),
                 }
             }
         }
@@ -227,24 +242,25 @@ impl<P> Ledger<P> {
         self.book.lock().empty
     }
 
-    /// Dates the entries that have no date.
-    pub(crate) fn date(&self, now: Stamp) {
-        for entry in &mut self.book.lock().entries {
-            entry.date(now);
-        }
+    /// Dates the entries that have no date, and those that are yet to be written
+    /// without one.
+    pub(crate) fn date_undated(&self, now: Stamp) {
+        self.book.lock().undated.get_or_insert(now);
     }
 
     /// The unfinished tasks, for people to read.
     pub(crate) fn unfinished(&self) -> Vec<Entry> {
-        self.date(Stamp::now());
-        let mut entries = self.book.lock().entries.clone();
+        let now = Stamp::now();
+        let mut entries = {
+            let mut book = self.book.lock();
+            let undated = book.undated.unwrap_or(now);
+            book.entries
+                .iter_mut()
+                .for_each(|entry| entry.date(undated));
+            book.entries.clone()
+        };
         entries.retain(|entry| !entry.is_finished());
         entries
-    }
-
-    /// The list, once it is of no more use; the caller drops it.
-    pub(crate) fn take_entries(&self) -> Vec<Entry> {
-        std::mem::take(&mut self.book.lock().entries)
     }
 
     /// How many tickets are out, as a number to show.

@@ -105,11 +105,7 @@ impl Root {
     pub async fn join(self) {
         let _turn = TURN.lock().await;
         let joining = Joining::start();
-        poll_fn(|cx| match joining.closed.poll_empty(cx.waker()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        })
-        .await;
+        drop(poll_fn(|cx| joining.closed.ledger.poll_empty(cx.waker())).await);
     }
 
     /// The same for at most `timeout`.
@@ -148,7 +144,7 @@ impl Root {
         };
         let joining = Joining::start();
         poll_fn(|cx| {
-            if joining.closed.poll_empty(cx.waker()) {
+            if joining.closed.ledger.poll_empty(cx.waker()).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             over.as_mut()

@@ -44,7 +44,7 @@ where
     let slots = config
         .as_ref()
         .and_then(|config| config.limit)
-        .map(Slots::new);
+        .map(|limit| Box::new(Slots::new(limit)));
     let (shared, ctx) = Shared::open(parent, location, config, slots);
     let scope = Scope::of_body(shared, ctx);
     let shared = &scope.shared;
@@ -143,16 +143,20 @@ fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<
 
 /// Waits until the last one has left `ledger_of`, aborting after the grace.
 async fn join(ledger_of: &Arc<Shared>, watch: &mut Watch<'_>) {
-    poll_fn(|cx| {
-        if ledger_of.poll_empty(cx.waker()) {
-            return Poll::Ready(());
+    let ledger = &ledger_of.ledger;
+    let entries = poll_fn(|cx| {
+        if watch.is_fresh() && ledger.num_tickets() > 0 {
+            watch.yield_once(cx);
+            return Poll::Pending;
+        }
+        if let Poll::Ready(entries) = ledger.poll_empty(cx.waker()) {
+            return Poll::Ready(entries);
         }
         // What the grace aborts is still waited for.
         watch.poll(cx);
         Poll::Pending
-    })
-    .await;
-    drop(ledger_of.ledger.take_entries());
+    });
+    drop(entries.await);
 }
 
 /// Everybody has left: the result.

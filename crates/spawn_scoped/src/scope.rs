@@ -130,6 +130,7 @@ impl<E> Scope<E> {
         self.of_body
     }
 
+    #[inline]
     pub(crate) fn ticket(&self) -> Option<Ticket> {
         if self.of_body {
             return Some(Ticket::from_inside(&self.shared));

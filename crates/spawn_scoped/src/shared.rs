@@ -2,9 +2,9 @@
 //! scope's lifetime and what went wrong so far.
 
 use std::any::Any;
+use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::{Arc, Weak};
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio_ctx::{CancelHandle, Cancelled, Context, owner};
@@ -28,18 +28,20 @@ const CLOCK_RUNS: usize = 1;
 /// One scope. Owned by whatever holds a ticket of it, and by its handles; the
 /// lifetime below carries a weak way back to it, by which scopes that are
 /// dropped further down find somebody to take their tasks.
+///
+/// In the order of its fields: the ledger's count lies next to that of the references to it.
+#[repr(C)]
 pub(crate) struct Shared {
     pub(crate) ledger: Ledger<Ticket>,
-    /// The scope's own lifetime, under its parent's, without values: whoever
-    /// leaves last lets go of this a little after the scope has returned, and
-    /// by then no value may be held by anything of the scope's.
-    ctx: Context,
-    /// The right to end it.
+    /// The right to end the scope's own lifetime, which is under its parent's. It
+    /// carries no values: whoever leaves last lets go of this a little after the
+    /// scope has returned, and by then no value may be held by anything of the
+    /// scope's.
     pub(crate) end: CancelHandle,
     /// The line of the call that made the scope.
     pub(crate) location: Place,
     pub(crate) config: Option<Arc<Config>>,
-    pub(crate) slots: Option<Slots>,
+    pub(crate) slots: Option<Box<Slots>>,
     /// `CLOCK_STANDS` until the scope first has to wait, so that a short one
     /// never reads the clock; then `CLOCK_RUNS`, or what the first spawn in this
     /// poll of the body has read.
@@ -55,25 +57,46 @@ pub(crate) struct RareCell {
     /// holds a ticket, so a scope that finds its ledger empty and the flag down
     /// has nothing to look for.
     touched: Flag,
-    rare: Mutex<Rare>,
+    /// On the heap from the first lock on.
+    rare: Mutex<Option<Box<Rare>>>,
+}
+
+/// A lock that is held.
+pub(crate) struct RareGuard<'a>(MutexGuard<'a, Option<Box<Rare>>>);
+
+impl Deref for RareGuard<'_> {
+    type Target = Rare;
+
+    fn deref(&self) -> &Rare {
+        self.0.as_ref().expect("whoever locks makes it")
+    }
+}
+
+impl DerefMut for RareGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Rare {
+        self.0.get_or_insert_default()
+    }
 }
 
 impl RareCell {
     fn new() -> Self {
         Self {
             touched: Flag::new(),
-            rare: Mutex::new(Rare::default()),
+            rare: Mutex::new(None),
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Rare> {
+    pub(crate) fn lock(&self) -> RareGuard<'_> {
         self.touched.raise();
-        self.rare.lock()
+        let mut rare = self.rare.lock();
+        rare.get_or_insert_default();
+        RareGuard(rare)
     }
 
     /// Locks if anybody ever did. To be trusted once the ledger is empty.
-    pub(crate) fn lock_if_touched(&self) -> Option<MutexGuard<'_, Rare>> {
-        self.touched.is_raised().then(|| self.rare.lock())
+    #[inline]
+    pub(crate) fn lock_if_touched(&self) -> Option<RareGuard<'_>> {
+        self.touched.is_raised().then(|| self.lock())
     }
 }
 
@@ -101,7 +124,7 @@ impl Shared {
         parent: &Context,
         location: Place,
         config: Option<Arc<Config>>,
-        slots: Option<Slots>,
+        slots: Option<Box<Slots>>,
     ) -> (Arc<Shared>, Context) {
         let mut ctx = Context::background();
         let shared = Arc::new_cyclic(|me: &Weak<Shared>| {
@@ -113,7 +136,6 @@ impl Shared {
             Shared {
                 ledger: Ledger::new(),
                 end,
-                ctx: Context::background().detach_onto(&ctx),
                 location,
                 config,
                 slots,
@@ -125,18 +147,20 @@ impl Shared {
     }
 
     /// The scope's lifetime; no values.
-    pub(crate) fn lifetime(&self) -> &Context {
-        &self.ctx
+    pub(crate) fn lifetime(&self) -> Context {
+        owner::context(&self.end)
     }
 
     pub(crate) fn name(&self) -> Option<&Name> {
         self.config.as_ref()?.name.as_ref()
     }
 
+    #[inline]
     pub(crate) fn grace(&self) -> Option<Duration> {
         self.config.as_ref()?.grace
     }
 
+    #[inline]
     pub(crate) fn span_policy(&self) -> SpanPolicy {
         self.config
             .as_ref()
@@ -158,23 +182,30 @@ impl Shared {
     /// tasks that are there count as spawned now.
     pub(crate) fn start_clock(&self) {
         self.clock.set(CLOCK_RUNS);
-        self.ledger.date(Stamp::now());
+        self.ledger.date_undated(Stamp::now());
     }
 
     /// The time of a spawn, if it matters yet. In one poll of the body, the
     /// clock is read once.
+    #[inline]
     pub(crate) fn time(&self, of_body: bool) -> Option<Stamp> {
         match self.clock.get() {
             CLOCK_STANDS => None,
+            running => Some(self.time_of(running, of_body)),
+        }
+    }
+
+    fn time_of(&self, clock: usize, of_body: bool) -> Stamp {
+        match clock {
             CLOCK_RUNS => {
                 let now = Stamp::now();
                 if of_body {
                     self.clock.set(now.get() as usize);
                 }
-                Some(now)
+                now
             }
-            _ if !of_body => Some(Stamp::now()),
-            raw => Some(Stamp::from_raw(raw as u64)),
+            _ if !of_body => Stamp::now(),
+            raw => Stamp::from_raw(raw as u64),
         }
     }
 
@@ -187,11 +218,6 @@ impl Shared {
         since: Option<Stamp>,
     ) {
         self.ledger.write(Entry::new(handle, who, kind, since));
-    }
-
-    /// Waits until everybody has left.
-    pub(crate) fn poll_empty(&self, waker: &Waker) -> bool {
-        self.ledger.poll_empty(waker)
     }
 
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether

@@ -36,11 +36,16 @@ pub enum SpanPolicy {
 }
 
 impl SpanPolicy {
-    /// The span to run `who` in. Boxed: a task that has none pays one word.
-    pub(crate) fn span_for(self, who: &Who, ctx: &Context) -> Option<Box<Span>> {
+    /// The span to run `who` in.
+    #[inline]
+    pub(crate) fn span_for(self, who: &Who, ctx: &Context) -> Option<Span> {
         if LevelFilter::current() == LevelFilter::OFF {
             return None;
         }
+        self.make_span(who, ctx)
+    }
+
+    fn make_span(self, who: &Who, ctx: &Context) -> Option<Span> {
         let span = match self {
             SpanPolicy::Inherit => Span::current(),
             SpanPolicy::Child => tracing::info_span!(
@@ -62,7 +67,7 @@ impl SpanPolicy {
             }
             SpanPolicy::None => return None,
         };
-        (!span.is_disabled()).then(|| Box::new(span))
+        (!span.is_disabled()).then_some(span)
     }
 }
 

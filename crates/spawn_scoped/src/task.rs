@@ -73,6 +73,7 @@ enum State<T> {
 }
 
 impl<T> Task<T> {
+    #[inline]
     pub(crate) fn running(
         handle: JoinHandle<Result<T, Cancelled>>,
         who: Who,

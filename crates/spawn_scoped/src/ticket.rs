@@ -9,7 +9,7 @@ use crate::root;
 use crate::shared::{Shared, drop_quietly};
 use crate::sync::catch;
 
-/// One unit of the ledger's count. Falls when dropped.
+/// One unit of the ledger's count. Falls when it is given back, or dropped. `None` from then on.
 #[derive(Debug)]
 pub(crate) struct Ticket(Option<Arc<Shared>>);
 
@@ -20,6 +20,7 @@ impl Ticket {
     }
 
     /// One more, for somebody who knows that one is being held.
+    #[inline]
     pub(crate) fn from_inside(shared: &Arc<Shared>) -> Ticket {
         shared.ledger.enter_from_inside();
         Ticket(Some(shared.clone()))
@@ -31,19 +32,34 @@ impl Ticket {
     }
 
     /// The scope it is a ticket of.
+    #[inline]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        self.0.as_ref().expect("only drop takes it")
+        self.0.as_ref().expect("it was not given back")
+    }
+
+    #[inline]
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// In a loop rather than a recursion: the last ticket of a scope that was
+    /// handed over gives back a ticket of the next, and so on upwards.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        let mut next = self.0.take();
+        while let Some(shared) = next {
+            next = match shared.ledger.leave() {
+                Waiter::None => None,
+                waiter => tell(&shared, waiter),
+            };
+        }
     }
 }
 
 impl Drop for Ticket {
-    /// In a loop rather than a recursion: the last ticket of a scope that was
-    /// handed over gives back a ticket of the next, and so on upwards.
+    #[inline]
     fn drop(&mut self) {
-        let mut next = self.0.take();
-        while let Some(shared) = next {
-            next = tell(&shared, shared.ledger.leave());
-        }
+        self.give_back();
     }
 }
 
@@ -65,6 +81,7 @@ impl Drop for BodyTicket<'_> {
 
 /// The last one has left `scope` if there is a waiter: wakes who waits, or
 /// returns the scope whose ticket it was.
+#[cold]
 fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
     match waiter {
         Waiter::None => None,

@@ -26,8 +26,8 @@ pub(crate) struct Watch<'a> {
     state: State,
 }
 
-/// A scope that is done after a few polls, as most short ones are, never
-/// registers with its context: the first waits only yield.
+/// A scope that is done after a few polls, as most short ones are, registers
+/// neither with its context nor with its ledger: the first waits only yield.
 enum State {
     /// How many more waits are going to yield.
     Fresh(u8),
@@ -82,6 +82,19 @@ impl<'a> Watch<'a> {
         false
     }
 
+    /// Whether the next wait is going to yield.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Fresh(1..))
+    }
+
+    /// Waits for nothing but the next turn.
+    pub(crate) fn yield_once(&mut self, cx: &mut Poller<'_>) {
+        if let State::Fresh(yields) = &mut self.state {
+            *yields = yields.saturating_sub(1);
+        }
+        cx.waker().wake_by_ref();
+    }
+
     /// To be called by each poll that has to wait.
     pub(crate) fn poll(&mut self, cx: &mut Poller<'_>) {
         match &mut self.state {
@@ -90,11 +103,7 @@ impl<'a> Watch<'a> {
                 self.shared.show_in_tree(self.parent);
                 self.state = State::Armed(Box::pin(self.shared.lifetime().done_owned()));
             }
-            State::Fresh(yields) => {
-                *yields -= 1;
-                cx.waker().wake_by_ref();
-                return;
-            }
+            State::Fresh(_) => return self.yield_once(cx),
             State::Armed(_) | State::Ended(_) => {}
         }
         if let State::Armed(done) = &mut self.state {

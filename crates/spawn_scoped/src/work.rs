@@ -9,8 +9,9 @@ use pin_project_lite::pin_project;
 use tokio_ctx::future::Run;
 use tokio_ctx::{Cancelled, Context};
 use tracing::Span;
+use tracing::span::Entered;
 
-use crate::entry::Who;
+use crate::entry::{Name, Place, Who};
 use crate::failure::Payload;
 use crate::shared::drop_quietly;
 use crate::sync::catch;
@@ -35,50 +36,113 @@ impl<T, E> From<Result<T, E>> for End<T, E> {
     }
 }
 
-/// A task as the ledger sees it, until it is finished. Its drop gives back the
-/// slot, then the ticket.
+/// A task as the ledger sees it, until it is finished. It gives back the slot, then the
+/// ticket: when told to, or else when it is dropped.
 pub(crate) struct Record {
     ticket: Ticket,
-    who: Who,
+    location: Place,
+    /// In a box, since most tasks have neither: every word here is one more in each task.
+    extra: Option<Box<Extra>>,
+}
+
+struct Extra {
+    name: Option<Name>,
+    span: Option<Span>,
+}
+
+impl Extra {
+    #[cold]
+    #[inline(never)]
+    fn boxed(name: Option<Name>, span: Option<Span>) -> Option<Box<Extra>> {
+        Some(Box::new(Extra { name, span }))
+    }
 }
 
 impl Record {
     /// Takes over a ticket, and the slot that goes with it where tasks have slots.
-    pub(crate) fn new(ticket: Ticket, who: Who) -> Self {
-        Self { ticket, who }
+    #[inline]
+    pub(crate) fn new(ticket: Ticket, who: Who, span: Option<Span>) -> Self {
+        let Who { name, location } = who;
+        let extra = match (name, span) {
+            (None, None) => None,
+            (name, span) => Extra::boxed(name, span),
+        };
+        Self {
+            ticket,
+            location,
+            extra,
+        }
     }
 
-    pub(crate) fn who(&self) -> &Who {
-        &self.who
+    fn who(&self) -> Who {
+        Who {
+            name: self.extra.as_ref().and_then(|extra| extra.name.clone()),
+            location: self.location,
+        }
+    }
+
+    /// Enters the span of the task.
+    #[inline]
+    fn enter(&self) -> Option<Entered<'_>> {
+        let span = self.extra.as_ref()?.span.as_ref()?;
+        Some(span.enter())
     }
 
     /// Tells the scope how the task ended, and leaves it. Everything of the
     /// user's is gone by now, save what is in `end`.
-    fn finish<T, E: Send + 'static>(self, end: End<T, E>) -> Result<T, Cancelled> {
-        let shared = self.ticket.shared();
-        match end {
+    #[inline]
+    fn finish<T, E: Send + 'static>(&mut self, end: End<T, E>) -> Result<T, Cancelled> {
+        let result = match end {
             End::Ended(Ok(value)) => Ok(value),
-            End::Ended(Err(error)) => Err(shared.task_failed(&self.who, Box::new(error))),
-            End::Panicked(payload) => Err(shared.task_panicked(&self.who, payload)),
+            end => Err(self.without_value(end)),
+        };
+        self.leave();
+        result
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn without_value<T, E: Send + 'static>(&self, end: End<T, E>) -> Cancelled {
+        let _entered = self.enter();
+        let (shared, who) = (self.ticket.shared(), self.who());
+        match end {
+            End::Ended(Ok(_)) => unreachable!("that is a value"),
+            End::Ended(Err(error)) => shared.task_failed(&who, Box::new(error)),
+            End::Panicked(payload) => shared.task_panicked(&who, payload),
             End::Stopped(cancelled) => {
                 shared.task_stopped(cancelled.clone());
-                Err(cancelled)
+                cancelled
             }
-            End::Excused(cancelled) => Err(cancelled),
-            End::Late(error) => Err(shared.task_failed_late(&self.who, Box::new(error))),
+            End::Excused(cancelled) => cancelled,
+            End::Late(error) => shared.task_failed_late(&who, Box::new(error)),
         }
     }
 
-    /// The task was dropped before its end.
-    fn lose(self) {
-        self.ticket.shared().task_dropped(&self.who);
+    /// The task is dropped before its end. `drop_users` drops what is the user's.
+    #[cold]
+    #[inline(never)]
+    fn lose(&mut self, drop_users: impl FnOnce()) {
+        {
+            let _entered = self.enter();
+            drop_users();
+            self.ticket.shared().task_dropped(&self.who());
+        }
+        self.leave();
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        if let Some(slots) = &self.ticket.shared().slots {
+            slots.give_back();
+        }
+        self.ticket.give_back();
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if let Some(slots) = &self.ticket.shared().slots {
-            slots.give_back();
+        if self.ticket.is_held() {
+            self.leave();
         }
     }
 }
@@ -86,34 +150,36 @@ impl Drop for Record {
 pin_project! {
     /// A task's future.
     pub(crate) struct Work<F, T, E> {
-        // `None` once finished. Dropped before the record, always.
+        // `None` once finished. Dropped before the record gives the ticket back, always.
         #[pin]
         future: Option<F>,
-        // `None` once finished.
-        record: Option<Record>,
-        span: Option<Box<Span>>,
+        record: Record,
         result: PhantomData<fn() -> (T, E)>,
     }
 
     impl<F, T, E> PinnedDrop for Work<F, T, E> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if let Some(record) = this.record.take() {
-                let _entered = this.span.as_ref().map(|span| span.enter());
-                let dropped = catch(|| this.future.set(None));
-                drop_quietly(dropped);
-                record.lose();
+            let this = this.project();
+            if this.record.ticket.is_held() {
+                this.record.lose(|| drop_future(this.future));
             }
         }
     }
 }
 
+/// What the drop of a future does that did not end well is nobody's business any more.
+#[cold]
+#[inline(never)]
+fn drop_future<F>(mut future: Pin<&mut Option<F>>) {
+    drop_quietly(catch(|| future.set(None)));
+}
+
 impl<F, T, E> Work<F, T, E> {
-    pub(crate) fn new(future: F, record: Record, span: Option<Box<Span>>) -> Self {
+    #[inline]
+    pub(crate) fn new(future: F, record: Record) -> Self {
         Self {
             future: Some(future),
-            record: Some(record),
-            span,
+            record,
             result: PhantomData,
         }
     }
@@ -128,27 +194,28 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let _entered = this.span.as_ref().map(|span| span.enter());
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
+        let entered = this.record.enter();
+        let mut ended = None;
+        let caught = catch(|| {
+            let Some(future) = this.future.as_mut().as_pin_mut() else {
+                return;
+            };
+            if let Poll::Ready(output) = future.poll(cx) {
+                ended = Some(output.into());
+                // Invariant 2 of the ledger: the future goes before the ticket does.
+                this.future.set(None);
+            }
+        });
+        if let Err(payload) = caught {
+            // Either its poll panicked, or after a good end its drop did.
+            drop_future(this.future.as_mut());
+            drop_quietly(ended.replace(End::Panicked(payload)));
+        }
+        let Some(end) = ended else {
             return Poll::Pending;
         };
-        let mut end = match catch(|| future.poll(cx)) {
-            Ok(polled) => ready!(polled).into(),
-            Err(payload) => End::Panicked(payload),
-        };
-        // Invariant 2 of the ledger: the future goes before the ticket does.
-        if let Err(payload) = catch(|| this.future.set(None)) {
-            let value = std::mem::replace(&mut end, End::Panicked(payload));
-            if let End::Panicked(first) = value {
-                drop_quietly(std::mem::replace(&mut end, End::Panicked(first)));
-            } else {
-                drop_quietly(value);
-            }
-        }
-        match this.record.take() {
-            Some(record) => Poll::Ready(record.finish(end)),
-            None => Poll::Pending,
-        }
+        drop(entered);
+        Poll::Ready(this.record.finish(end))
     }
 }
 
@@ -184,18 +251,16 @@ where
 
 /// A closure for a blocking thread, with its context.
 pub(crate) struct Job<F> {
-    /// Both `None` once it runs.
+    /// `None` once it runs.
     call: Option<(F, Context)>,
-    record: Option<Record>,
-    span: Option<Box<Span>>,
+    record: Record,
 }
 
 impl<F> Job<F> {
-    pub(crate) fn new(call: F, ctx: Context, record: Record, span: Option<Box<Span>>) -> Self {
+    pub(crate) fn new(call: F, ctx: Context, record: Record) -> Self {
         Self {
             call: Some((call, ctx)),
-            record: Some(record),
-            span,
+            record,
         }
     }
 
@@ -204,25 +269,26 @@ impl<F> Job<F> {
         F: FnOnce(Context) -> Result<T, E>,
         E: Send + 'static,
     {
-        let span = self.span.take();
-        let _entered = span.as_ref().map(|span| span.enter());
-        let (Some((call, ctx)), Some(record)) = (self.call.take(), self.record.take()) else {
-            unreachable!("a job is made with both and run once");
+        let Some((call, ctx)) = self.call.take() else {
+            unreachable!("a job is made with a call and run once");
         };
         // The closure's captures and the context are dropped by the call.
-        let end = match catch(move || call(ctx)) {
-            Ok(result) => End::Ended(result),
-            Err(payload) => End::Panicked(payload),
+        let end = {
+            let _entered = self.record.enter();
+            match catch(move || call(ctx)) {
+                Ok(result) => End::Ended(result),
+                Err(payload) => End::Panicked(payload),
+            }
         };
-        record.finish(end)
+        self.record.finish(end)
     }
 }
 
 impl<F> Drop for Job<F> {
     fn drop(&mut self) {
-        if let Some(record) = self.record.take() {
-            drop_quietly(self.call.take());
-            record.lose();
+        if self.record.ticket.is_held() {
+            let call = self.call.take();
+            self.record.lose(|| drop_quietly(call));
         }
     }
 }

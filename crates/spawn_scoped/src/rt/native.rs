@@ -26,6 +26,7 @@ pub(crate) enum Joined<T> {
 pub(crate) struct JoinHandle<T>(tokio::task::JoinHandle<T>);
 
 impl<T> JoinHandle<T> {
+    #[inline]
     pub(crate) fn abort_handle(&self) -> AbortHandle {
         self.0.abort_handle()
     }
@@ -46,11 +47,13 @@ impl<T> JoinHandle<T> {
 }
 
 /// Whether a runtime is there to take a task.
+#[inline]
 pub(crate) fn is_running() -> bool {
     // Inside a task the answer costs no count of the runtime's.
     tokio::task::try_id().is_some() || Handle::try_current().is_ok()
 }
 
+#[inline]
 #[track_caller]
 pub(crate) fn spawn<F>(work: F) -> JoinHandle<F::Output>
 where

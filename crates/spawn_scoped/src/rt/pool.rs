@@ -17,6 +17,9 @@ struct Pool {
     /// One per thread that was started; `None` once it ended.
     crews: Vec<Option<Crew>>,
     next: usize,
+    /// Whether a thread without tasks ends. loom has no thread to spare for one that would
+    /// replace it, so there it waits until the model is over.
+    idle_may_end: bool,
 }
 
 /// The tasks of one thread that it has not seen yet.
@@ -25,22 +28,44 @@ struct Crew {
     waker: Option<Waker>,
 }
 
+/// Shared with the threads, which end after the statics of an execution do.
+struct Owner(Arc<Mutex<Pool>>);
+
 backend::lazy_static! {
-    // Shared with the threads, which end after the statics of an execution do.
-    static ref POOL: Arc<Mutex<Pool>> = Arc::new(Mutex::new(Pool {
+    static ref POOL: Owner = Owner(Arc::new(Mutex::new(Pool {
         threads: None,
         crews: Vec::new(),
         next: 0,
-    }));
+        idle_may_end: cfg!(shuttle),
+    })));
+}
+
+// loom drops statics at the end of the model's closure, and waits for the threads then. shuttle
+// drops them when nothing may be touched any more.
+#[cfg(loom)]
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // A model that failed is taken down from outside of it.
+        if std::thread::panicking() {
+            return;
+        }
+        let wakers: Vec<Waker> = {
+            let mut pool = self.0.lock();
+            pool.idle_may_end = true;
+            let crews = pool.crews.iter_mut().flatten();
+            crews.filter_map(|crew| crew.waker.take()).collect()
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
 }
 
 pub(crate) fn set_threads(number: usize) {
-    POOL.lock().threads = Some(number.max(1));
+    POOL.0.lock().threads = Some(number.max(1));
 }
 
 pub(super) fn run(work: Work) {
     let (new, waker) = {
-        let mut pool = POOL.lock();
+        let mut pool = POOL.0.lock();
         let Some(threads) = pool.threads else {
             drop(pool);
             return start(move || backend::future::block_on(work));
@@ -48,7 +73,7 @@ pub(super) fn run(work: Work) {
         pool.place(work, threads)
     };
     if let Some(index) = new {
-        let pool = Arc::clone(&POOL);
+        let pool = Arc::clone(&POOL.0);
         start(move || serve(&pool, index));
     }
     if let Some(waker) = waker {
@@ -82,7 +107,7 @@ impl Pool {
     fn arrived(&mut self, index: usize, left: usize, waker: &Waker) -> Option<Vec<Work>> {
         let crew = self.crews[index].as_mut()?;
         let arrived = std::mem::take(&mut crew.arrived);
-        if arrived.is_empty() && left == 0 {
+        if arrived.is_empty() && left == 0 && self.idle_may_end {
             self.crews[index] = None;
             return None;
         }
@@ -99,9 +124,10 @@ fn serve(pool: &Mutex<Pool>, index: usize) {
             let Some(arrived) = pool.lock().arrived(index, tasks.len(), cx.waker()) else {
                 return Poll::Ready(());
             };
+            let is_idle = arrived.is_empty() && tasks.is_empty();
             tasks.extend(arrived);
             tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
-            if !tasks.is_empty() {
+            if is_idle || !tasks.is_empty() {
                 return Poll::Pending;
             }
         }

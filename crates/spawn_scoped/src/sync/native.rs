@@ -57,7 +57,8 @@ impl Count {
         self.0.fetch_sub(1, Ordering::AcqRel) - 1
     }
 
-    /// How many there are, as a number to show; nothing may be decided by it.
+    /// How many there are, as a number to show or a hint; no decision may be wrong if it is
+    /// stale.
     pub(crate) fn peek(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
