@@ -55,8 +55,8 @@ pin_project! {
         // Before `inner`, for the same reason as in the future of the response.
         end: Option<RequestEnd>,
         on_end: OnEnd,
-        // What a `content-length` promises: servers read no further.
-        left: Option<u64>,
+        // Of a known length, what is still to come: servers read no further.
+        left: u64,
         last_frames: u8,
         // Made when a stream makes us wait for the first time, which most bodies never do.
         done: Option<Pin<Box<DoneOwned>>>,
@@ -70,7 +70,8 @@ pin_project! {
     enum Inner<B> {
         Body { #[pin] body: B },
         // The layer's own answer, and then nothing.
-        Own { bytes: Option<Bytes> },
+        // In a box: it is rare, and every other body would have to be as large.
+        Own { bytes: Option<Box<Bytes>> },
     }
 }
 
@@ -117,6 +118,7 @@ impl<B: Body<Data = Bytes>> ContextBody<B> {
             Some(_) => OnEnd::Finish,
             None => OnEnd::of_stream(response.headers()),
         };
+        let left = left.unwrap_or(0);
         response.map(|body| ContextBody {
             end,
             on_end,
@@ -164,12 +166,12 @@ pub(crate) fn answer_to<B>(error: &ContextError, is_grpc: bool) -> Response<Cont
         *response.status_mut() = error.status();
         let problem = HeaderValue::from_static(PROBLEM_JSON);
         response.headers_mut().insert(header::CONTENT_TYPE, problem);
-        bytes = Some(problem_json(error));
+        bytes = Some(Box::new(problem_json(error)));
     }
     response.map(|()| ContextBody {
         end: None,
         on_end: OnEnd::Finish,
-        left: None,
+        left: 0,
         last_frames: 0,
         done: None,
         inner: Inner::Own { bytes },
@@ -209,7 +211,7 @@ where
         let mut this = self.project();
         let polled = match this.inner.as_mut().project() {
             InnerProj::Own { bytes } => {
-                return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
+                return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(*bytes))));
             }
             InnerProj::Body { body } => match this.end {
                 Some(end) => end.while_polling(|| body.poll_frame(cx)),
@@ -253,9 +255,10 @@ where
             Poll::Pending => false,
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-                *this.left = this.left.map(|left| left.saturating_sub(length));
+                *this.left = this.left.saturating_sub(length);
                 let inner = this.inner.as_ref().get_ref();
-                *this.left == Some(0) || frame.is_trailers() || inner.is_over()
+                let is_all = *this.on_end == OnEnd::Finish && *this.left == 0;
+                is_all || frame.is_trailers() || inner.is_over()
             }
             Poll::Ready(None | Some(Err(_))) => true,
         };
@@ -274,7 +277,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.inner {
             Inner::Own { bytes } => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len()) as u64)
             }
             Inner::Body { body } => body.size_hint(),
         }
@@ -296,7 +299,7 @@ impl<B: Default> Default for ContextBody<B> {
         ContextBody {
             end: None,
             on_end: OnEnd::Finish,
-            left: None,
+            left: 0,
             last_frames: 0,
             done: None,
             inner: Inner::Body { body: B::default() },

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, Request};
+use http::{Extensions, HeaderMap, HeaderName, Request};
 use tokio_ctx::{Context, owner};
 
 use crate::end::RequestEnd;
 use crate::error::DeadlineSource;
-use crate::headers::{GRPC_TIMEOUT, Ignored, KeyList, parse_chosen, parse_grpc, text_of};
+use crate::headers::{GRPC_TIMEOUT, Ignored, KeyList, has, parse_chosen, parse_grpc, text_of};
 
 /// The longest header with a duration that is read.
 const MAX_TIMEOUT_BYTES: usize = 32;
@@ -27,9 +27,9 @@ pub(crate) struct Config {
     pub(crate) default: Option<Limit>,
     pub(crate) max: Option<Limit>,
     pub(crate) answers_when_done: bool,
-    /// Of the call that made the layer.
-    pub(crate) location: &'static Location<'static>,
     counters: Arc<Counters>,
+    /// What the extensions of a request that has none yet start as.
+    room: Extensions,
 }
 
 /// A [`DeadlineSource`], made once and shared by all requests.
@@ -39,7 +39,7 @@ type Cause = Arc<dyn Error + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Limit {
     timeout: Duration,
-    cause: Cause,
+    limit: owner::Limit,
 }
 
 /// A header that brings a duration.
@@ -50,20 +50,41 @@ pub(crate) struct TimeoutHeader {
     cause: Cause,
 }
 
-#[derive(Default)]
+/// What a layer and its clones count together.
 struct Counters {
     ignored_headers: AtomicU64,
-    live_requests: AtomicU64,
+    live: Arc<Live>,
+}
+
+/// Held once by each request that is not over: how often it is held says how many there are,
+/// and the request needs no second atomic operation to be counted.
+pub(crate) struct Live {
+    /// Of the call that made the layer.
+    pub(crate) location: &'static Location<'static>,
+}
+
+/// Takes up room among extensions.
+#[derive(Clone)]
+struct Seat<const N: usize>;
+
+/// Empty extensions with room for the context and for the three that a router of axum adds.
+///
+/// A table that is made for the context alone has room for three: the router would have to
+/// replace it by a larger one in each request. A clone of a table has as much room as it has.
+fn room() -> Extensions {
+    let mut extensions = Extensions::new();
+    extensions.insert(Seat::<0>);
+    extensions.insert(Seat::<1>);
+    extensions.insert(Seat::<2>);
+    extensions.insert(Seat::<3>);
+    extensions.clear();
+    extensions
 }
 
 impl Limit {
     pub(crate) fn new(timeout: Duration, source: DeadlineSource) -> Limit {
-        let cause = Arc::new(source);
-        Limit { timeout, cause }
-    }
-
-    fn get(&self) -> (Duration, &Cause) {
-        (self.timeout, &self.cause)
+        let limit = owner::Limit::new(timeout, Some(Arc::new(source)));
+        Limit { timeout, limit }
     }
 }
 
@@ -92,8 +113,11 @@ impl Config {
             default: None,
             max: None,
             answers_when_done: false,
-            location,
-            counters: Arc::default(),
+            counters: Arc::new(Counters {
+                ignored_headers: AtomicU64::new(0),
+                live: Arc::new(Live { location }),
+            }),
+            room: room(),
         }
     }
 
@@ -102,42 +126,62 @@ impl Config {
     }
 
     pub(crate) fn num_live_requests(&self) -> u64 {
-        self.counters.live_requests.load(Ordering::Relaxed)
+        // All but the one that is kept here.
+        Arc::strong_count(&self.counters.live) as u64 - 1
     }
 
     /// Makes the context of a request and puts it among the extensions.
-    pub(crate) fn begin<B>(self: &Arc<Self>, request: &mut Request<B>) -> RequestEnd {
+    pub(crate) fn begin<B>(&self, request: &mut Request<B>) -> RequestEnd {
         let headers = request.headers();
         let above = request
             .extensions()
             .get::<Context>()
             .unwrap_or(&self.server);
-        let limit = self.timeout(headers);
-        let limit = limit.map(|(timeout, cause)| (timeout, Some(Arc::clone(cause))));
-        let mut guard = owner::begin(above, limit, self.location);
+        let live = &self.counters.live;
+        let mut guard = match self.asked(headers) {
+            None => owner::begin(above, self.own().map(|own| &own.limit), live.location),
+            Some((timeout, cause)) => match &self.max {
+                Some(max) if max.timeout < timeout => {
+                    owner::begin(above, Some(&max.limit), live.location)
+                }
+                _ => {
+                    let limit = owner::Limit::new(timeout, Some(Arc::clone(cause)));
+                    owner::begin(above, Some(&limit), live.location)
+                }
+            },
+        };
         if !self.keys.is_empty() {
             guard = guard.map(|ctx| {
                 self.keys
                     .read(ctx, headers, |name, why| self.ignored(name, why))
             });
         }
-        request.extensions_mut().insert(Context::clone(&guard));
-        self.counters.live_requests.fetch_add(1, Ordering::Relaxed);
-        RequestEnd::new(guard, Arc::clone(self))
+        let extensions = request.extensions_mut();
+        if extensions.is_empty() {
+            *extensions = self.room.clone();
+        }
+        extensions.insert(Context::clone(&guard));
+        RequestEnd::new(guard, Arc::clone(live))
     }
 
-    /// Called once for each [`begin`](Self::begin).
-    pub(crate) fn ended(&self) {
-        self.counters.live_requests.fetch_sub(1, Ordering::Relaxed);
+    /// The limit of a request that asks for none.
+    fn own(&self) -> Option<&Limit> {
+        match (&self.default, &self.max) {
+            (Some(default), Some(max)) if max.timeout < default.timeout => Some(max),
+            (default, max) => default.as_ref().or(max.as_ref()),
+        }
     }
 
-    /// The shortest of what the headers ask for, or else the default; the maximum at most.
-    fn timeout(&self, headers: &HeaderMap) -> Option<(Duration, &Cause)> {
+    /// The shorter of what the headers ask for.
+    fn asked(&self, headers: &HeaderMap) -> Option<(Duration, &Cause)> {
+        let is_there = |header: &&TimeoutHeader| has(headers, &header.name);
         let read = |header| self.read_timeout(headers, header);
-        let grpc = self.grpc_header.as_ref().and_then(read);
-        let chosen = self.chosen_header.as_ref().and_then(read);
-        let asked = shorter(grpc, chosen).or(self.default.as_ref().map(Limit::get));
-        shorter(asked, self.max.as_ref().map(Limit::get))
+        let grpc = self.grpc_header.as_ref().filter(is_there).and_then(read);
+        let chosen = self.chosen_header.as_ref().filter(is_there).and_then(read);
+        match (grpc, chosen) {
+            (Some(grpc), Some(chosen)) if chosen.0 < grpc.0 => Some(chosen),
+            (grpc, chosen) => grpc.or(chosen),
+        }
     }
 
     fn read_timeout<'c>(
@@ -166,17 +210,6 @@ impl Config {
             .fetch_add(1, Ordering::Relaxed);
         // At a level that no client can fill a disk with.
         tracing::debug!(%header, %why, "ignored a header");
-    }
-}
-
-/// The first of two that are equal.
-fn shorter<'c>(
-    one: Option<(Duration, &'c Cause)>,
-    two: Option<(Duration, &'c Cause)>,
-) -> Option<(Duration, &'c Cause)> {
-    match (one, two) {
-        (Some(one), Some(two)) if two.0 < one.0 => Some(two),
-        (one, two) => one.or(two),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, owner};
 
-use crate::config::Config;
+use crate::config::Live;
 
 /// The right to end the context of one request, which it does when it is dropped.
 ///
@@ -13,7 +13,7 @@ use crate::config::Config;
 /// when the client no longer does.
 pub(crate) struct RequestEnd {
     guard: CancelGuard,
-    config: Arc<Config>,
+    live: Arc<Live>,
     state: State,
 }
 
@@ -28,20 +28,16 @@ enum State {
 }
 
 impl RequestEnd {
-    pub(crate) fn new(guard: CancelGuard, config: Arc<Config>) -> RequestEnd {
+    pub(crate) fn new(guard: CancelGuard, live: Arc<Live>) -> RequestEnd {
         RequestEnd {
             guard,
-            config,
+            live,
             state: State::Owing,
         }
     }
 
     pub(crate) fn context(&self) -> &Context {
         &self.guard
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
     }
 
     /// What ended the context while the client was still waiting.
@@ -70,11 +66,10 @@ impl Drop for RequestEnd {
             State::Polling => Reason::TaskPanicked,
             State::Done => Reason::RequestFinished,
         };
-        let ended = owner::cancelled(reason, self.config.location, None);
+        let ended = owner::cancelled(reason, self.live.location, None);
         let was_live = owner::end(&mut self.guard, ended);
         if was_live && reason == Reason::CallerGone {
             tracing::debug!("the client went away before it had its answer");
         }
-        self.config.ended();
     }
 }

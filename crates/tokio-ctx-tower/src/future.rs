@@ -60,14 +60,17 @@ pin_project! {
 pub(crate) struct Kind {
     is_head: bool,
     pub(crate) is_grpc: bool,
+    /// Whether the layer answers in the place of a handler that does not.
+    answers_when_done: bool,
 }
 
 impl Kind {
-    pub(crate) fn of<B>(request: &Request<B>) -> Kind {
+    pub(crate) fn of<B>(request: &Request<B>, answers_when_done: bool) -> Kind {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         Kind {
             is_head: request.method() == Method::HEAD,
             is_grpc: content_type.is_some_and(body::is_grpc),
+            answers_when_done,
         }
     }
 }
@@ -75,7 +78,7 @@ impl Kind {
 impl<F> ResponseFuture<F> {
     pub(crate) fn new(end: RequestEnd, kind: Kind, inner: F) -> ResponseFuture<F> {
         let ctx = end.context();
-        let is_cut_off = end.config().answers_when_done || kind.is_grpc && ctx.deadline().is_some();
+        let is_cut_off = kind.answers_when_done || kind.is_grpc && ctx.deadline().is_some();
         let cut_off = is_cut_off.then(|| Box::pin(ctx.done_owned()));
         ResponseFuture {
             end: Some(end),
@@ -119,7 +122,7 @@ where
         };
         let cancelled = ready!(cut_off.as_mut().poll(cx));
         let error = ContextError::from(cancelled);
-        if !end.config().answers_when_done && !error.cancelled().is_timeout() {
+        if !this.kind.answers_when_done && !error.cancelled().is_timeout() {
             // It is shutting down, say: the handler owns its wind-down.
             *this.cut_off = None;
             return Poll::Pending;

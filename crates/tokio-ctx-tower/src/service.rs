@@ -61,7 +61,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S::Future> {
-        let kind = crate::future::Kind::of(&request);
+        let kind = crate::future::Kind::of(&request, self.config.answers_when_done);
         let mut end = self.config.begin(&mut request);
         // A service may panic before it has made its future.
         let inner = end.while_polling(|| self.inner.call(request));

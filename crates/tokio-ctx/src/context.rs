@@ -14,7 +14,7 @@ use crate::cancelled::{Cancelled, Facts, Reason, SharedCause};
 use crate::future::{Done, DoneOwned, Run};
 use crate::guard::CancelGuard;
 use crate::key::Key;
-use crate::node::{Node, Rare};
+use crate::node::{Limit, Node, Rare};
 use crate::on_cancel::OnCancel;
 use crate::sync::CancellationToken;
 use crate::sync::clock::{self, NEVER};
@@ -385,15 +385,24 @@ impl Context {
     /// A child with a guard and perhaps a deadline, in one node.
     pub(crate) fn begin(
         &self,
-        limit: Option<(Duration, Option<SharedCause>)>,
+        limit: Option<&Limit>,
         location: &'static Location<'static>,
     ) -> CancelGuard {
-        let limited = limit.and_then(|(after, cause)| {
+        let parent = self.lifetime.as_ref();
+        let limited = limit.and_then(|limit| {
             let now = clock::now();
-            self.deadline_node(later(now, after), after, now, cause, location)
+            let deadline = now.saturating_add(limit.nanos);
+            if deadline >= parent.map_or(NEVER, |parent| parent.deadline()) {
+                return None;
+            }
+            let node = Arc::new(Node::limited(parent, deadline, limit, location));
+            if deadline <= now {
+                // Ended at birth, for every clock.
+                let _ = node.outcome();
+            }
+            Some(node)
         });
-        let node =
-            limited.unwrap_or_else(|| Arc::new(Node::child(self.lifetime.as_ref(), location)));
+        let node = limited.unwrap_or_else(|| Arc::new(Node::child(parent, location)));
         CancelGuard::new(self.living(Some(node)))
     }
 

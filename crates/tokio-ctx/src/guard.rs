@@ -177,7 +177,16 @@ impl CancelGuard {
         let Some(node) = self.target.as_mut().or(self.context.lifetime.as_mut()) else {
             return false;
         };
-        !node.is_ended() && (Node::end_unseen(node) || node.cancel_as(cancelled))
+        if node.is_ended() {
+            return false;
+        }
+        if Node::end_unseen(node) {
+            // Nothing is left that the drop would have to ask about once more.
+            self.target = None;
+            self.context.lifetime = None;
+            return true;
+        }
+        node.cancel_as(cancelled)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
-use crate::node::{Node, Rare};
+use crate::node::{self, Node, Rare};
 
 /// A child lifetime that knows its owner.
 ///
@@ -74,8 +75,8 @@ pub fn attach_at(
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// let limit = Some((Duration::from_secs(1), None));
-/// let request = owner::begin(&Context::background(), limit, Location::caller());
+/// let limit = owner::Limit::new(Duration::from_secs(1), None);
+/// let request = owner::begin(&Context::background(), Some(&limit), Location::caller());
 /// assert_eq!(request.remaining(), Some(Duration::from_secs(1)));
 /// assert!(request.cancel());
 /// assert_eq!(request.err().unwrap().reason(), Reason::Explicit);
@@ -83,10 +84,55 @@ pub fn attach_at(
 /// ```
 pub fn begin(
     ctx: &Context,
-    limit: Option<(Duration, Option<Arc<dyn Error + Send + Sync>>)>,
+    limit: Option<&Limit>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    ctx.begin(limit, location)
+    ctx.begin(limit.map(|limit| &limit.0), location)
+}
+
+/// How long a lifetime may last, with the cause to report if it lasts longer: what many
+/// lifetimes have in common, worked out once.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use tokio_ctx::{Context, owner};
+///
+/// let cause = Arc::<dyn std::error::Error + Send + Sync>::from(Box::from("too slow"));
+/// let limit = owner::Limit::new(Duration::ZERO, Some(cause));
+/// let request = owner::begin(&Context::background(), Some(&limit), Location::caller());
+/// assert!(request.err().unwrap().to_string().contains("too slow"));
+/// ```
+#[derive(Clone)]
+pub struct Limit(node::Limit);
+
+impl Limit {
+    /// A limit of `after`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::Location;
+    /// use std::time::Duration;
+    /// use tokio_ctx::{Context, owner};
+    ///
+    /// let limit = owner::Limit::new(Duration::ZERO, None);
+    /// let request = owner::begin(&Context::background(), Some(&limit), Location::caller());
+    /// assert!(request.is_done());
+    /// ```
+    #[must_use]
+    pub fn new(after: Duration, cause: Option<Arc<dyn Error + Send + Sync>>) -> Limit {
+        Limit(node::Limit::new(after, cause))
+    }
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limit").finish_non_exhaustive()
+    }
 }
 
 /// Ends the context of `guard` as `cancelled` says, unless it ended before, and more cheaply

@@ -37,9 +37,11 @@
 //! # let _ = ticks(&Context::background());
 //! ```
 
+mod around;
 mod extract;
 mod response;
 mod serve;
 
+pub use self::around::{AroundFuture, AroundService, around};
 pub use self::extract::{ContextRejection, ContextValue, RequestContext};
 pub use self::serve::{ServeOptions, ServeReport, serve};

@@ -34,6 +34,19 @@ impl fmt::Display for Ignored {
     }
 }
 
+/// Up to so many headers are looked through faster than the name of one is hashed.
+const FEW: usize = 4;
+
+/// Whether there is a header of that name, which most requests do not have.
+#[inline]
+pub(crate) fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
+    if headers.keys_len() <= FEW {
+        headers.keys().any(|key| key == name)
+    } else {
+        headers.contains_key(name)
+    }
+}
+
 /// The text of the one header of that name; `None` if there is none.
 ///
 /// A header that came twice has no text: which of the two counts would depend on who reads.
@@ -67,4 +80,25 @@ pub(crate) fn text_of<'h>(
         whole.push_str(text(value)?);
     }
     Ok(Some(whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_header_is_found_among_few_and_among_many() {
+        for others in 0..2 * FEW {
+            let mut headers = HeaderMap::new();
+            for other in 0..others {
+                let name = HeaderName::try_from(format!("x-other-{other}")).unwrap();
+                headers.insert(name, HeaderValue::from_static("1S"));
+            }
+            assert!(!has(&headers, &GRPC_TIMEOUT), "{others} others");
+            headers.insert(GRPC_TIMEOUT, HeaderValue::from_static("1S"));
+            assert!(has(&headers, &GRPC_TIMEOUT), "{others} others");
+        }
+    }
 }

@@ -4,16 +4,19 @@ use std::panic::Location;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request as AxumRequest;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_ctx::{Context, Reason, Signal, owner};
-use tokio_ctx_tower::axum::{ContextValue, RequestContext};
+use tokio_ctx_tower::axum::{ContextValue, RequestContext, around};
 use tokio_ctx_tower::{ContextError, ContextLayer, RequestScope};
-use tower::ServiceExt;
+use tower::ServiceExt as _;
 
-use crate::stage::Shop;
+use crate::stage::{Shop, ask, eventually, send, within};
 
 async fn get_from(app: Router, headers: &[(&str, &str)]) -> (StatusCode, String) {
     let mut request = Request::get("/");
@@ -132,4 +135,41 @@ async fn a_layer_inside_another_narrows() {
         .layer(inner)
         .layer(layer().max_timeout(std::time::Duration::from_secs(9)));
     assert_eq!(get_from(app, &[("x-shop", "17")]).await.1, "Some(17) true");
+}
+
+#[tokio::test]
+async fn around_a_router_requests_have_a_context_to_their_end() {
+    let (seen, mut contexts) = mpsc::unbounded_channel();
+    let is_seen = seen.clone();
+    let look = async move |RequestContext(ctx): RequestContext| {
+        let shop = ctx.value::<Shop>().map_or(0, |shop| *shop);
+        is_seen.send(ctx).unwrap();
+        shop.to_string()
+    };
+    let hang = async move |RequestContext(ctx): RequestContext| {
+        seen.send(ctx).unwrap();
+        std::future::pending::<()>().await;
+    };
+    let router = Router::new()
+        .route("/look", get(look))
+        .route("/hang", get(hang));
+    let layer = layer();
+    let app = around(&layer, router);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = axum::ServiceExt::<AxumRequest>::into_make_service(app);
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let answer = ask(address, "GET /look", &[("x-shop", "17")]).await;
+    assert_eq!(answer.body, "17");
+    let ctx: Context = within(contexts.recv()).await.unwrap();
+    assert_eq!(ctx.done().await.reason(), Reason::RequestFinished);
+
+    let client = send(address, "GET /hang", &[]).await;
+    let ctx = within(contexts.recv()).await.unwrap();
+    assert_eq!(layer.live_requests(), 1);
+    drop(client);
+    assert_eq!(within(ctx.done()).await.reason(), Reason::CallerGone);
+    eventually("no request is left", || layer.live_requests() == 0).await;
+    serving.abort();
 }

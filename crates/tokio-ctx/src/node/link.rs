@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LIVE, Node};
+use super::{ENDED, HANGING, Node};
 use crate::sync::CancellationToken;
 
 /// What a node without a parent hangs on.
@@ -81,7 +81,7 @@ impl Node {
         };
         if ended {
             self.hint_up_to(top);
-            top.flag.raise(LIVE, super::ENDED);
+            top.flag.raise(HANGING, ENDED);
         }
         ended
     }
@@ -90,7 +90,7 @@ impl Node {
     fn chain_is_ended(&self) -> bool {
         let mut node = self;
         loop {
-            if node.flag.load() != LIVE {
+            if node.flag.load() > HANGING {
                 return true;
             }
             match &node.parent {

@@ -46,19 +46,22 @@ use self::state::State;
 
 /// Nobody was seen to have ended this node or an ancestor.
 const LIVE: u8 = 0;
+/// The same for a node that hangs on something that can end it: a walk has to ask there.
+const HANGING: u8 = 1;
 /// This node or an ancestor holds an outcome: a hint for walks, set by any of them.
-const ENDED: u8 = 1;
+const ENDED: u8 = 2;
 /// This node holds an outcome. Set under the node's lock. A late hint never overwrites it.
-const LATCHED: u8 = 2;
+const LATCHED: u8 = 3;
 
 /// One lifetime. 80 bytes, so 96 with the header of its `Arc`.
 pub(crate) struct Node {
     parent: Option<Arc<Node>>,
-    rare: Option<Box<Rare>>,
+    /// Shared by the nodes that were begun with one limit.
+    rare: Option<Arc<Rare>>,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     deadline: u64,
     made_at: Place,
-    /// [`LIVE`], [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each change pairs with
+    /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each change pairs with
     /// the `Acquire` of each walk.
     flag: AtomicFlag,
     /// The time allowed, at the node that set its deadline itself.
@@ -81,11 +84,22 @@ pub(crate) enum Rare {
     Owner(Weak<dyn Any + Send + Sync>),
 }
 
-impl Rare {
-    /// Whether something above the chain can end it.
-    #[inline]
-    fn can_end(&self) -> bool {
-        matches!(self, Rare::Root(Root::Foreign | Root::Merge(_)))
+/// What the nodes of one limit have in common, worked out once: to divide durations and to
+/// allocate for the cause would be a fifth of what a request pays for its context.
+#[derive(Clone)]
+pub(crate) struct Limit {
+    pub(crate) nanos: u64,
+    after: After,
+    rare: Option<Arc<Rare>>,
+}
+
+impl Limit {
+    pub(crate) fn new(after: Duration, cause: Option<SharedCause>) -> Limit {
+        Limit {
+            nanos: u64::try_from(after.as_nanos()).unwrap_or(NEVER),
+            after: After::new(after),
+            rare: cause.map(|cause| Arc::new(Rare::Cause(cause))),
+        }
     }
 }
 
@@ -130,6 +144,20 @@ impl Node {
         node
     }
 
+    /// A node that ends at `deadline`, which is that of `limit` and earlier than the parent's.
+    pub(crate) fn limited(
+        parent: Option<&Arc<Node>>,
+        deadline: u64,
+        limit: &Limit,
+        made_at: Place,
+    ) -> Node {
+        let mut node = Node::child(parent, made_at);
+        node.deadline = deadline;
+        node.after = limit.after;
+        node.rare.clone_from(&limit.rare);
+        node
+    }
+
     /// A root that nobody can end.
     pub(crate) fn todo(made_at: Place) -> Node {
         Node::child(None, made_at).with_rare(Rare::Root(Root::Todo))
@@ -137,20 +165,27 @@ impl Node {
 
     /// A root that ends with a token of somebody else's.
     pub(crate) fn foreign(token: CancellationToken, made_at: Place) -> Node {
-        let node = Node::child(None, made_at).with_rare(Rare::Root(Root::Foreign));
+        let node = Node::hanging(Root::Foreign, made_at);
         let _ = node.token.set(token);
         node
     }
 
     /// A root that ends with either of two nodes.
     pub(crate) fn merged(one: &Arc<Node>, other: &Arc<Node>, made_at: Place) -> Node {
-        let mut node = Node::child(None, made_at);
+        let mut node = Node::hanging(Root::Merge(Merge::new(one, other)), made_at);
         node.deadline = one.deadline.min(other.deadline);
-        node.with_rare(Rare::Root(Root::Merge(Merge::new(one, other))))
+        node
+    }
+
+    /// A root that something else can end.
+    fn hanging(root: Root, made_at: Place) -> Node {
+        let mut node = Node::child(None, made_at).with_rare(Rare::Root(root));
+        node.flag = AtomicFlag::new(HANGING);
+        node
     }
 
     pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
-        self.rare = Some(Box::new(rare));
+        self.rare = Some(Arc::new(rare));
         self
     }
 
@@ -239,21 +274,29 @@ impl Node {
     /// Whether this node or an ancestor holds an outcome. Looks at no clock.
     #[inline]
     pub(crate) fn is_ended(&self) -> bool {
+        let flag = self.flag.load();
+        if flag != LIVE {
+            return flag > HANGING || self.root_is_ended(self);
+        }
         let mut node = self;
-        loop {
-            if node.flag.load() != LIVE {
-                self.hint_up_to(node);
-                return true;
+        while let Some(parent) = &node.parent {
+            if parent.flag.load() != LIVE {
+                return self.is_ended_at(parent);
             }
-            match &node.parent {
-                Some(parent) => node = parent,
-                None => break,
-            }
+            node = parent;
         }
-        match &node.rare {
-            Some(rare) if rare.can_end() => self.root_is_ended(node),
-            _ => false,
+        false
+    }
+
+    /// Whether `above`, which is not live or hangs on something, has ended.
+    #[cold]
+    #[inline(never)]
+    fn is_ended_at(&self, above: &Node) -> bool {
+        if above.flag.load() == HANGING {
+            return self.root_is_ended(above);
         }
+        self.hint_up_to(above);
+        true
     }
 
     /// Whether this node ended, its deadline included. Latches what it finds by the clock, so
@@ -270,8 +313,6 @@ impl Node {
     }
 
     /// Leaves a hint on the nodes below `ended`: chains then cost one step from below.
-    #[cold]
-    #[inline(never)]
     fn hint_up_to(&self, ended: &Node) {
         let mut node = self;
         while !std::ptr::eq(node, ended) {
@@ -339,7 +380,7 @@ impl Node {
             return false;
         }
         // The count first: to be sure of it takes an exclusive access to memory.
-        node.flag.load() != LIVE
+        node.flag.load() > HANGING
             || (Arc::strong_count(node) == 1
                 && Arc::get_mut(node).is_some_and(|node| {
                     node.token.get().is_none() && node.state.get_mut().is_live()
@@ -384,7 +425,8 @@ impl Node {
 
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
-        if let Some(Rare::Root(root)) = self.rare.as_deref_mut() {
+        // A root is never shared.
+        if let Some(Rare::Root(root)) = self.rare.as_mut().and_then(Arc::get_mut) {
             if let Root::Merge(merge) = std::mem::take(root) {
                 merge.unlink(pending);
             }

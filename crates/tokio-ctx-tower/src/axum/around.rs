@@ -1,0 +1,173 @@
+//! The layer around a whole router: [`around`].
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use axum_core::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::BoxError;
+use crate::future::ResponseFuture;
+use crate::layer::ContextLayer;
+use crate::service::ContextService;
+
+/// `layer` around `app`, a router mostly, with responses as `axum::serve` takes them.
+///
+/// The cheapest place for the layer in a service that keeps `axum::serve`: `Router::layer`
+/// boxes the service, the future and the body once more for each request. Under
+/// [`serve`](super::serve) it is not needed, which takes `layer.layer(app)` as it is.
+///
+/// # Examples
+///
+/// ```
+/// use axum::extract::Request;
+/// use axum::{Router, ServiceExt, routing::get};
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::ContextLayer;
+/// use tokio_ctx_tower::axum::{RequestContext, around};
+/// # use axum::body::Body;
+/// # use http_body_util::BodyExt as _;
+/// # use tower_service::Service as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hello = get(async |RequestContext(ctx): RequestContext| format!("{}", ctx.is_done()));
+/// let app = around(&ContextLayer::new(&Context::background()), Router::new().route("/", hello));
+/// # let response = app.clone().call(http::Request::new(Body::empty())).await?;
+/// # assert_eq!(response.into_body().collect().await?.to_bytes(), "false");
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let serve = axum::serve(listener, ServiceExt::<Request>::into_make_service(app));
+/// # drop(serve);
+/// # Ok(())
+/// # }
+/// ```
+pub fn around<S>(layer: &ContextLayer, app: S) -> AroundService<S> {
+    AroundService {
+        inner: layer.layer(app),
+    }
+}
+
+/// The service that [`around`] makes.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use tokio_ctx::Context;
+/// use tokio_ctx_tower::ContextLayer;
+/// use tokio_ctx_tower::axum::{AroundService, around};
+/// # use axum::body::Body;
+/// # use tower_service::Service as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let layer = ContextLayer::new(&Context::background());
+/// let mut app: AroundService<Router> = around(&layer, Router::new());
+/// let response = app.call(http::Request::new(Body::empty())).await.unwrap();
+/// assert_eq!(response.status(), 404);
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AroundService<S> {
+    inner: ContextService<S>,
+}
+
+pin_project! {
+    /// The response of an [`AroundService`].
+    ///
+    /// Dropped early, it ends the request's context with
+    /// [`CallerGone`](tokio_ctx::Reason::CallerGone).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use axum::{Router, routing::get};
+    /// use tokio_ctx::{Context, Reason};
+    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx_tower::axum::{AroundFuture, RequestContext, around};
+    /// # use axum::body::Body;
+    /// # use std::future::{Future as _, pending};
+    /// # use std::pin::pin;
+    /// # use std::task::{self, Waker};
+    /// # use tower_service::Service as _;
+    ///
+    /// let (send, seen) = mpsc::channel::<Context>();
+    /// let hang = get(async move |RequestContext(ctx): RequestContext| {
+    ///     send.send(ctx).unwrap();
+    ///     pending::<()>().await
+    /// });
+    /// let layer = ContextLayer::new(&Context::background());
+    /// let mut app = around(&layer, Router::new().route("/", hang));
+    /// {
+    ///     let response: AroundFuture<_> = app.call(http::Request::new(Body::empty()));
+    ///     let mut cx = task::Context::from_waker(Waker::noop());
+    ///     assert!(pin!(response).poll(&mut cx).is_pending());
+    /// } // dropped, as a server does when its client leaves
+    /// assert_eq!(seen.recv().unwrap().err().unwrap().reason(), Reason::CallerGone);
+    /// ```
+    #[must_use = "a request whose future is dropped is cancelled"]
+    pub struct AroundFuture<F> {
+        #[pin]
+        inner: ResponseFuture<F>,
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for AroundService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = AroundFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> AroundFuture<S::Future> {
+        AroundFuture {
+            inner: self.inner.call(request),
+        }
+    }
+}
+
+impl<F, R, E> Future for AroundFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let answered = ready!(self.project().inner.poll(cx));
+        Poll::Ready(answered.map(|response| response.map(Body::new)))
+    }
+}
+
+/// The service inside is not printed: what it holds is its own.
+impl<S> fmt::Debug for AroundService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AroundService")
+            .field("inner", &self.inner)
+            .finish()
+    }
+}
+
+impl<F> fmt::Debug for AroundFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AroundFuture")
+            .field("inner", &self.inner)
+            .finish()
+    }
+}
