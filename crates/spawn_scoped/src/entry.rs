@@ -83,6 +83,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    #[inline]
     pub(crate) fn new(handle: AbortHandle, who: Who, kind: TaskKind, since: Option<Stamp>) -> Self {
         let since = since.map_or([0; 3], pack);
         Self {

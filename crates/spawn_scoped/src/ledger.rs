@@ -28,7 +28,7 @@ use std::task::{Poll, Waker};
 
 use crate::entry::Entry;
 use crate::rt::Stamp;
-use crate::sync::{Count, Hint, Mutex};
+use crate::sync::{Count, Hint, Mutex, MutexGuard};
 
 /// Lists shorter than this are never swept.
 const SWEEP_FROM: usize = 64;
@@ -62,7 +62,8 @@ struct Book<P> {
     /// When the entries without a date were spawned at the latest, once that
     /// matters.
     undated: Option<Stamp>,
-    /// The length at which the next spawn looks for finished entries.
+    /// The length at which the next spawn looks for finished entries; 0 once
+    /// `aborting`, so that each spawn does more than write.
     sweep_at: usize,
 }
 
@@ -172,14 +173,24 @@ impl<P> Ledger<P> {
     }
 
     /// Writes down a task. Sweeps when enough of the list may be finished.
+    #[inline]
     pub(crate) fn write(&self, entry: Entry) {
         let mut book = self.book.lock();
-        if book.entries.len() < book.sweep_at && !book.aborting {
+        if book.entries.len() < book.sweep_at && book.entries.len() < book.entries.capacity() {
             book.entries.push(entry);
             return;
         }
+        self.write_and_tidy(book, entry);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_and_tidy(&self, mut book: MutexGuard<'_, Book<P>>, entry: Entry) {
         let late = book.aborting.then(|| entry.clone());
-        let swept = self.sweep_book(&mut book);
+        let swept = match book.entries.len() < book.sweep_at {
+            true => Vec::new(),
+            false => self.sweep_book(&mut book),
+        };
         book.entries.push(entry);
         drop(book);
         // Invariants 6 and 7: outside the lock.
@@ -211,7 +222,10 @@ impl<P> Ledger<P> {
                 }
             }
         }
-        book.sweep_at = (book.entries.len() * 2).max(SWEEP_FROM);
+        book.sweep_at = match book.aborting {
+            true => 0,
+            false => (book.entries.len() * 2).max(SWEEP_FROM),
+        };
         self.sweep_when_left.set(match book.entries.len() {
             len if len >= SWEEP_FROM * 8 => len / 4,
             _ => 0,
@@ -225,6 +239,8 @@ impl<P> Ledger<P> {
         let entries = {
             let mut book = self.book.lock();
             book.aborting = true;
+            // Whoever writes from now on looks closer.
+            book.sweep_at = 0;
             book.entries.clone()
         };
         for entry in &entries {

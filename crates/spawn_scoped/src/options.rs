@@ -12,7 +12,7 @@ use tokio_ctx::{Cancelled, Context};
 
 use crate::entry::Name;
 use crate::failure::LateError;
-use crate::run::run;
+use crate::run::{Late, run};
 use crate::scope::Scope;
 use crate::span::SpanPolicy;
 
@@ -247,8 +247,8 @@ where
     where
         F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
     {
-        let ended = run(ctx, Some(Arc::new(self.config)), Location::caller(), body);
-        async move { ended.await.result }
+        let config = Some(Arc::new(self.config));
+        run(ctx, config, Location::caller(), body, None)
     }
 
     /// The same, with the errors that did not become the result.
@@ -286,7 +286,19 @@ where
     where
         F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
     {
-        run(ctx, Some(Arc::new(self.config)), Location::caller(), body)
+        let (config, location) = (Some(Arc::new(self.config)), Location::caller());
+        async move {
+            let mut late = Late {
+                errors: Vec::new(),
+                num: 0,
+            };
+            let result = run(ctx, config, location, body, Some(&mut late)).await;
+            ScopeReport {
+                result,
+                late: late.errors,
+                num_late: late.num,
+            }
+        }
     }
 }
 
@@ -339,15 +351,4 @@ pub struct ScopeReport<T, E> {
     pub late: Vec<LateError<E>>,
     /// How many there were, those not kept included.
     pub num_late: usize,
-}
-
-impl<T, E> ScopeReport<T, E> {
-    /// Nothing else went wrong.
-    pub(crate) fn of(result: Result<T, E>) -> Self {
-        Self {
-            result,
-            late: Vec::new(),
-            num_late: 0,
-        }
-    }
 }

@@ -9,8 +9,8 @@ use std::task::Poll;
 use tokio_ctx::{Cancelled, Context, Reason, owner};
 
 use crate::entry::Place;
-use crate::failure::{ErasedError, FailureKind, Primary, TaskFailure};
-use crate::options::{Config, ScopeReport};
+use crate::failure::{ErasedError, FailureKind, LateError, Primary, TaskFailure, Verdict};
+use crate::options::Config;
 use crate::scope::Scope;
 use crate::shared::{Shared, drop_quietly};
 use crate::slots::Slots;
@@ -28,6 +28,12 @@ enum BodyEnd<T, E> {
     Overruled,
 }
 
+/// The errors that came after the one that decided a scope, for who asks for them.
+pub(crate) struct Late<E> {
+    pub(crate) errors: Vec<LateError<E>>,
+    pub(crate) num: usize,
+}
+
 /// Runs a scope. The locals are in the order of their drop, last to first:
 /// when this future is dropped half-way, the body goes, then the body's
 /// ticket, and then the rest is handed over.
@@ -36,7 +42,8 @@ pub(crate) async fn run<T, E, F>(
     config: Option<Arc<Config>>,
     location: Place,
     body: F,
-) -> ScopeReport<T, E>
+    late: Option<&mut Late<E>>,
+) -> Result<T, E>
 where
     F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
     E: From<Cancelled> + Send + 'static,
@@ -64,7 +71,7 @@ where
     }
     hand_over.joined = true;
     shared.end(owner::cancelled(Reason::ScopeFinished, location, None));
-    settle(shared, body_end)
+    settle(shared, body_end, late)
 }
 
 /// Polls the body to its end, its panic, or the end of its grace.
@@ -160,27 +167,43 @@ async fn join(ledger_of: &Arc<Shared>, watch: &mut Watch<'_>) {
 }
 
 /// Everybody has left: the result.
-fn settle<T, E>(shared: &Arc<Shared>, body: BodyEnd<T, E>) -> ScopeReport<T, E>
+fn settle<T, E>(
+    shared: &Arc<Shared>,
+    body: BodyEnd<T, E>,
+    late: Option<&mut Late<E>>,
+) -> Result<T, E>
 where
     E: From<Cancelled> + Send + 'static,
 {
-    let verdict = shared
-        .rare
-        .lock_if_touched()
-        .map(|mut rare| rare.failures.verdict());
-    let Some(mut verdict) = verdict else {
-        return match body {
-            BodyEnd::Ok(value) => ScopeReport::of(Ok(value)),
-            BodyEnd::Err(error) => ScopeReport::of(Err(error)),
-            BodyEnd::Overruled => unreachable!("by nothing that left a trace"),
-        };
-    };
+    match (shared.rare.lock_if_touched(), body) {
+        (None, BodyEnd::Ok(value)) => Ok(value),
+        (None, BodyEnd::Err(error)) => Err(error),
+        (None, BodyEnd::Overruled) => unreachable!("by nothing that left a trace"),
+        (Some(mut rare), body) => {
+            let verdict = rare.failures.verdict();
+            drop(rare);
+            judge(shared, verdict, body, late)
+        }
+    }
+}
+
+/// The result of a scope in which something went wrong.
+#[cold]
+fn judge<T, E>(
+    shared: &Shared,
+    mut verdict: Verdict,
+    body: BodyEnd<T, E>,
+    late: Option<&mut Late<E>>,
+) -> Result<T, E>
+where
+    E: From<Cancelled> + Send + 'static,
+{
     if let Some(payload) = verdict.panic {
         drop_quietly((body, verdict.primary, verdict.late));
         resume_unwind(payload);
     }
-    let late = verdict.take_late::<E>();
-    let num_late = verdict.num_late;
+    let errors = verdict.take_late::<E>();
+    let num = verdict.num_late;
     let result = match (verdict.primary, body) {
         (Some(Primary::Error(error, ..)), body) => {
             drop_quietly(body);
@@ -198,19 +221,18 @@ where
             unreachable!("a body is overruled by an error, a loss or a panic")
         }
     };
-    if num_late > 0 {
+    if num > 0 {
         tracing::info!(
             scope = shared.name().map(|name| name.as_ref().as_ref()),
             opened_at = %shared.location,
-            late = num_late,
+            late = num,
             "errors came after the one that decided the scope",
         );
     }
-    ScopeReport {
-        result,
-        late,
-        num_late,
+    if let Some(late) = late {
+        *late = Late { errors, num };
     }
+    result
 }
 
 /// Hands the unfinished tasks to the scope around when the future is dropped

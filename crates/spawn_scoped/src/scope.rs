@@ -78,8 +78,7 @@ where
     F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
     E: From<Cancelled> + Send + 'static,
 {
-    let ended = run(ctx, None, Location::caller(), body);
-    async move { ended.await.result }
+    run(ctx, None, Location::caller(), body, None)
 }
 
 /// Spawns tasks that the call of [`scope()`] waits for.

@@ -210,6 +210,7 @@ impl Shared {
     }
 
     /// Writes down a task that was just spawned.
+    #[inline]
     pub(crate) fn write(
         &self,
         handle: AbortHandle,

@@ -42,16 +42,14 @@ impl Ticket {
         self.0.is_some()
     }
 
-    /// In a loop rather than a recursion: the last ticket of a scope that was
-    /// handed over gives back a ticket of the next, and so on upwards.
+    /// Before it is dropped.
     #[inline]
     pub(crate) fn give_back(&mut self) {
-        let mut next = self.0.take();
-        while let Some(shared) = next {
-            next = match shared.ledger.leave() {
-                Waiter::None => None,
-                waiter => tell(&shared, waiter),
-            };
+        if let Some(shared) = self.0.take() {
+            match shared.ledger.leave() {
+                Waiter::None => {}
+                waiter => tell_upwards(shared, waiter),
+            }
         }
     }
 }
@@ -76,6 +74,18 @@ impl<'a> BodyTicket<'a> {
 impl Drop for BodyTicket<'_> {
     fn drop(&mut self) {
         drop(tell(self.0, self.0.ledger.leave()).map(|parent| Ticket(Some(parent))));
+    }
+}
+
+/// In a loop rather than a recursion: the last ticket of a scope that was
+/// handed over gives back a ticket of the next, and so on upwards.
+#[cold]
+#[inline(never)]
+fn tell_upwards(scope: Arc<Shared>, waiter: Waiter<Ticket>) {
+    let mut next = tell(&scope, waiter);
+    drop(scope);
+    while let Some(scope) = next {
+        next = tell(&scope, scope.ledger.leave());
     }
 }
 

@@ -91,8 +91,8 @@ impl<'a> Watch<'a> {
     pub(crate) fn yield_once(&mut self, cx: &mut Poller<'_>) {
         if let State::Fresh(yields) = &mut self.state {
             *yields = yields.saturating_sub(1);
+            rt::yield_once(cx, *yields);
         }
-        cx.waker().wake_by_ref();
     }
 
     /// To be called by each poll that has to wait.

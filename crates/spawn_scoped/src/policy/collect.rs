@@ -74,7 +74,7 @@ where
             Ok(())
         };
         // Whoever did not run to its end says so in its own result.
-        let _ = run(ctx, None, location, body).await.result;
+        let _ = run(ctx, None, location, body, None).await;
         results
     }
 }

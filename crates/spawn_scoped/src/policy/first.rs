@@ -89,7 +89,7 @@ where
             }
             Ok(())
         };
-        let _ = run(ctx, None, location, body).await.result;
+        let _ = run(ctx, None, location, body, None).await;
         let won = won.lock().take();
         won.ok_or(errors)
     }
@@ -156,7 +156,7 @@ where
             }
             Ok(())
         };
-        let result = run(ctx, None, location, body).await.result;
+        let result = run(ctx, None, location, body, None).await;
         let won = won.lock().take();
         match (won, result) {
             (Some(won), _) => Some(won),

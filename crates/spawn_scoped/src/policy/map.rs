@@ -109,7 +109,7 @@ where
             }
             Ok(values)
         };
-        run(ctx, None, location, body).await.result
+        run(ctx, None, location, body, None).await
     }
 }
 

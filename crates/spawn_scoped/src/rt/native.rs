@@ -1,7 +1,7 @@
 //! Work on tokio.
 
 use std::any::Any;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -116,3 +116,16 @@ impl Stamp {
 /// How many waits only yield before a scope registers with its context. With
 /// two workers, the owner is often back before the last of a few tasks is done.
 pub(crate) const YIELDS: u8 = 3;
+
+/// Yields until the others have had a turn; `left` yields are left after this one.
+///
+/// tokio keeps tasks that yield back until nobody else is ready, and wakes those last kept
+/// first. So the owner queues up behind tasks that are ready, is then kept back with those that
+/// yielded, and queues up behind them when all are woken.
+pub(crate) fn yield_once(cx: &mut Context<'_>, left: u8) {
+    if left % 2 == 1 {
+        let _pending = pin!(tokio::task::yield_now()).poll(cx);
+    } else {
+        cx.waker().wake_by_ref();
+    }
+}
