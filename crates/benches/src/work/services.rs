@@ -10,7 +10,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::get;
@@ -19,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_ctx::Context;
 use tokio_ctx_tower::ContextLayer;
-use tower::{Layer as _, Service};
+use tokio_ctx_tower::axum::around;
+use tower_service::Service;
 
 use super::scopes::Flavour;
 use crate::harness::Group;
@@ -32,12 +32,9 @@ pub(super) fn hello<'a>() -> Group<'a> {
     let runtime = Arc::new(Flavour::Workers(1).runtime());
     let bare = Router::new().route("/", get(async || BODY));
     let layer = ContextLayer::new(&Context::background()).default_timeout(Duration::from_secs(30));
-    // Around the router, as `docs/services.md` has it where throughput matters: `Router::layer`
-    // boxes each route anew, whatever the layer does.
-    let layered = tower::ServiceExt::<Request>::map_response(
-        layer.layer(bare.clone()),
-        |response: http::Response<_>| response.map(Body::new),
-    );
+    // As `docs/services.md` has it: `Router::layer` boxes each route anew, whatever the layer
+    // does.
+    let layered = around(&layer, bare.clone());
     let mut without = Client::new(&runtime, bare);
     let mut with = Client::new(&runtime, layered);
     Group::new()
