@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::go::Go;
+use crate::heap;
 
 /// Facts for the head of the document.
 pub(crate) fn facts(go: &Go) -> Vec<(&'static str, String)> {
@@ -23,7 +24,7 @@ pub(crate) fn facts(go: &Go) -> Vec<(&'static str, String)> {
             },
         ),
         ("profile", profile()),
-        ("allocator", "the system's".to_owned()),
+        ("allocator", heap::described()),
     ]
 }
 

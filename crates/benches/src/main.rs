@@ -6,6 +6,7 @@ mod document;
 mod go;
 mod growth;
 mod harness;
+mod heap;
 mod instructions;
 mod machine;
 mod quiet;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
     {
         return instructions::repeat(name, times);
     }
+    heap::keep();
     let Some(options) = parse(args) else {
         eprint!("{USAGE}");
         return ExitCode::from(2);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_ctx::{Context, Reason, owner};
 
-use crate::shared::Shared;
+use crate::shared::{RareGuard, Shared};
 use crate::ticket::Ticket;
 
 /// The background of a scope that has one.
@@ -62,12 +62,18 @@ impl Shared {
 
     /// Asks the background tasks to stop and takes no more of them. Returns
     /// their ledger if there is one.
+    #[inline]
     pub(crate) fn close_background(&self) -> Option<Arc<Shared>> {
+        self.close_if_there(self.rare.lock_if_touched()?)
+    }
+
+    #[cold]
+    fn close_if_there(&self, mut rare: RareGuard<'_>) -> Option<Arc<Shared>> {
         let (shared, open) = {
-            let mut rare = self.rare.lock_if_touched()?;
             let background = rare.background.as_mut()?;
             (background.shared.clone(), background.open.take())
         };
+        drop(rare);
         // First the flag, then the cancel: a task that answers the cancel
         // already finds that its failures no longer decide.
         shared.rare.lock().failures.enough = true;

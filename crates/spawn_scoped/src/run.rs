@@ -244,25 +244,29 @@ struct HandOver<'a> {
 }
 
 impl Drop for HandOver<'_> {
+    #[inline]
     fn drop(&mut self) {
-        if self.joined {
-            return;
+        if !self.joined {
+            hand_over(self.shared, self.parent);
         }
-        let shared = self.shared;
-        shared.rare.lock().failures.orphaned = true;
-        shared.end(owner::cancelled(
-            Reason::ScopeDropped,
-            shared.location,
-            None,
-        ));
-        let background = shared.close_background();
-        for ledger_of in background.iter().chain([shared]) {
-            if ledger_of.ledger.is_empty() {
-                continue;
-            }
-            give_to(adopter(self.parent), ledger_of);
-            Chase::start(ledger_of);
+    }
+}
+
+#[cold]
+fn hand_over(shared: &Arc<Shared>, parent: &Context) {
+    shared.rare.lock().failures.orphaned = true;
+    shared.end(owner::cancelled(
+        Reason::ScopeDropped,
+        shared.location,
+        None,
+    ));
+    let background = shared.close_background();
+    for ledger_of in background.iter().chain([shared]) {
+        if ledger_of.ledger.is_empty() {
+            continue;
         }
+        give_to(adopter(parent), ledger_of);
+        Chase::start(ledger_of);
     }
 }
 

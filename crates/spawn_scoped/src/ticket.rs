@@ -72,8 +72,12 @@ impl<'a> BodyTicket<'a> {
 }
 
 impl Drop for BodyTicket<'_> {
+    #[inline]
     fn drop(&mut self) {
-        drop(tell(self.0, self.0.ledger.leave()).map(|parent| Ticket(Some(parent))));
+        match self.0.ledger.leave() {
+            Waiter::None => {}
+            waiter => drop(tell(self.0, waiter).map(|parent| Ticket(Some(parent)))),
+        }
     }
 }
 

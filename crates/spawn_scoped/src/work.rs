@@ -140,6 +140,7 @@ impl Record {
 }
 
 impl Drop for Record {
+    #[inline]
     fn drop(&mut self) {
         if self.ticket.is_held() {
             self.leave();

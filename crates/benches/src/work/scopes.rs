@@ -4,12 +4,13 @@
 //! them are finished, having looked at what each returned. The scope does it with all it
 //! promises; no option takes anything away.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use spawn_scoped::scope;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
 use tokio_ctx::{Cancelled, Context};
 use tokio_util::sync::CancellationToken;
@@ -152,6 +153,66 @@ pub(crate) async fn bare(count: usize, yields: bool) {
     }
 }
 
+/// One of those that [`least`] waits for.
+struct Inside(Arc<(AtomicUsize, Notify)>);
+
+impl Inside {
+    fn enter(entrance: &Arc<(AtomicUsize, Notify)>) -> Inside {
+        entrance.0.fetch_add(1, Ordering::Relaxed);
+        Inside(Arc::clone(entrance))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if self.0.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.1.notify_one();
+        }
+    }
+}
+
+async fn with_context(_ctx: Context, yields: bool) -> Result<(), Cancelled> {
+    task(yields).await;
+    Ok(())
+}
+
+/// What a scope cannot do without, done in the shortest way: each task owns a context, is
+/// counted until it is gone, and is in a list by which it can be aborted. No names, no errors,
+/// no panics, nobody to take the tasks over.
+async fn least(count: usize, yields: bool) {
+    let ctx = Context::background().with_cancel();
+    let entrance = Arc::new((AtomicUsize::new(0), Notify::new()));
+    let list = Mutex::new(Vec::new());
+    let body = Inside::enter(&entrance);
+    for _ in 0..count {
+        let inside = Inside::enter(&entrance);
+        let work = with_context(Context::clone(&ctx), yields);
+        let handle = tokio::spawn(async move {
+            let result = work.await;
+            drop(inside);
+            result
+        });
+        let abort = handle.abort_handle();
+        list.lock().expect("nobody panics").push(abort);
+    }
+    drop(body);
+    while entrance.0.load(Ordering::Acquire) > 0 {
+        entrance.1.notified().await;
+    }
+}
+
+/// Bare tasks that own a context each, as those of a scope do.
+async fn bare_with_context(count: usize, yields: bool) {
+    let ctx = Context::background().with_cancel();
+    let mut handles = Vec::with_capacity(count);
+    for _ in 0..count {
+        handles.push(tokio::spawn(with_context(Context::clone(&ctx), yields)));
+    }
+    for handle in handles {
+        assert!(handle.await.is_ok_and(|result| result.is_ok()));
+    }
+}
+
 /// Waits for all, but nobody sees what the tasks returned.
 async fn tracked(count: usize, yields: bool) {
     let tracker = TaskTracker::new();
@@ -207,6 +268,10 @@ fn rivals<'a>(
         .timed("TaskTracker", side!(tracked))
         .per(per)
         .timed("scope, each awaited", side!(scoped_awaiting))
+        .per(per)
+        .timed("bare, with a context each", side!(bare_with_context))
+        .per(per)
+        .timed("the least a scope needs", side!(least))
         .per(per);
     match go_work {
         Some(work) => group
@@ -239,6 +304,20 @@ pub(super) fn many(go: &Go, flavour: Flavour) -> Group<'_> {
             "bare `tokio::spawn`",
             None,
         )
+        .row(
+            "14i",
+            &work,
+            "bare, with a context each",
+            "bare `tokio::spawn`",
+            None,
+        )
+        .row(
+            "14i",
+            &work,
+            "the least a scope needs",
+            "bare `tokio::spawn`",
+            None,
+        )
         .row("13i", &work, "scope", "TaskTracker", None)
         .row("15", &work, "scope", "Go errgroup", 1.30)
 }
@@ -252,6 +331,20 @@ pub(super) fn many_yielding(go: &Go, flavour: Flavour) -> Group<'_> {
             "14i",
             &work,
             "scope, each awaited",
+            "bare `tokio::spawn`",
+            None,
+        )
+        .row(
+            "14i",
+            &work,
+            "bare, with a context each",
+            "bare `tokio::spawn`",
+            None,
+        )
+        .row(
+            "14i",
+            &work,
+            "the least a scope needs",
             "bare `tokio::spawn`",
             None,
         )
@@ -278,6 +371,20 @@ pub(super) fn few(go: &Go, flavour: Flavour) -> Group<'_> {
             "14i",
             &work,
             "scope, each awaited",
+            "bare `tokio::spawn`",
+            None,
+        )
+        .row(
+            "14i",
+            &work,
+            "bare, with a context each",
+            "bare `tokio::spawn`",
+            None,
+        )
+        .row(
+            "14i",
+            &work,
+            "the least a scope needs",
             "bare `tokio::spawn`",
             None,
         )
