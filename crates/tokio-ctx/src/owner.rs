@@ -138,6 +138,9 @@ impl fmt::Debug for Limit {
 /// Ends the context of `guard` as `cancelled` says, unless it ended before, and more cheaply
 /// than [`cancel`] when nobody but the guard knows it any more. Returns whether it was live.
 ///
+/// The guard is of no more use then: a context that nobody else knew is let go unended, and
+/// what the guard derefs to is the background.
+///
 /// # Examples
 ///
 /// ```
