@@ -1,7 +1,7 @@
 //! A server that stops in order: [`serve`].
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -436,7 +436,14 @@ impl ServeOptions {
                 tracing::info!(%why, "the server stops");
                 within(self.drain, all_gone.recv()).await;
                 owner::cancel(&requests.handle(), why);
-                within(patience, all_gone.recv()).await;
+                within(patience, async {
+                    all_gone.recv().await;
+                    // What a handler left behind may need a moment more than its connection.
+                    while !s.unfinished().is_empty() {
+                        within(MOMENT, pending::<()>()).await;
+                    }
+                })
+                .await;
                 report.stragglers = s.unfinished();
                 for straggler in &report.stragglers {
                     tracing::warn!(%straggler, "the server waits");
@@ -452,6 +459,9 @@ impl ServeOptions {
 
 /// How long after the requests were asked to stop it is told who has not.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether anybody is left.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// How long a client may take to send the head of its request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);

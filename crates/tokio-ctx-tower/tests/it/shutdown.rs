@@ -114,6 +114,24 @@ async fn stragglers_are_named() {
     assert_eq!(answer(client).await.body, "slow");
 }
 
+#[tokio::test(start_paused = true)]
+async fn work_that_ends_soon_after_its_connection_is_no_straggler() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ctx = Context::background().with_cancel();
+    ctx.cancel();
+    let served = serve(&ctx, listener, |server| {
+        server.spawn(async |ctx| {
+            ctx.done().await;
+            tokio::time::sleep(Duration::from_millis(300)).await; // its wind-down
+            Ok(())
+        });
+        Router::new()
+    });
+    let report = served.await.unwrap();
+    assert!(report.stragglers().is_empty(), "{report:?}");
+    assert!(report.took() >= Duration::from_millis(300), "{report:?}");
+}
+
 #[tokio::test]
 async fn a_server_that_is_dropped_leaves_nothing_behind() {
     let mut stage = Stage::start().await;
