@@ -351,30 +351,32 @@ impl Context {
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
-        match self.deadline_node(deadline, after, now, cause, location) {
+        let node = self.deadline_node(deadline, now, |parent| {
+            let node = Node::with_deadline(parent, deadline, after, location);
+            match cause {
+                Some(cause) => node.with_rare(Rare::Cause(cause)),
+                None => node,
+            }
+        });
+        match node {
             Some(node) => self.living(Some(node)),
             None => self.clone(),
         }
     }
 
-    /// A node for a deadline that is earlier than this context's; `None` for one that is not.
+    /// A node, made by `make`, for a deadline that is earlier than this context's; `None` for
+    /// one that is not.
     fn deadline_node(
         &self,
         deadline: u64,
-        after: Duration,
         now: u64,
-        cause: Option<SharedCause>,
-        location: &'static Location<'static>,
+        make: impl FnOnce(Option<&Arc<Node>>) -> Node,
     ) -> Option<Arc<Node>> {
         let parent = self.lifetime.as_ref();
         if deadline >= parent.map_or(NEVER, |parent| parent.deadline()) {
             return None;
         }
-        let mut node = Node::with_deadline(parent, deadline, after, location);
-        if let Some(cause) = cause {
-            node = node.with_rare(Rare::Cause(cause));
-        }
-        let node = Arc::new(node);
+        let node = Arc::new(make(parent));
         if deadline <= now {
             // Ended at birth, for every clock.
             let _ = node.outcome();
@@ -388,21 +390,15 @@ impl Context {
         limit: Option<&Limit>,
         location: &'static Location<'static>,
     ) -> CancelGuard {
-        let parent = self.lifetime.as_ref();
         let limited = limit.and_then(|limit| {
             let now = clock::now();
             let deadline = now.saturating_add(limit.nanos);
-            if deadline >= parent.map_or(NEVER, |parent| parent.deadline()) {
-                return None;
-            }
-            let node = Arc::new(Node::limited(parent, deadline, limit, location));
-            if deadline <= now {
-                // Ended at birth, for every clock.
-                let _ = node.outcome();
-            }
-            Some(node)
+            self.deadline_node(deadline, now, |parent| {
+                Node::limited(parent, deadline, limit, location)
+            })
         });
-        let node = limited.unwrap_or_else(|| Arc::new(Node::child(parent, location)));
+        let node =
+            limited.unwrap_or_else(|| Arc::new(Node::child(self.lifetime.as_ref(), location)));
         CancelGuard::new(self.living(Some(node)))
     }
 

@@ -286,9 +286,22 @@ fn what(what: &str, flavour: Flavour) -> String {
     format!("{what}, {}", flavour.name())
 }
 
+/// The rows that say what a scope of awaited tasks costs, and how much room there is for any.
+fn against_bare<'a>(group: Group<'a>, work: &str) -> Group<'a> {
+    [
+        "scope, each awaited",
+        "bare, with a context each",
+        "the least a scope needs",
+    ]
+    .into_iter()
+    .fold(group, |group, ours| {
+        group.row("14i", work, ours, "bare `tokio::spawn`", None)
+    })
+}
+
 pub(super) fn many(go: &Go, flavour: Flavour) -> Group<'_> {
     let work = what("scope of 10,000 trivial tasks", flavour);
-    rivals(go, Some("group10000"), flavour, MANY, false)
+    let group = rivals(go, Some("group10000"), flavour, MANY, false)
         .row("13", &work, "scope", "JoinSet", 0.85)
         .row(
             "14",
@@ -296,58 +309,18 @@ pub(super) fn many(go: &Go, flavour: Flavour) -> Group<'_> {
             "scope",
             "bare `tokio::spawn`",
             flavour.pick(1.25, 1.15),
-        )
-        .row(
-            "14i",
-            &work,
-            "scope, each awaited",
-            "bare `tokio::spawn`",
-            None,
-        )
-        .row(
-            "14i",
-            &work,
-            "bare, with a context each",
-            "bare `tokio::spawn`",
-            None,
-        )
-        .row(
-            "14i",
-            &work,
-            "the least a scope needs",
-            "bare `tokio::spawn`",
-            None,
-        )
+        );
+    against_bare(group, &work)
         .row("13i", &work, "scope", "TaskTracker", None)
         .row("15", &work, "scope", "Go errgroup", 1.30)
 }
 
 pub(super) fn many_yielding(go: &Go, flavour: Flavour) -> Group<'_> {
     let work = what("scope of 10,000 tasks that yield once", flavour);
-    rivals(go, Some("group10000y"), flavour, MANY, true)
+    let group = rivals(go, Some("group10000y"), flavour, MANY, true)
         .row("13", &work, "scope", "JoinSet", 0.85)
-        .row("14b", &work, "scope", "bare `tokio::spawn`", 1.25)
-        .row(
-            "14i",
-            &work,
-            "scope, each awaited",
-            "bare `tokio::spawn`",
-            None,
-        )
-        .row(
-            "14i",
-            &work,
-            "bare, with a context each",
-            "bare `tokio::spawn`",
-            None,
-        )
-        .row(
-            "14i",
-            &work,
-            "the least a scope needs",
-            "bare `tokio::spawn`",
-            None,
-        )
+        .row("14b", &work, "scope", "bare `tokio::spawn`", 1.25);
+    against_bare(group, &work)
         .row("13i", &work, "scope", "TaskTracker", None)
         .row("15i", &work, "scope", "Go errgroup", None)
 }
@@ -355,7 +328,7 @@ pub(super) fn many_yielding(go: &Go, flavour: Flavour) -> Group<'_> {
 pub(super) fn few(go: &Go, flavour: Flavour) -> Group<'_> {
     let work = what("scope of 3 tasks", flavour);
     let runtime = flavour.runtime();
-    rivals(go, Some("group3"), flavour, FEW, false)
+    let group = rivals(go, Some("group3"), flavour, FEW, false)
         .timed("moro", move |times| {
             runtime.block_on(async {
                 let start = Instant::now();
@@ -366,28 +339,8 @@ pub(super) fn few(go: &Go, flavour: Flavour) -> Group<'_> {
             })
         })
         .row("13b", &work, "scope", "JoinSet", flavour.pick(0.95, 0.85))
-        .row("14b", &work, "scope", "bare `tokio::spawn`", 1.40)
-        .row(
-            "14i",
-            &work,
-            "scope, each awaited",
-            "bare `tokio::spawn`",
-            None,
-        )
-        .row(
-            "14i",
-            &work,
-            "bare, with a context each",
-            "bare `tokio::spawn`",
-            None,
-        )
-        .row(
-            "14i",
-            &work,
-            "the least a scope needs",
-            "bare `tokio::spawn`",
-            None,
-        )
+        .row("14b", &work, "scope", "bare `tokio::spawn`", 1.40);
+    against_bare(group, &work)
         .row("13i", &work, "scope", "TaskTracker", None)
         .row("13i", &work, "scope", "moro", None)
         .row("15", &work, "scope", "Go errgroup", 1.50)

@@ -120,22 +120,28 @@ fn a_scope_dropped_three_deep_reaches_the_outermost_that_is_open() {
     });
 }
 
+/// Drops a scope with one task in it, which holds a token until it is released.
+fn orphan(name: &'static str, live: &Live) -> oneshot::Sender<()> {
+    let token = live.token();
+    let (release, released) = oneshot::channel::<()>();
+    let dropped = scope(&Context::background(), async |s| {
+        s.task().name(name).spawn(async move |_| {
+            let _ = released.await;
+            drop(token);
+            Ok::<_, Cancelled>(())
+        });
+        std::future::pending::<Result<(), Cancelled>>().await
+    })
+    .now_or_never();
+    assert!(dropped.is_none());
+    release
+}
+
 #[test]
 fn without_a_scope_around_the_root_waits_for_the_tasks() {
     on_both(|| async {
         let live = Arc::new(Live::default());
-        let token = live.token();
-        let (release, released) = oneshot::channel::<()>();
-        let dropped = scope(&Context::background(), async |s| {
-            s.spawn(async move |_| {
-                let _ = released.await;
-                drop(token);
-                Ok::<_, Cancelled>(())
-            });
-            std::future::pending::<Result<(), Cancelled>>().await
-        })
-        .now_or_never();
-        assert!(dropped.is_none());
+        let release = orphan("left to the root", &live);
         assert_eq!(live.count(), 1);
         assert!(root().join().now_or_never().is_none());
         release.send(()).unwrap();
@@ -148,18 +154,7 @@ fn without_a_scope_around_the_root_waits_for_the_tasks() {
 fn two_who_join_the_root_at_once_both_wait() {
     on_both(|| async {
         let live = Arc::new(Live::default());
-        let token = live.token();
-        let (release, released) = oneshot::channel::<()>();
-        let dropped = scope(&Context::background(), async |s| {
-            s.task().name("joined twice").spawn(async move |_| {
-                let _ = released.await;
-                drop(token);
-                Ok::<_, Cancelled>(())
-            });
-            std::future::pending::<Result<(), Cancelled>>().await
-        })
-        .now_or_never();
-        assert!(dropped.is_none());
+        let release = orphan("joined twice", &live);
         let is_listed = || {
             let left = root().stragglers();
             left.iter().any(|left| left.name() == Some("joined twice"))

@@ -16,6 +16,20 @@ pub(crate) use shuttle as checker;
 
 pub(crate) use checker::thread::spawn;
 pub(crate) use tokio_ctx::model::block_on;
+use tokio_ctx::{Cancelled, Reason};
+
+/// An error of a task's own, or that of being stopped.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Failed {
+    Own,
+    Stopped(Reason),
+}
+
+impl From<Cancelled> for Failed {
+    fn from(cancelled: Cancelled) -> Self {
+        Failed::Stopped(cancelled.reason())
+    }
+}
 
 /// A model, and what must be true of its exploration.
 pub(crate) struct Model {

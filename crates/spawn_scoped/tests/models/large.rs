@@ -1,21 +1,9 @@
 //! Too large for loom: a dozen tasks, three scopes inside them, a failure and a cancel.
 
 use spawn_scoped::{Scope, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx::{Context, Reason};
 
-use super::harness::{Live, Model, block_on, spawn};
-
-#[derive(Debug, PartialEq)]
-enum Failed {
-    Own,
-    Stopped(Reason),
-}
-
-impl From<Cancelled> for Failed {
-    fn from(cancelled: Cancelled) -> Self {
-        Failed::Stopped(cancelled.reason())
-    }
-}
+use super::harness::{Failed, Live, Model, block_on, spawn};
 
 /// Whatever comes first, nobody is left behind, and the result tells what came first.
 #[test]

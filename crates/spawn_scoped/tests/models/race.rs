@@ -7,20 +7,7 @@ use spawn_scoped::model::Panic;
 use spawn_scoped::{Scope, ScopeOptions, scope};
 use tokio_ctx::{Cancelled, Context, Reason};
 
-use super::harness::{Model, block_on, poll_once, spawn};
-
-/// An error of a task's own, or that of being stopped.
-#[derive(Debug, PartialEq)]
-enum Failed {
-    Own,
-    Stopped(Reason),
-}
-
-impl From<Cancelled> for Failed {
-    fn from(cancelled: Cancelled) -> Self {
-        Failed::Stopped(cancelled.reason())
-    }
-}
+use super::harness::{Failed, Model, block_on, poll_once, spawn};
 
 /// The result and the context's end tell one story, whoever was first.
 #[test]

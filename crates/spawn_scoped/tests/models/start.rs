@@ -3,22 +3,9 @@
 use std::pin::pin;
 
 use spawn_scoped::{Scope, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx::{Context, Reason};
 
-use super::harness::{Live, Model, block_on, poll_once, spawn};
-
-/// An error of the task's own, or that of being stopped.
-#[derive(Debug, PartialEq)]
-enum Failed {
-    Own,
-    Stopped(Reason),
-}
-
-impl From<Cancelled> for Failed {
-    fn from(cancelled: Cancelled) -> Self {
-        Failed::Stopped(cancelled.reason())
-    }
-}
+use super::harness::{Failed, Live, Model, block_on, poll_once, spawn};
 
 /// Said, then ended: the starter gets the value, the task its own end.
 #[test]

@@ -61,8 +61,8 @@ pub(crate) struct Node {
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     deadline: u64,
     made_at: Place,
-    /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each change pairs with
-    /// the `Acquire` of each walk.
+    /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each
+    /// change pairs with the `Acquire` of each walk.
     flag: AtomicFlag,
     /// The time allowed, at the node that set its deadline itself.
     after: After,
