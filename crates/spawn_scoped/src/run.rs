@@ -70,7 +70,10 @@ where
         join(&background, &mut watch).await;
     }
     hand_over.joined = true;
-    shared.end(owner::cancelled(Reason::ScopeFinished, location, None));
+    // Nobody is left but us, so nobody asks the scope for its lifetime any more.
+    owner::finish(&shared.end, scope.context(), || {
+        owner::cancelled(Reason::ScopeFinished, location, None)
+    });
     settle(shared, body_end, late)
 }
 

@@ -293,6 +293,17 @@ impl CancelHandle {
             .as_ref()
             .is_some_and(|node| node.cancel_as(cancelled))
     }
+
+    /// Ends the context unless only this handle and `last` know it.
+    pub(crate) fn finish(&self, last: &Context, cancelled: impl FnOnce() -> Cancelled) {
+        let (Some(node), Some(theirs)) = (&self.node, &last.lifetime) else {
+            return;
+        };
+        let is_unseen = Arc::ptr_eq(node, theirs) && Node::is_known_only_to(node, 2);
+        if !is_unseen {
+            node.cancel_as(cancelled());
+        }
+    }
 }
 
 /// As [`Context`] is.

@@ -386,6 +386,15 @@ impl Node {
                     node.token.get().is_none() && node.state.get_mut().is_live()
                 }))
     }
+
+    /// Whether `node` is known to `num` holders alone, and nobody waits for its end or has left
+    /// anything to be run then: both begin by making the token.
+    ///
+    /// The caller owns those references, or whatever they can be reached through, so that no
+    /// new one comes about: a count that is as low as that then stays so.
+    pub(crate) fn is_known_only_to(node: &Arc<Node>, num: usize) -> bool {
+        COUNTS_DECIDE && Arc::strong_count(node) == num && node.token.get().is_none()
+    }
 }
 
 impl Drop for Node {
