@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
-use crate::node::{self, Node, Rare};
+use crate::node::{self, Node};
 
 /// A child lifetime that knows its owner.
 ///
@@ -57,7 +57,7 @@ pub fn attach_at(
     owner: Weak<dyn Any + Send + Sync>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    let node = Node::child(ctx.lifetime.as_ref(), location).with_rare(Rare::Owner(owner));
+    let node = Node::owned(ctx.lifetime.as_ref(), location, owner);
     CancelGuard::new(ctx.living(Some(Arc::new(node))))
 }
 

@@ -86,7 +86,7 @@ impl Node {
     fn own_outcome(&self, carried: Option<&Cancelled>, now: u64) -> Option<Cancelled> {
         match self.root() {
             Root::Foreign if self.foreign_is_cancelled() => {
-                return Some(Cancelled::plain(Reason::Foreign, self.made_at).named(self.name()));
+                return Some(Cancelled::plain(Reason::Foreign, self.made_at()).named(self.name()));
             }
             Root::Merge(merge) => {
                 // Both were latched before: they come earlier in the list of chains.
@@ -105,7 +105,7 @@ impl Node {
         if is_due && carried.is_none_or(|cancelled| cancelled.reason() == Reason::Deadline) {
             return Some(Cancelled::new(Facts {
                 reason: Reason::Deadline,
-                location: self.made_at,
+                location: self.made_at(),
                 after: self.after.get(),
                 name: self.name().cloned(),
                 cause: self.deadline_cause().cloned(),
@@ -129,7 +129,7 @@ impl Node {
         }
         if shield(|| with_asking(asking, || token.cancel())).is_err() {
             tracing::error!(
-                context = %self.made_at,
+                context = %self.made_at(),
                 "a waker panicked while its context was cancelled"
             );
         }

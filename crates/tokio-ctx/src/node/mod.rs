@@ -56,11 +56,9 @@ const LATCHED: u8 = 3;
 /// One lifetime. 80 bytes, so 96 with the header of its `Arc`.
 pub(crate) struct Node {
     parent: Option<Arc<Node>>,
-    /// Shared by the nodes that were begun with one limit.
-    rare: Option<Arc<Rare>>,
+    origin: Origin,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     deadline: u64,
-    made_at: Place,
     /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each
     /// change pairs with the `Acquire` of each walk.
     flag: AtomicFlag,
@@ -74,6 +72,22 @@ pub(crate) struct Node {
     _tracked: Tracked,
 }
 
+/// Where a node was made, and what only some nodes have. Two words.
+enum Origin {
+    Place {
+        made_at: Place,
+        /// Shared by the nodes that were begun with one limit.
+        rare: Option<Arc<Rare>>,
+    },
+    /// In a box: what no other node shares needs no counts.
+    Owned(Box<Owned>),
+}
+
+struct Owned {
+    made_at: Place,
+    owner: Weak<dyn Any + Send + Sync>,
+}
+
 /// What few nodes have, and none has two of.
 pub(crate) enum Rare {
     Root(Root),
@@ -81,7 +95,6 @@ pub(crate) enum Rare {
     Name(Cow<'static, str>),
     /// The cause to report if this node's deadline fires.
     Cause(SharedCause),
-    Owner(Weak<dyn Any + Send + Sync>),
 }
 
 /// What the nodes of one limit have in common, worked out once: to divide durations and to
@@ -116,12 +129,28 @@ pub(crate) enum Kind<'a> {
 
 impl Node {
     /// A node that only others can end: by `cancel`, or through its parent.
+    #[inline]
     pub(crate) fn child(parent: Option<&Arc<Node>>, made_at: Place) -> Node {
+        let rare = None;
+        Node::new(parent, Origin::Place { made_at, rare })
+    }
+
+    /// The same of which `owner` is the owner.
+    #[inline]
+    pub(crate) fn owned(
+        parent: Option<&Arc<Node>>,
+        made_at: Place,
+        owner: Weak<dyn Any + Send + Sync>,
+    ) -> Node {
+        Node::new(parent, Origin::Owned(Box::new(Owned { made_at, owner })))
+    }
+
+    #[inline]
+    fn new(parent: Option<&Arc<Node>>, origin: Origin) -> Node {
         Node {
             deadline: parent.map_or(NEVER, |parent| parent.deadline),
             parent: parent.cloned(),
-            rare: None,
-            made_at,
+            origin,
             flag: AtomicFlag::new(LIVE),
             after: After::NONE,
             armed: AtomicPlace::new(0),
@@ -151,10 +180,10 @@ impl Node {
         limit: &Limit,
         made_at: Place,
     ) -> Node {
-        let mut node = Node::child(parent, made_at);
+        let rare = limit.rare.clone();
+        let mut node = Node::new(parent, Origin::Place { made_at, rare });
         node.deadline = deadline;
         node.after = limit.after;
-        node.rare.clone_from(&limit.rare);
         node
     }
 
@@ -185,7 +214,10 @@ impl Node {
     }
 
     pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
-        self.rare = Some(Arc::new(rare));
+        self.origin = Origin::Place {
+            made_at: self.made_at(),
+            rare: Some(Arc::new(rare)),
+        };
         self
     }
 
@@ -194,11 +226,18 @@ impl Node {
     }
 
     pub(crate) fn made_at(&self) -> Place {
-        self.made_at
+        match &self.origin {
+            Origin::Place { made_at, .. } => made_at,
+            Origin::Owned(owned) => owned.made_at,
+        }
     }
 
+    #[inline]
     fn rare(&self) -> Option<&Rare> {
-        self.rare.as_deref()
+        match &self.origin {
+            Origin::Place { rare, .. } => rare.as_deref(),
+            Origin::Owned(_) => None,
+        }
     }
 
     fn root(&self) -> &Root {
@@ -217,9 +256,9 @@ impl Node {
     }
 
     pub(crate) fn owner(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        match self.rare() {
-            Some(Rare::Owner(owner)) => owner.upgrade(),
-            _ => None,
+        match &self.origin {
+            Origin::Owned(owned) => owned.owner.upgrade(),
+            Origin::Place { .. } => None,
         }
     }
 
@@ -233,8 +272,8 @@ impl Node {
             Some(Rare::Root(Root::Todo)) => Kind::Todo,
             Some(Rare::Root(Root::Foreign)) => Kind::Foreign,
             Some(Rare::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
-            Some(Rare::Owner(_)) => Kind::Scope,
             Some(Rare::Name(name)) => Kind::Named(name),
+            None if matches!(self.origin, Origin::Owned(_)) => Kind::Scope,
             Some(Rare::Root(Root::None) | Rare::Cause(_)) | None if self.is_deadline() => {
                 Kind::Deadline
             }
@@ -435,9 +474,14 @@ impl Node {
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
         // A root is never shared.
-        if let Some(Rare::Root(root)) = self.rare.as_mut().and_then(Arc::get_mut) {
-            if let Root::Merge(merge) = std::mem::take(root) {
-                merge.unlink(pending);
+        if let Origin::Place {
+            rare: Some(rare), ..
+        } = &mut self.origin
+        {
+            if let Some(Rare::Root(root)) = Arc::get_mut(rare) {
+                if let Root::Merge(merge) = std::mem::take(root) {
+                    merge.unlink(pending);
+                }
             }
         }
         self.parent.take()
