@@ -33,16 +33,17 @@ impl Shared {
         _inside: &Ticket,
         ctx: &Context,
     ) -> Option<(Ticket, Context)> {
-        let (fresh, ctx) = {
+        let (fresh, with_values) = {
             let rare = self.rare.lock();
             if let Some(background) = &rare.background {
                 return background.enter();
             }
             drop(rare);
-            Shared::open(ctx, self.location, self.config.clone(), None)
+            Shared::open(0, ctx, self.location, self.config.clone(), None)
         };
         fresh.rare.lock().foreground = Some(Arc::downgrade(self));
         let ticket = Ticket::owed(&fresh);
+        let ctx = with_values.unwrap_or_else(|| fresh.lifetime.context().clone());
         let mut ours = Some(Background {
             shared: fresh,
             open: Some((ticket, ctx)),

@@ -17,7 +17,7 @@ use crate::shared::Shared;
 use crate::slots::Slots;
 use crate::span::SpanPolicy;
 use crate::task::Task;
-use crate::ticket::Ticket;
+use crate::ticket::{Loan, Ticket};
 use crate::work::{Cancellable, End, Job, Record, Work};
 
 /// A task about to be spawned; from [`Scope::task`].
@@ -50,6 +50,13 @@ pub struct TaskBuilder<'s, E> {
     span: Option<SpanPolicy>,
     under: Option<Context>,
     background: bool,
+}
+
+/// A task that was counted, and its context.
+struct Admitted<'s> {
+    ticket: Ticket,
+    loan: Loan<'s>,
+    ctx: Context,
 }
 
 /// Whether a refusal is told to nobody who has to listen.
@@ -186,11 +193,15 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// there is no runtime. The slot has been taken by the caller; it goes with
     /// the record, or else stays with the caller.
     #[inline]
-    fn admit(&self, unasked: Unasked) -> Result<(Ticket, Context), Cancelled> {
-        let (ticket, ctx) = match (self.scope.ticket(), &self.under) {
-            (Some(ticket), None) if !self.background => (ticket, self.scope.context().clone()),
-            (Some(inside), _) => self.admit_elsewhere(inside)?,
-            (None, _) => return Err(self.scope_is_over()),
+    fn admit(&self, unasked: Unasked) -> Result<Admitted<'s>, Cancelled> {
+        let scope = self.scope;
+        let (ticket, loan, ctx) = if self.background || self.under.is_some() {
+            let (ticket, ctx) = self.admit_elsewhere()?;
+            (ticket, Loan::none(), ctx)
+        } else {
+            let counted = scope.ticket_of_task();
+            let (ticket, loan) = counted.ok_or_else(|| self.scope_is_over())?;
+            (ticket, loan, scope.context().clone())
         };
         if ctx.is_done() {
             if let Some(cancelled) = stopped(&ticket, &ctx, unasked) {
@@ -200,14 +211,15 @@ impl<'s, E> TaskBuilder<'s, E> {
         if !rt::is_running() {
             return Err(self.lost(&ticket));
         }
-        Ok((ticket, ctx))
+        Ok(Admitted { ticket, loan, ctx })
     }
 
     /// Counts a task of the background, or one that another context stops.
     #[cold]
     #[inline(never)]
-    fn admit_elsewhere(&self, inside: Ticket) -> Result<(Ticket, Context), Cancelled> {
+    fn admit_elsewhere(&self) -> Result<(Ticket, Context), Cancelled> {
         let scope = self.scope;
+        let inside = scope.ticket().ok_or_else(|| self.scope_is_over())?;
         let (ticket, ctx) = if self.background {
             let entered = scope.shared.enter_background(&inside, scope.context());
             entered.ok_or_else(|| self.scope_is_over())?
@@ -276,7 +288,7 @@ impl<'s, E> TaskBuilder<'s, E> {
     ) -> Task<T> {
         self.take_slot();
         match self.admit(Unasked::Yes) {
-            Ok((ticket, ctx)) => self.start_admitted(kind, ticket, ctx, spawn),
+            Ok(admitted) => self.start_admitted(kind, admitted, spawn),
             Err(cancelled) => {
                 self.give_back_slot();
                 Task::refused(cancelled, self.who())
@@ -284,15 +296,15 @@ impl<'s, E> TaskBuilder<'s, E> {
         }
     }
 
-    /// A panic of `spawn` drops the record, and with it slot and ticket.
+    /// A panic of `spawn` drops the record, and with it slot and ticket, and the loan.
     #[inline]
     fn start_admitted<T>(
         self,
         kind: TaskKind,
-        ticket: Ticket,
-        ctx: Context,
+        admitted: Admitted<'_>,
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>,
     ) -> Task<T> {
+        let Admitted { ticket, loan, ctx } = admitted;
         let shared = &self.scope.shared;
         let background = self.background.then(|| ticket.shared().clone());
         let home = background.as_ref().unwrap_or(shared);
@@ -301,7 +313,7 @@ impl<'s, E> TaskBuilder<'s, E> {
         let who = self.who();
         let span = policy.span_for(&who, &ctx);
         let handle = spawn(Record::new(ticket, who, span), ctx);
-        home.write(handle.abort_handle(), self.who(), kind, since);
+        home.write(handle.abort_handle(), self.who(), kind, since, loan);
         let (name, location) = (self.name, self.location);
         Task::running(handle, Who { name, location }, home)
     }
@@ -540,9 +552,9 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     {
         self.take_slot();
         match self.admit(Unasked::No) {
-            Ok((ticket, ctx)) => {
+            Ok(admitted) => {
                 let spawn = cooperative::<T, E, _, _>(f);
-                Ok(self.start_admitted(TaskKind::Cooperative, ticket, ctx, spawn))
+                Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
             }
             Err(cancelled) => {
                 self.give_back_slot();
@@ -558,9 +570,9 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         T: Send + 'static,
     {
         match self.admit(Unasked::No) {
-            Ok((ticket, ctx)) => {
+            Ok(admitted) => {
                 let spawn = cooperative::<T, E, _, _>(f);
-                Ok(self.start_admitted(TaskKind::Cooperative, ticket, ctx, spawn))
+                Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
             }
             Err(cancelled) => {
                 self.give_back_slot();

@@ -5,6 +5,7 @@ mod builder;
 mod entry;
 mod failure;
 mod ledger;
+mod list;
 #[cfg(any(loom, shuttle))]
 pub mod model;
 mod options;

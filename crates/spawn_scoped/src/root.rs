@@ -68,7 +68,7 @@ global! {
 }
 
 fn open() -> Current {
-    let (shared, _) = Shared::open(&Context::background(), here(), None, None);
+    let (shared, _) = Shared::open(0, &Context::background(), here(), None, None);
     Current {
         ticket: Ticket::owed(&shared),
         shared,
@@ -105,7 +105,7 @@ impl Root {
     pub async fn join(self) {
         let _turn = TURN.lock().await;
         let joining = Joining::start();
-        drop(poll_fn(|cx| joining.closed.ledger.poll_empty(cx.waker())).await);
+        poll_fn(|cx| joining.closed.ledger.poll_empty(cx.waker())).await;
     }
 
     /// The same for at most `timeout`.

@@ -15,7 +15,7 @@ use crate::scope::Scope;
 use crate::shared::{Shared, drop_quietly};
 use crate::slots::Slots;
 use crate::straggler::Chase;
-use crate::sync::catch;
+use crate::sync::{STOCK, catch};
 use crate::ticket::{BodyTicket, Ticket, adopter};
 use crate::watch::Watch;
 
@@ -52,7 +52,7 @@ where
         .as_ref()
         .and_then(|config| config.limit)
         .map(|limit| Box::new(Slots::new(limit)));
-    let (shared, ctx) = Shared::open(parent, location, config, slots);
+    let (shared, ctx) = Shared::open(STOCK, parent, location, config, slots);
     let scope = Scope::of_body(shared, ctx);
     let shared = &scope.shared;
     let mut hand_over = HandOver {
@@ -70,10 +70,13 @@ where
         join(&background, &mut watch).await;
     }
     hand_over.joined = true;
-    // Nobody is left but us, so nobody asks the scope for its lifetime any more.
-    owner::finish(&shared.end, scope.context(), || {
-        owner::cancelled(Reason::ScopeFinished, location, None)
-    });
+    let finished = || owner::cancelled(Reason::ScopeFinished, location, None);
+    if Arc::strong_count(shared) == 1 {
+        // No handle escaped, so nobody asks the scope for its context any more.
+        shared.lifetime.finish(scope.with_values(), finished);
+    } else {
+        shared.end(finished());
+    }
     settle(shared, body_end, late)
 }
 
@@ -154,19 +157,23 @@ fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<
 /// Waits until the last one has left `ledger_of`, aborting after the grace.
 async fn join(ledger_of: &Arc<Shared>, watch: &mut Watch<'_>) {
     let ledger = &ledger_of.ledger;
-    let entries = poll_fn(|cx| {
+    poll_fn(|cx| {
         if watch.is_fresh() && ledger.num_tickets() > 0 {
             watch.yield_once(cx);
             return Poll::Pending;
         }
-        if let Poll::Ready(entries) = ledger.poll_empty(cx.waker()) {
-            return Poll::Ready(entries);
+        if ledger.poll_empty(cx.waker()).is_ready() {
+            return Poll::Ready(());
         }
         // What the grace aborts is still waited for.
         watch.poll(cx);
         Poll::Pending
-    });
-    drop(entries.await);
+    })
+    .await;
+    // Mostly the list goes with the scope, and that is ours alone.
+    if Arc::strong_count(ledger_of) > 1 {
+        drop(ledger.take_list());
+    }
 }
 
 /// Everybody has left: the result.

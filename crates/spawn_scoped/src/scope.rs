@@ -14,7 +14,7 @@ use crate::run::run;
 use crate::shared::Shared;
 use crate::straggler::{self, Straggler};
 use crate::task::Task;
-use crate::ticket::Ticket;
+use crate::ticket::{Loan, Ticket};
 
 /// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task
 /// of it are finished: future, captures and context of each are dropped by then.
@@ -108,7 +108,8 @@ where
 /// ```
 pub struct Scope<E> {
     pub(crate) shared: Arc<Shared>,
-    ctx: Context,
+    /// The scope's context, if it has values; otherwise that is the lifetime alone.
+    ctx: Option<Context>,
     /// Whether this is the body's own, which lives no longer than the body and
     /// so knows that the scope is open.
     of_body: bool,
@@ -116,7 +117,7 @@ pub struct Scope<E> {
 }
 
 impl<E> Scope<E> {
-    pub(crate) fn of_body(shared: Arc<Shared>, ctx: Context) -> Self {
+    pub(crate) fn of_body(shared: Arc<Shared>, ctx: Option<Context>) -> Self {
         Self {
             shared,
             ctx,
@@ -135,6 +136,15 @@ impl<E> Scope<E> {
             return Some(Ticket::from_inside(&self.shared));
         }
         Ticket::enter(&self.shared)
+    }
+
+    /// A ticket for a task.
+    #[inline]
+    pub(crate) fn ticket_of_task(&self) -> Option<(Ticket, Loan<'_>)> {
+        if self.of_body {
+            return Some(Ticket::of_stock(&self.shared));
+        }
+        Some((Ticket::enter(&self.shared)?, Loan::none()))
     }
 
     /// The scope's own context: what its tasks get.
@@ -158,7 +168,13 @@ impl<E> Scope<E> {
     /// ```
     #[must_use]
     pub fn context(&self) -> &Context {
-        &self.ctx
+        self.with_values()
+            .unwrap_or_else(|| self.shared.lifetime.context())
+    }
+
+    /// The same, if it has values.
+    pub(crate) fn with_values(&self) -> Option<&Context> {
+        self.ctx.as_ref()
     }
 
     /// The line of the call that made the scope.
@@ -234,12 +250,7 @@ impl<E> Scope<E> {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        // The ticket keeps the result open until it is known who won.
-        let Some(_ticket) = self.ticket() else {
-            return false;
-        };
-        let won = self.shared.end.cancel();
-        self.note_enough(won)
+        self.cancel_at(Location::caller(), None)
     }
 
     /// The same with a cause, which the tasks find in their context's error.
@@ -263,25 +274,22 @@ impl<E> Scope<E> {
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
-        let Some(_ticket) = self.ticket() else {
-            return false;
-        };
-        let won = self.shared.end.cancel_with(cause);
-        self.note_enough(won)
+        self.cancel_at(Location::caller(), Some(Arc::from(cause.into())))
     }
 
-    /// The owner's cancel, from a line of the caller's choice.
-    pub(crate) fn cancel_as(&self, location: Place) -> bool {
+    /// The owner's cancel, from the line at `location`.
+    pub(crate) fn cancel_at(
+        &self,
+        location: Place,
+        cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    ) -> bool {
+        // The ticket keeps the result open until it is known who won.
         let Some(_ticket) = self.ticket() else {
             return false;
         };
         let won = self
             .shared
-            .end(owner::cancelled(Reason::Explicit, location, None));
-        self.note_enough(won)
-    }
-
-    fn note_enough(&self, won: bool) -> bool {
+            .end(owner::cancelled(Reason::Explicit, location, cause));
         if won {
             self.shared.rare.lock().failures.enough = true;
         }

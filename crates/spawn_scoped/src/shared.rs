@@ -7,7 +7,8 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio_ctx::{CancelHandle, Cancelled, Context, owner};
+use tokio_ctx::owner::{self, Lifetime};
+use tokio_ctx::{Cancelled, Context};
 
 use crate::background::Background;
 use crate::entry::{Entry, Name, Place, TaskKind, Who};
@@ -19,7 +20,7 @@ use crate::slots::Slots;
 use crate::span::SpanPolicy;
 use crate::straggler::Chase;
 use crate::sync::{Flag, Hint, Mutex, MutexGuard, catch};
-use crate::ticket::Ticket;
+use crate::ticket::{Loan, Ticket};
 
 /// Values of [`Shared::clock`] that are no time.
 const CLOCK_STANDS: usize = 0;
@@ -37,7 +38,7 @@ pub(crate) struct Shared {
     /// carries no values: whoever leaves last lets go of this a little after the
     /// scope has returned, and by then no value may be held by anything of the
     /// scope's.
-    pub(crate) end: CancelHandle,
+    pub(crate) lifetime: Lifetime,
     /// The line of the call that made the scope.
     pub(crate) location: Place,
     pub(crate) config: Option<Arc<Config>>,
@@ -118,24 +119,24 @@ pub(crate) struct Rare {
 }
 
 impl Shared {
-    /// A scope under `parent`, and its context. The ticket of its body is
-    /// counted; the caller owes it.
+    /// A scope under `parent`, and its context if that is more than the scope's lifetime. One
+    /// ticket is counted, and a `stock` besides; the caller owes them.
     pub(crate) fn open(
+        stock: usize,
         parent: &Context,
         location: Place,
         config: Option<Arc<Config>>,
         slots: Option<Box<Slots>>,
-    ) -> (Arc<Shared>, Context) {
-        let mut ctx = Context::background();
+    ) -> (Arc<Shared>, Option<Context>) {
+        let mut ctx = None;
         let shared = Arc::new_cyclic(|me: &Weak<Shared>| {
             let me: Weak<dyn Any + Send + Sync> = me.clone();
-            let guard = owner::attach_at(parent, me, location);
-            let end = guard.handle();
-            // Whoever opens a scope ends it, so the guard need not.
-            ctx = guard.keep();
+            // Whoever opens a scope ends it, so a guard need not.
+            let (lifetime, with_values) = Lifetime::of(owner::attach_at(parent, me, location));
+            ctx = with_values;
             Shared {
-                ledger: Ledger::new(),
-                end,
+                ledger: Ledger::new(stock),
+                lifetime,
                 location,
                 config,
                 slots,
@@ -144,11 +145,6 @@ impl Shared {
             }
         });
         (shared, ctx)
-    }
-
-    /// The scope's lifetime; no values.
-    pub(crate) fn lifetime(&self) -> Context {
-        owner::context(&self.end)
     }
 
     pub(crate) fn name(&self) -> Option<&Name> {
@@ -217,14 +213,16 @@ impl Shared {
         who: Who,
         kind: TaskKind,
         since: Option<Stamp>,
+        loan: Loan<'_>,
     ) {
-        self.ledger.write(Entry::new(handle, who, kind, since));
+        self.ledger
+            .write(Entry::new(handle, who, kind, since), loan.take());
     }
 
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether
     /// that was what ended it.
     pub(crate) fn end(&self, cancelled: Cancelled) -> bool {
-        owner::cancel(&self.end, cancelled)
+        self.lifetime.cancel(cancelled)
     }
 
     /// Remembers a scope below, for the tree that people look at.

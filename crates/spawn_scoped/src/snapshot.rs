@@ -208,7 +208,8 @@ fn show(
         name: scope.name().map(ToString::to_string),
         opened_at: scope.location.to_string(),
         ended: scope
-            .lifetime()
+            .lifetime
+            .context()
             .err()
             .map(|cancelled| cancelled.to_string()),
         handed_over: scope.is_handed_over(),

@@ -243,7 +243,7 @@ pub(crate) fn list(scope: &Arc<Shared>) -> Vec<Straggler> {
 
 /// Those of the scope's own ledger.
 fn own(scope: &Shared) -> Vec<Straggler> {
-    let cause = scope.lifetime().err();
+    let cause = scope.lifetime.context().err();
     let tasks = scope.ledger.unfinished().into_iter();
     tasks
         .map(|entry| Straggler::new(entry, cause.clone()))
@@ -354,7 +354,7 @@ impl Chase {
 
     fn ring(scope: &Weak<Shared>, since: Stamp) {
         let Some(scope) = scope.upgrade() else { return };
-        let Some(cause) = scope.lifetime().err() else {
+        let Some(cause) = scope.lifetime.context().err() else {
             return;
         };
         log(&scope, &own(&scope), &cause, since);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_ctx::{Context, owner};
 
-use crate::ledger::Waiter;
+use crate::ledger::{Ledger, Waiter};
 use crate::root;
 use crate::shared::{Shared, drop_quietly};
 use crate::sync::catch;
@@ -24,6 +24,12 @@ impl Ticket {
     pub(crate) fn from_inside(shared: &Arc<Shared>) -> Ticket {
         shared.ledger.enter_from_inside();
         Ticket(Some(shared.clone()))
+    }
+
+    /// One of the body's stock, for a task.
+    #[inline]
+    pub(crate) fn of_stock(shared: &Arc<Shared>) -> (Ticket, Loan<'_>) {
+        (Ticket(Some(shared.clone())), Loan(Some(&shared.ledger)))
     }
 
     /// One more, unless the last one has left.
@@ -61,6 +67,33 @@ impl Drop for Ticket {
     }
 }
 
+/// What the ledger has to hear about a ticket: that the body has lent it, if it has. The ledger
+/// hears of it when the task is written down, or else by the drop of this.
+#[must_use = "a ticket of the body's stock is noted in the ledger once"]
+pub(crate) struct Loan<'a>(Option<&'a Ledger<Ticket>>);
+
+impl Loan<'_> {
+    /// For a ticket that was counted by itself.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether there is something to note; the caller does.
+    #[inline]
+    pub(crate) fn take(mut self) -> bool {
+        self.0.take().is_some()
+    }
+}
+
+impl Drop for Loan<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(ledger) = self.0 {
+            ledger.note_loan();
+        }
+    }
+}
+
 /// The ticket of a body, which cannot outlive its scope.
 pub(crate) struct BodyTicket<'a>(&'a Shared);
 
@@ -74,7 +107,7 @@ impl<'a> BodyTicket<'a> {
 impl Drop for BodyTicket<'_> {
     #[inline]
     fn drop(&mut self) {
-        match self.0.ledger.leave() {
+        match self.0.ledger.leave_as_body() {
             Waiter::None => {}
             waiter => drop(tell(self.0, waiter).map(|parent| Ticket(Some(parent)))),
         }

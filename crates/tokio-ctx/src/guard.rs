@@ -136,9 +136,14 @@ impl CancelGuard {
     /// ```
     #[inline]
     #[must_use]
-    pub fn keep(mut self) -> Context {
-        self.target = None;
-        std::mem::take(&mut self.context)
+    pub fn keep(self) -> Context {
+        self.take_apart().1
+    }
+
+    /// What it ends, if not the lifetime of its context, and that context.
+    #[inline]
+    pub(crate) fn take_apart(mut self) -> (Option<Arc<Node>>, Context) {
+        (self.target.take(), std::mem::take(&mut self.context))
     }
 
     /// Builds on the context without giving up the guard, which goes on ending what it ended
@@ -281,7 +286,7 @@ impl CancelHandle {
     }
 
     /// What it can end, without values.
-    pub(crate) fn context(&self) -> Context {
+    fn context(&self) -> Context {
         Context {
             lifetime: self.node.clone(),
             values: None,
@@ -292,17 +297,6 @@ impl CancelHandle {
         self.node
             .as_ref()
             .is_some_and(|node| node.cancel_as(cancelled))
-    }
-
-    /// Ends the context unless only this handle and `last` know it.
-    pub(crate) fn finish(&self, last: &Context, cancelled: impl FnOnce() -> Cancelled) {
-        let (Some(node), Some(theirs)) = (&self.node, &last.lifetime) else {
-            return;
-        };
-        let is_unseen = Arc::ptr_eq(node, theirs) && Node::is_known_only_to(node, 2);
-        if !is_unseen {
-            node.cancel_as(cancelled());
-        }
     }
 }
 

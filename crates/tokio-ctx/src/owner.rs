@@ -158,28 +158,114 @@ pub fn end(guard: &mut CancelGuard, cancelled: Cancelled) -> bool {
     guard.end(cancelled)
 }
 
-/// Ends the context of `handle` as `cancelled` says, when its owner is done with it, and more
-/// cheaply than [`cancel`] when nobody else knows it: then it is let go unended, and the error is
-/// not even made.
+/// A lifetime without values, and the right to end it. Dropping it ends nothing.
 ///
-/// `last` is the owner's clone of that context. The owner makes no more clones of the two.
-///
-/// # Examples
-///
-/// ```
-/// use std::panic::Location;
-/// use std::sync::Weak;
-/// use tokio_ctx::{Context, Reason, owner};
-///
-/// let guard = owner::attach(&Context::background(), Weak::<u8>::new());
-/// let (handle, last) = (guard.handle(), guard.keep());
-/// let escaped = last.clone();
-/// let here = Location::caller();
-/// owner::finish(&handle, &last, || owner::cancelled(Reason::ScopeFinished, here, None));
-/// assert_eq!(escaped.err().unwrap().reason(), Reason::ScopeFinished);
-/// ```
-pub fn finish(handle: &CancelHandle, last: &Context, cancelled: impl FnOnce() -> Cancelled) {
-    handle.finish(last, cancelled);
+/// For owners that outlive the work they own: values must not be kept alive by what waits
+/// for the last of it.
+pub struct Lifetime(Context);
+
+impl Lifetime {
+    /// Takes `guard` apart: its lifetime, and its context if that has values besides. Without
+    /// values, [`context`](Lifetime::context) is all there is of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Context, key, owner};
+    ///
+    /// key! { User: u32 }
+    ///
+    /// let ctx = Context::background().with_value::<User>(7);
+    /// let (lifetime, with_values) = owner::Lifetime::of(ctx.with_cancel());
+    /// assert_eq!(with_values.unwrap().value::<User>(), Some(&7));
+    /// assert_eq!(lifetime.context().value::<User>(), None);
+    ///
+    /// let (_lifetime, with_values) = owner::Lifetime::of(Context::background().with_cancel());
+    /// assert!(with_values.is_none());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn of(guard: CancelGuard) -> (Lifetime, Option<Context>) {
+        let (target, context) = guard.take_apart();
+        if target.is_none() && context.values.is_none() {
+            return (Lifetime(context), None);
+        }
+        let lifetime = Context {
+            lifetime: target.or_else(|| context.lifetime.clone()),
+            values: None,
+        };
+        (Lifetime(lifetime), Some(context))
+    }
+
+    /// The lifetime as a context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Context, owner};
+    ///
+    /// let (lifetime, _) = owner::Lifetime::of(Context::background().with_cancel());
+    /// assert!(!lifetime.context().is_done());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn context(&self) -> &Context {
+        &self.0
+    }
+
+    /// Ends the lifetime as `cancelled` says, unless it ended before. Returns whether it did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::Location;
+    /// use tokio_ctx::{Context, Reason, owner};
+    ///
+    /// let (lifetime, _) = owner::Lifetime::of(Context::background().with_cancel());
+    /// let dropped = owner::cancelled(Reason::ScopeDropped, Location::caller(), None);
+    /// assert!(lifetime.cancel(dropped));
+    /// assert_eq!(lifetime.context().err().unwrap().reason(), Reason::ScopeDropped);
+    /// ```
+    pub fn cancel(&self, cancelled: Cancelled) -> bool {
+        let node = self.0.lifetime.as_ref();
+        node.is_some_and(|node| node.cancel_as(cancelled))
+    }
+
+    /// The same when the owner is done, and cheaper where nobody else knows the lifetime: then
+    /// it is let go unended, and the error is not even made.
+    ///
+    /// `last` is the context that came with the lifetime, if one did. The owner makes no more
+    /// clones of the two.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::Location;
+    /// use tokio_ctx::{Context, Reason, owner};
+    ///
+    /// let (lifetime, last) = owner::Lifetime::of(Context::background().with_cancel());
+    /// let escaped = lifetime.context().clone();
+    /// let here = Location::caller();
+    /// lifetime.finish(last.as_ref(), || owner::cancelled(Reason::ScopeFinished, here, None));
+    /// assert_eq!(escaped.err().unwrap().reason(), Reason::ScopeFinished);
+    /// ```
+    #[inline]
+    pub fn finish(&self, last: Option<&Context>, cancelled: impl FnOnce() -> Cancelled) {
+        let Some(node) = &self.0.lifetime else {
+            return;
+        };
+        let lasts = last.and_then(|last| last.lifetime.as_ref());
+        let ours = 1 + usize::from(lasts.is_some_and(|other| Arc::ptr_eq(node, other)));
+        if !Node::is_known_only_to(node, ours) {
+            node.cancel_as(cancelled());
+        }
+    }
+}
+
+impl fmt::Debug for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lifetime({:?})", self.0)
+    }
 }
 
 /// The owners on the lifetime of `ctx` that are still there, nearest first, its own included.
@@ -213,23 +299,6 @@ pub fn enclosing(ctx: &Context) -> impl Iterator<Item = Arc<dyn Any + Send + Syn
 /// ```
 pub fn cancel(handle: &CancelHandle, cancelled: Cancelled) -> bool {
     handle.cancel_as(cancelled)
-}
-
-/// The context that `handle` can end, without values.
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::{Context, owner};
-///
-/// let guard = Context::background().with_cancel();
-/// let lifetime = owner::context(&guard.handle());
-/// guard.cancel();
-/// assert!(lifetime.is_done());
-/// ```
-#[must_use]
-pub fn context(handle: &CancelHandle) -> Context {
-    handle.context()
 }
 
 /// A [`Cancelled`] made by hand.

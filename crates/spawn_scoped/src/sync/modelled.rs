@@ -29,32 +29,56 @@ impl<T> Mutex<T> {
     }
 }
 
+/// Twin of the native one; so few that the second task makes the body stock up.
+pub(crate) const STOCK: usize = 2;
+
+const MARK: usize = 1;
+const ONE: usize = 2;
+
 /// Twin of the native one.
 pub(crate) struct Count(AtomicUsize);
 
+/// Twin of the native one.
+pub(crate) struct Left {
+    pub(crate) num: usize,
+    pub(crate) is_marked: bool,
+}
+
 impl Count {
-    pub(crate) fn new(value: usize) -> Self {
-        Self(AtomicUsize::new(value))
+    pub(crate) fn new(num: usize) -> Self {
+        Self(AtomicUsize::new(num * ONE))
     }
 
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn add(&self, num: usize) {
+        self.0.fetch_add(num * ONE, Ordering::Relaxed);
     }
 
     pub(crate) fn add_unless_zero(&self) -> bool {
         self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
-                (n != 0).then(|| n + 1)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
+                (seen >= ONE).then(|| seen + ONE)
             })
             .is_ok()
     }
 
-    pub(crate) fn sub(&self) -> usize {
-        self.0.fetch_sub(1, Ordering::AcqRel) - 1
+    pub(crate) fn sub(&self, num: usize) -> Left {
+        let before = self.0.fetch_sub(num * ONE, Ordering::AcqRel);
+        Left {
+            num: before / ONE - num,
+            is_marked: before & MARK != 0,
+        }
+    }
+
+    pub(crate) fn mark(&self) -> usize {
+        self.0.fetch_or(MARK, Ordering::AcqRel) / ONE
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        self.0.load(Ordering::Acquire) < ONE
     }
 
     pub(crate) fn peek(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) / ONE
     }
 }
 

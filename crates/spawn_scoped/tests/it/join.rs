@@ -161,6 +161,21 @@ fn an_escaped_context_ends_with_the_scope() {
 }
 
 #[test]
+fn the_context_of_an_escaped_handle_ends_with_the_scope() {
+    tokio_ctx::key! { Id: u32 }
+    on_both(|| async {
+        let with_values = Context::background().with_value::<Id>(7);
+        for above in [&Context::background(), &with_values] {
+            let escaped = scope(above, async |s: &Scope<Cancelled>| Ok(s.clone()))
+                .await
+                .unwrap();
+            let why = escaped.context().err().unwrap();
+            assert_eq!(why.reason(), Reason::ScopeFinished);
+        }
+    });
+}
+
+#[test]
 fn a_value_that_was_never_awaited_is_dropped_with_its_task() {
     on_both(|| async {
         let live = Arc::new(Live::default());

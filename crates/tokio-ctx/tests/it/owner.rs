@@ -4,9 +4,9 @@ use std::any::Any;
 use std::panic::Location;
 use std::sync::Arc;
 
-use tokio_ctx::{Context, Reason, owner};
+use tokio_ctx::{Cancelled, Context, Reason, key, owner};
 
-use crate::support::{HOUR, assert_ended, assert_live};
+use crate::support::{Count, HOUR, assert_ended, assert_live, poll, poll_with};
 
 type Owner = Arc<dyn Any + Send + Sync>;
 
@@ -59,4 +59,76 @@ fn an_owner_ends_its_lifetime_for_a_reason_of_its_own_and_once() {
     let cancelled = ctx.err().expect("it ended");
     assert_eq!(cancelled.name(), Some("request"));
     assert!(cancelled.to_string().contains("connection reset"));
+}
+
+/// What `finish` ends a lifetime with, if it ends it at all.
+fn finished() -> Cancelled {
+    owner::cancelled(Reason::ScopeFinished, Location::caller(), None)
+}
+
+#[test]
+fn a_lifetime_is_finished_for_whoever_else_knows_it() {
+    type Observer = Box<dyn FnOnce() -> bool>;
+    fn ended(ctx: Context) -> Observer {
+        Box::new(move || {
+            ctx.err()
+                .is_some_and(|cancelled| cancelled.reason() == Reason::ScopeFinished)
+        })
+    }
+    let observers: [fn(&Context) -> Observer; 7] = [
+        |ctx| ended(ctx.clone()),
+        |ctx| ended(ctx.with_cancel().keep()),
+        |ctx| ended(ctx.with_name("part")),
+        |ctx| ended(ctx.merge(&Context::background().with_cancel())),
+        |ctx| {
+            let token = ctx.token();
+            Box::new(move || token.is_cancelled())
+        },
+        |ctx| {
+            let wakes = Count::default();
+            let mut done = Box::pin(ctx.done_owned());
+            assert!(poll_with(done.as_mut(), &wakes.waker()).is_pending());
+            Box::new(move || wakes.get() == 1 && poll(done.as_mut()).is_ready())
+        },
+        |ctx| {
+            let runs = Count::default();
+            let counted = runs.clone();
+            ctx.on_cancel(move |_| counted.add()).detach();
+            Box::new(move || runs.get() == 1)
+        },
+    ];
+    key! { Id: u32 }
+    let with_values = Context::background().with_value::<Id>(7);
+    for (num, observe) in observers.into_iter().enumerate() {
+        for above in [&Context::background(), &with_values] {
+            let (lifetime, last) = owner::Lifetime::of(above.with_cancel());
+            let sees_the_end = observe(last.as_ref().unwrap_or(lifetime.context()));
+            lifetime.finish(last.as_ref(), finished);
+            assert!(sees_the_end(), "observer {num}");
+        }
+    }
+}
+
+#[test]
+fn a_lifetime_that_nobody_else_knows_is_let_go_without_an_error() {
+    key! { Id: u32 }
+    let with_values = Context::background().with_value::<Id>(7);
+    for above in [&Context::background(), &with_values] {
+        let (lifetime, last) = owner::Lifetime::of(above.with_cancel());
+        drop(lifetime.context().clone());
+        lifetime.finish(last.as_ref(), || panic!("nobody would read it"));
+    }
+}
+
+#[test]
+fn a_lifetime_taken_from_a_guard_is_what_the_guard_ended() {
+    let guard = Context::background()
+        .with_cancel()
+        .map(|ctx| ctx.with_timeout(HOUR));
+    let (lifetime, built) = owner::Lifetime::of(guard);
+    let built = built.expect("more was built on it");
+    assert!(lifetime.cancel(finished()));
+    assert_ended(&built, Reason::ScopeFinished);
+    assert_ended(lifetime.context(), Reason::ScopeFinished);
+    assert_eq!(lifetime.context().deadline(), None);
 }
