@@ -118,6 +118,12 @@ impl<P> Ledger<P> {
         if left.num > self.sweep_when_left.get() && left.num % SWEEP_FROM != 0 {
             return Waiter::None;
         }
+        self.look_closer(left)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_closer(&self, left: Left) -> Waiter<P> {
         if left.num > 0 {
             self.sweep(left.num);
         }
@@ -138,16 +144,10 @@ impl<P> Ledger<P> {
             Left {
                 num: 0,
                 is_marked: true,
-            } => self.take_waiter(),
+            } => std::mem::replace(&mut self.book.lock().waiter, Waiter::None),
             // Invariant 5: if that was the last one, whoever comes to wait sees the zero.
             _ => Waiter::None,
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn take_waiter(&self) -> Waiter<P> {
-        std::mem::replace(&mut self.book.lock().waiter, Waiter::None)
     }
 
     /// Whether the last one has left; `waker` is woken when that happens.
@@ -254,8 +254,6 @@ impl<P> Ledger<P> {
 
     /// Takes finished tasks out of the list, when `num` tickets are left: now and then those at
     /// its front, and when few are left all of them, if one at the front does not finish.
-    #[cold]
-    #[inline(never)]
     fn sweep(&self, num: usize) {
         let mark = self.sweep_when_left.get();
         if num.saturating_sub(self.stock.get()) > mark {

@@ -48,6 +48,12 @@ impl Ticket {
         self.0.is_some()
     }
 
+    #[cold]
+    #[inline(never)]
+    fn give_back_late(&mut self) {
+        self.give_back();
+    }
+
     /// Before it is dropped.
     #[inline]
     pub(crate) fn give_back(&mut self) {
@@ -63,7 +69,10 @@ impl Ticket {
 impl Drop for Ticket {
     #[inline]
     fn drop(&mut self) {
-        self.give_back();
+        // Tasks give theirs back before, and this is in the drop of each.
+        if self.is_held() {
+            self.give_back_late();
+        }
     }
 }
 

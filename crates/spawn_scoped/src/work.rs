@@ -130,6 +130,13 @@ impl Record {
         self.leave();
     }
 
+    /// The spawn came to nothing.
+    #[cold]
+    #[inline(never)]
+    fn leave_unstarted(&mut self) {
+        self.leave();
+    }
+
     #[inline]
     fn leave(&mut self) {
         if let Some(slots) = &self.ticket.shared().slots {
@@ -143,7 +150,7 @@ impl Drop for Record {
     #[inline]
     fn drop(&mut self) {
         if self.ticket.is_held() {
-            self.leave();
+            self.leave_unstarted();
         }
     }
 }
