@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use spawn_scoped::{Scope, root, scope};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio_ctx::{Cancelled, Context, Reason};
 
 use crate::support::{Live, current_thread, on_both};
@@ -15,14 +15,16 @@ fn the_scope_around_waits_for_the_tasks_of_a_dropped_scope() {
     on_both(|| async {
         let live = Arc::new(Live::default());
         let spy = live.clone();
+        let gate = Arc::new(Semaphore::new(0));
         scope(&Context::background(), async |outer| {
             {
                 let inner = scope(outer.context(), async |s| {
                     for _ in 0..10 {
-                        let token = live.token();
+                        let (token, gate) = (live.token(), gate.clone());
                         s.spawn(async move |ctx| {
                             let why = ctx.done().await;
                             assert_eq!(why.reason(), Reason::ScopeDropped);
+                            gate.acquire().await.unwrap().forget();
                             for _ in 0..5 {
                                 tokio::task::yield_now().await;
                             }
@@ -36,6 +38,7 @@ fn the_scope_around_waits_for_the_tasks_of_a_dropped_scope() {
                 assert!(inner.now_or_never().is_none());
             }
             assert_eq!(live.count(), 10);
+            gate.add_permits(10);
             Ok::<_, Cancelled>(())
         })
         .await

@@ -116,7 +116,9 @@ fn joined_until_shut_down() {
                 Ok(())
             })
             .await;
-            unreachable!("its tasks hang: {ended:?}");
+            // The runtime may drop the tasks while a worker still polls their scope.
+            assert_eq!(ended.unwrap_err().reason(), Reason::TaskLost);
+            pending::<()>().await;
         }
     });
     assert_eq!(live.count(), 0);
