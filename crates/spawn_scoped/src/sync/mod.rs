@@ -14,3 +14,6 @@ pub(crate) use native::*;
 mod modelled;
 #[cfg(any(loom, shuttle))]
 pub(crate) use modelled::*;
+
+mod count;
+pub(crate) use count::{Count, Left};

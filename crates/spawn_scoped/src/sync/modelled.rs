@@ -1,7 +1,6 @@
 //! The facade over a model checker: `--cfg loom` and `--cfg shuttle`.
 
 use std::any::Any;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 #[cfg(loom)]
@@ -10,8 +9,9 @@ pub(crate) use loom as backend;
 pub(crate) use shuttle as backend;
 
 pub(crate) use backend::sync::MutexGuard;
+pub(super) use backend::sync::atomic::AtomicUsize;
 
-use backend::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use backend::sync::atomic::{AtomicBool, Ordering};
 
 /// Twin of the native one.
 pub(crate) struct Mutex<T>(backend::sync::Mutex<T>);
@@ -31,62 +31,6 @@ impl<T> Mutex<T> {
 
 /// Twin of the native one; so few that the second task makes the body stock up.
 pub(crate) const STOCK: usize = 2;
-
-const MARK: usize = 1;
-const ONE: usize = 2;
-
-/// Twin of the native one.
-pub(crate) struct Count(AtomicUsize);
-
-/// Twin of the native one.
-pub(crate) struct Left {
-    pub(crate) num: usize,
-    pub(crate) is_marked: bool,
-}
-
-impl Count {
-    pub(crate) fn new(num: usize) -> Self {
-        Self(AtomicUsize::new(num * ONE))
-    }
-
-    pub(crate) fn add(&self, num: usize) {
-        self.0.fetch_add(num * ONE, Ordering::Relaxed);
-    }
-
-    pub(crate) fn add_unless_zero(&self) -> bool {
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
-                (seen >= ONE).then(|| seen + ONE)
-            })
-            .is_ok()
-    }
-
-    pub(crate) fn sub(&self, num: usize) -> Left {
-        let before = self.0.fetch_sub(num * ONE, Ordering::AcqRel);
-        Left {
-            num: before / ONE - num,
-            is_marked: before & MARK != 0,
-        }
-    }
-
-    pub(crate) fn mark(&self) -> usize {
-        self.0.fetch_or(MARK, Ordering::AcqRel) / ONE
-    }
-
-    pub(crate) fn is_zero(&self) -> bool {
-        self.0.load(Ordering::Acquire) < ONE
-    }
-
-    pub(crate) fn peek(&self) -> usize {
-        self.0.load(Ordering::Relaxed) / ONE
-    }
-}
-
-impl fmt::Debug for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("_")
-    }
-}
 
 /// Twin of the native one. Loom misses executions in which the storing thread
 /// loaded the atomic first, so each access also touches a companion atomic,

@@ -1,12 +1,12 @@
 //! The facade over the standard library.
 
 use std::any::Any;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use std::sync::MutexGuard;
+pub(super) use std::sync::atomic::AtomicUsize;
 
 /// A lock that a panic does not poison: no user code runs under ours, so a
 /// panicking holder cannot have left the state half-written.
@@ -24,82 +24,6 @@ impl<T> Mutex<T> {
 
 /// The tickets that the body of a scope holds for its tasks at first.
 pub(crate) const STOCK: usize = 1 << 20;
-
-/// The mark is the lowest bit, and the number stands above it.
-const MARK: usize = 1;
-const ONE: usize = 2;
-
-/// The number of live tickets, and a mark that once set stays.
-pub(crate) struct Count(AtomicUsize);
-
-/// What is left of a count.
-pub(crate) struct Left {
-    pub(crate) num: usize,
-    pub(crate) is_marked: bool,
-}
-
-impl Count {
-    pub(crate) const fn new(num: usize) -> Self {
-        Self(AtomicUsize::new(num * ONE))
-    }
-
-    /// Adds `num`. Relaxed: the caller already holds a ticket, so the number
-    /// cannot reach zero meanwhile, and it publishes nothing.
-    pub(crate) fn add(&self, num: usize) {
-        self.0.fetch_add(num * ONE, Ordering::Relaxed);
-    }
-
-    /// Adds one unless the number is zero; zero is final.
-    pub(crate) fn add_unless_zero(&self) -> bool {
-        let mut seen = self.0.load(Ordering::Relaxed);
-        while seen >= ONE {
-            match self.0.compare_exchange_weak(
-                seen,
-                seen + ONE,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => seen = now,
-            }
-        }
-        false
-    }
-
-    /// Takes `num` away. AcqRel: what a task did before it left happens before
-    /// what the one who reaches zero does next, or who sees the zero.
-    #[inline]
-    pub(crate) fn sub(&self, num: usize) -> Left {
-        let before = self.0.fetch_sub(num * ONE, Ordering::AcqRel);
-        Left {
-            num: before / ONE - num,
-            is_marked: before & MARK != 0,
-        }
-    }
-
-    /// Sets the mark and returns the number. AcqRel: who takes the number to zero
-    /// later sees the mark and what was done before; who has done so earlier is seen.
-    pub(crate) fn mark(&self) -> usize {
-        self.0.fetch_or(MARK, Ordering::AcqRel) / ONE
-    }
-
-    /// Whether the number is zero. Acquire, pairs with `sub`.
-    #[inline]
-    pub(crate) fn is_zero(&self) -> bool {
-        self.0.load(Ordering::Acquire) < ONE
-    }
-
-    /// The number, to show or as a hint; no decision may be wrong if it is stale.
-    pub(crate) fn peek(&self) -> usize {
-        self.0.load(Ordering::Relaxed) / ONE
-    }
-}
-
-impl fmt::Debug for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.peek().fmt(f)
-    }
-}
 
 /// A flag that is raised once.
 #[derive(Debug)]
