@@ -191,9 +191,18 @@ impl<'s, E> TaskBuilder<'s, E> {
 
     /// Counts the task, unless the scope is over, its context has ended, or
     /// there is no runtime. The slot has been taken by the caller; it goes with
-    /// the record, or else stays with the caller.
+    /// the record, or else is given back.
     #[inline]
     fn admit(&self, unasked: Unasked) -> Result<Admitted<'s>, Cancelled> {
+        let admitted = self.count(unasked);
+        if admitted.is_err() {
+            self.give_back_slot();
+        }
+        admitted
+    }
+
+    #[inline]
+    fn count(&self, unasked: Unasked) -> Result<Admitted<'s>, Cancelled> {
         let scope = self.scope;
         let (ticket, loan, ctx) = if self.background || self.under.is_some() {
             let (ticket, ctx) = self.admit_elsewhere()?;
@@ -289,10 +298,7 @@ impl<'s, E> TaskBuilder<'s, E> {
         self.take_slot();
         match self.admit(Unasked::Yes) {
             Ok(admitted) => self.start_admitted(kind, admitted, spawn),
-            Err(cancelled) => {
-                self.give_back_slot();
-                Task::refused(cancelled, self.who())
-            }
+            Err(cancelled) => Task::refused(cancelled, self.who()),
         }
     }
 
@@ -551,16 +557,9 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         T: Send + 'static,
     {
         self.take_slot();
-        match self.admit(Unasked::No) {
-            Ok(admitted) => {
-                let spawn = cooperative::<T, E, _, _>(f);
-                Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
-            }
-            Err(cancelled) => {
-                self.give_back_slot();
-                Err(cancelled)
-            }
-        }
+        let admitted = self.admit(Unasked::No)?;
+        let spawn = cooperative::<T, E, _, _>(f);
+        Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
     }
 
     fn launch_in_slot<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
@@ -574,10 +573,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
                 let spawn = cooperative::<T, E, _, _>(f);
                 Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
             }
-            Err(cancelled) => {
-                self.give_back_slot();
-                Err(Refused::new(f, Why::Ended(cancelled)))
-            }
+            Err(cancelled) => Err(Refused::new(f, Why::Ended(cancelled))),
         }
     }
 }
