@@ -343,6 +343,7 @@ mod tests {
 
     use super::*;
     use crate::entry::{TaskKind, Who};
+    use crate::list::CHUNK;
     use crate::rt;
 
     fn entry_of(handle: &rt::JoinHandle<()>) -> Entry {
@@ -356,6 +357,25 @@ mod tests {
             TaskKind::Cooperative,
             Some(Stamp::now()),
         )
+    }
+
+    /// As many tasks that are counted and written down.
+    fn spawn_in(ledger: &Ledger<()>, num: usize) -> Vec<rt::JoinHandle<()>> {
+        let spawn = |_| {
+            ledger.enter_from_inside();
+            let handle = rt::spawn(async {});
+            ledger.write(entry_of(&handle), false);
+            handle
+        };
+        (0..num).map(spawn).collect()
+    }
+
+    /// They end and leave, one after the other, and none of them is the last.
+    async fn finish(ledger: &Ledger<()>, handles: impl IntoIterator<Item = rt::JoinHandle<()>>) {
+        for mut handle in handles {
+            std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
+            assert!(matches!(ledger.leave(), Waiter::None));
+        }
     }
 
     #[test]
@@ -373,25 +393,16 @@ mod tests {
             std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
             most = most.max(ledger.num_entries());
         }
-        assert!(most <= SWEEP_FROM * 2, "{most} entries");
+        assert!(most <= SWEEP_FROM, "{most} entries");
     }
 
     #[tokio::test]
     async fn tasks_that_finish_in_order_are_forgotten_in_order() {
         let ledger: Ledger<()> = Ledger::new(0);
-        let mut handles = Vec::new();
-        for _ in 0..1_000 {
-            ledger.enter_from_inside();
-            let handle = rt::spawn(async {});
-            ledger.write(entry_of(&handle), false);
-            handles.push(handle);
-        }
-        for mut handle in handles.drain(..640) {
-            std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
-            assert!(matches!(ledger.leave(), Waiter::None));
-        }
+        let mut handles = spawn_in(&ledger, 1_000);
+        finish(&ledger, handles.drain(..640)).await;
         let kept = ledger.num_entries();
-        assert!(kept <= 360 + 256, "{kept} entries");
+        assert!(kept <= 360 + CHUNK, "{kept} entries");
     }
 
     #[test]
@@ -418,17 +429,7 @@ mod tests {
             for _ in 0..10 {
                 ledger.write(entry_of(&stays), false);
             }
-            let mut handles = Vec::new();
-            for _ in 0..10_000 {
-                ledger.enter_from_inside();
-                let handle = rt::spawn(async {});
-                ledger.write(entry_of(&handle), false);
-                handles.push(handle);
-            }
-            for mut handle in handles {
-                std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
-                assert!(matches!(ledger.leave(), Waiter::None));
-            }
+            finish(&ledger, spawn_in(&ledger, 10_000)).await;
             let kept = ledger.num_entries();
             assert!(kept < SWEEP_FROM * 8, "{kept} entries");
         }

@@ -8,12 +8,12 @@ use crate::rt::Stamp;
 /// So many tasks are remembered without room on the heap.
 const FEW: usize = 4;
 
-/// Of so few tasks the finished ones are not looked for.
+/// In a list of so few tasks the finished ones are not looked for.
 pub(crate) const SWEEP_FROM: usize = 64;
 
 /// Tasks that are taken out of the list in one piece. So many that their pieces of the heap are
 /// no allocations worth counting, and so few that their memory is still in the cache.
-const CHUNK: usize = 256;
+pub(crate) const CHUNK: usize = 256;
 
 /// A list of tasks, in the order in which they were written down.
 pub(crate) struct List {
@@ -35,7 +35,7 @@ impl List {
             num_few: 0,
             more: VecDeque::new(),
             room: 0,
-            sweep_at: SWEEP_FROM,
+            sweep_at: SWEEP_FROM - FEW,
         }
     }
 
@@ -101,7 +101,7 @@ impl List {
                 }
             }
         }
-        self.sweep_at = (self.num_more() * 2).max(SWEEP_FROM);
+        self.sweep_at = (self.num_more() * 2).max(SWEEP_FROM - FEW);
         swept
     }
 
