@@ -18,7 +18,7 @@ use crate::slots::Slots;
 use crate::span::SpanPolicy;
 use crate::task::Task;
 use crate::ticket::{Loan, Ticket};
-use crate::work::{Cancellable, End, Job, Record, Work};
+use crate::work::{Cancellable, End, Extra, Job, Record, Work};
 
 /// A task about to be spawned; from [`Scope::task`].
 ///
@@ -52,11 +52,13 @@ pub struct TaskBuilder<'s, E> {
     background: bool,
 }
 
-/// A task that was counted, and its context.
-struct Admitted<'s> {
-    ticket: Ticket,
-    loan: Loan<'s>,
-    ctx: Context,
+/// A task that may start.
+enum Admitted {
+    /// The body's, which is counted by its stock, under the scope's own context. Ticket and
+    /// context are not made before they go into the task: whatever owns something has to be
+    /// kept in memory as long as anything can panic, and costs more than making it.
+    OfBody,
+    Counted(Ticket, Context),
 }
 
 /// Whether a refusal is told to nobody who has to listen.
@@ -193,24 +195,26 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// there is no runtime. The slot has been taken by the caller; it goes with
     /// the record, or else is given back.
     #[inline]
-    fn admit(&self, unasked: Unasked) -> Result<Admitted<'s>, Cancelled> {
-        let admitted = self.count(unasked);
-        if admitted.is_err() {
+    fn admit(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
+        let scope = self.scope;
+        let is_plain = scope.is_of_body() && !self.background && self.under.is_none();
+        if is_plain && !scope.context().is_done() && rt::is_running() {
+            return Ok(Admitted::OfBody);
+        }
+        let counted = self.count(unasked);
+        if counted.is_err() {
             self.give_back_slot();
         }
-        admitted
+        counted
     }
 
-    #[inline]
-    fn count(&self, unasked: Unasked) -> Result<Admitted<'s>, Cancelled> {
+    fn count(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
         let scope = self.scope;
-        let (ticket, loan, ctx) = if self.background || self.under.is_some() {
-            let (ticket, ctx) = self.admit_elsewhere()?;
-            (ticket, Loan::none(), ctx)
+        let (ticket, ctx) = if self.background || self.under.is_some() {
+            self.admit_elsewhere()?
         } else {
-            let counted = scope.ticket_of_task();
-            let (ticket, loan) = counted.ok_or_else(|| self.scope_is_over())?;
-            (ticket, loan, scope.context().clone())
+            let ticket = scope.ticket().ok_or_else(|| self.scope_is_over())?;
+            (ticket, scope.context().clone())
         };
         if ctx.is_done() {
             if let Some(cancelled) = stopped(&ticket, &ctx, unasked) {
@@ -220,7 +224,7 @@ impl<'s, E> TaskBuilder<'s, E> {
         if !rt::is_running() {
             return Err(self.lost(&ticket));
         }
-        Ok(Admitted { ticket, loan, ctx })
+        Ok(Admitted::Counted(ticket, ctx))
     }
 
     /// Counts a task of the background, or one that another context stops.
@@ -291,7 +295,7 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// is taken unasked, and a task that cannot start is refused in its handle.
     #[inline]
     fn start<T>(
-        self,
+        &mut self,
         kind: TaskKind,
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>,
     ) -> Task<T> {
@@ -305,22 +309,38 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// A panic of `spawn` drops the record, and with it slot and ticket, and the loan.
     #[inline]
     fn start_admitted<T>(
-        self,
+        &mut self,
         kind: TaskKind,
-        admitted: Admitted<'_>,
+        admitted: Admitted,
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>,
     ) -> Task<T> {
-        let Admitted { ticket, loan, ctx } = admitted;
         let shared = &self.scope.shared;
-        let background = self.background.then(|| ticket.shared().clone());
+        let background = match &admitted {
+            Admitted::Counted(ticket, _) if self.background => Some(ticket.shared().clone()),
+            _ => None,
+        };
         let home = background.as_ref().unwrap_or(shared);
         let since = shared.time(self.scope.is_of_body());
         let policy = self.span.unwrap_or_else(|| shared.span_policy());
         let who = self.who();
-        let span = policy.span_for(&who, &ctx);
-        let handle = spawn(Record::new(ticket, who, span), ctx);
+        let span = policy.span_for(
+            &who,
+            match &admitted {
+                Admitted::OfBody => self.scope.context(),
+                Admitted::Counted(_, ctx) => ctx,
+            },
+        );
+        let extra = Extra::of(who.name, span);
+        let (ticket, loan, ctx) = match admitted {
+            Admitted::OfBody => {
+                let (ticket, loan) = Ticket::of_stock(shared);
+                (ticket, loan, self.scope.context().clone())
+            }
+            Admitted::Counted(ticket, ctx) => (ticket, Loan::none(), ctx),
+        };
+        let handle = spawn(Record::new(ticket, self.location, extra), ctx);
         home.write(handle.abort_handle(), self.who(), kind, since, loan);
-        let (name, location) = (self.name, self.location);
+        let (name, location) = (self.name.take(), self.location);
         Task::running(handle, Who { name, location }, home)
     }
 }
@@ -345,7 +365,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn<T, F, Fut>(self, f: F) -> Task<T>
+    pub fn spawn<T, F, Fut>(mut self, f: F) -> Task<T>
     where
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -373,7 +393,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_cancellable<T, Fut>(self, future: Fut) -> Task<T>
+    pub fn spawn_cancellable<T, Fut>(mut self, future: Fut) -> Task<T>
     where
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -407,7 +427,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_blocking<T, F>(self, f: F) -> Task<T>
+    pub fn spawn_blocking<T, F>(mut self, f: F) -> Task<T>
     where
         F: FnOnce(Context) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
@@ -441,7 +461,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_local<T, F, Fut>(self, f: F) -> Task<T>
+    pub fn spawn_local<T, F, Fut>(mut self, f: F) -> Task<T>
     where
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<T, E>> + 'static,
@@ -550,7 +570,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
 
     /// Spawns a task that says itself what its end means to the scope; a refusal
     /// is the caller's to tell.
-    pub(crate) fn launch_excused<T, F, Fut>(self, f: F) -> Result<Task<T>, Cancelled>
+    pub(crate) fn launch_excused<T, F, Fut>(mut self, f: F) -> Result<Task<T>, Cancelled>
     where
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = End<T, E>> + Send + 'static,
@@ -562,7 +582,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
         Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
     }
 
-    fn launch_in_slot<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
+    fn launch_in_slot<T, F, Fut>(mut self, f: F) -> Result<Task<T>, Refused<F>>
     where
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,

@@ -221,17 +221,15 @@ impl<P> Ledger<P> {
     /// Writes down a task, and that its ticket was `lent` by the body. Sweeps when enough of
     /// the list may be finished.
     #[inline]
-    pub(crate) fn write(&self, entry: Entry, lent: bool) {
+    pub(crate) fn write(&self, entry: impl FnOnce() -> Entry, lent: bool) {
         let mut book = self.book.lock();
         if lent {
             self.note_loan_in(&mut book);
         }
-        let left = match book.aborting {
-            true => Some(entry),
-            false => book.list.push_if_room(entry),
-        };
-        if let Some(entry) = left {
-            self.write_and_tidy(book, entry);
+        if book.list.has_room() && !book.aborting {
+            book.list.push_in_room(entry);
+        } else {
+            self.write_and_tidy(book, entry());
         }
     }
 
@@ -364,7 +362,7 @@ mod tests {
         let spawn = |_| {
             ledger.enter_from_inside();
             let handle = rt::spawn(async {});
-            ledger.write(entry_of(&handle), false);
+            ledger.write(|| entry_of(&handle), false);
             handle
         };
         (0..num).map(spawn).collect()
@@ -389,7 +387,7 @@ mod tests {
         let mut most = 0;
         for _ in 0..20_000 {
             let mut handle = rt::spawn(async {});
-            ledger.write(entry_of(&handle), false);
+            ledger.write(|| entry_of(&handle), false);
             std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
             most = most.max(ledger.num_entries());
         }
@@ -427,7 +425,7 @@ mod tests {
             ledger.enter_from_inside();
             let stays = rt::spawn(std::future::pending());
             for _ in 0..10 {
-                ledger.write(entry_of(&stays), false);
+                ledger.write(|| entry_of(&stays), false);
             }
             finish(&ledger, spawn_in(&ledger, 10_000)).await;
             let kept = ledger.num_entries();

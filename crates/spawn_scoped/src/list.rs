@@ -39,28 +39,33 @@ impl List {
         }
     }
 
-    /// Writes down a task if that takes no more than a place; gives it back otherwise.
+    /// Whether a task can be written down by taking no more than a place.
     #[inline]
-    pub(crate) fn push_if_room(&mut self, entry: Entry) -> Option<Entry> {
+    pub(crate) fn has_room(&self) -> bool {
+        self.num_few < FEW || self.room > 0
+    }
+
+    /// Writes down a task. To be called when there is room.
+    ///
+    /// The entry is made where it goes: what is made before has to be kept in memory, in case
+    /// something between panics, and is read back before it is there.
+    #[inline]
+    pub(crate) fn push_in_room(&mut self, entry: impl FnOnce() -> Entry) {
         if let Some(place) = self.few.get_mut(self.num_few) {
-            *place = Some(entry);
             self.num_few += 1;
-            return None;
-        }
-        match self.more.back_mut() {
-            Some(last) if self.room > 0 => {
-                last.push(entry);
+            let _none = place.replace(entry());
+        } else if let Some(last) = self.more.back_mut() {
+            if last.len() < last.capacity() {
                 self.room -= 1;
-                None
+                last.push(entry());
             }
-            _ => Some(entry),
         }
     }
 
     pub(crate) fn push(&mut self, entry: Entry) {
-        let Some(entry) = self.push_if_room(entry) else {
-            return;
-        };
+        if self.has_room() {
+            return self.push_in_room(|| entry);
+        }
         let is_full = |last: &Vec<Entry>| last.len() == CHUNK;
         if self.more.back().is_none_or(is_full) {
             // The first chunk grows, since the list may stay short.

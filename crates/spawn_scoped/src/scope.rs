@@ -14,7 +14,7 @@ use crate::run::run;
 use crate::shared::Shared;
 use crate::straggler::{self, Straggler};
 use crate::task::Task;
-use crate::ticket::{Loan, Ticket};
+use crate::ticket::Ticket;
 
 /// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task
 /// of it are finished: future, captures and context of each are dropped by then.
@@ -136,15 +136,6 @@ impl<E> Scope<E> {
             return Some(Ticket::from_inside(&self.shared));
         }
         Ticket::enter(&self.shared)
-    }
-
-    /// A ticket for a task.
-    #[inline]
-    pub(crate) fn ticket_of_task(&self) -> Option<(Ticket, Loan<'_>)> {
-        if self.of_body {
-            return Some(Ticket::of_stock(&self.shared));
-        }
-        Some((Ticket::enter(&self.shared)?, Loan::none()))
     }
 
     /// The scope's own context: what its tasks get.

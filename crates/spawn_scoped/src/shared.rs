@@ -216,7 +216,7 @@ impl Shared {
         loan: Loan<'_>,
     ) {
         self.ledger
-            .write(Entry::new(handle, who, kind, since), loan.take());
+            .write(|| Entry::new(handle, who, kind, since), loan.take());
     }
 
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether

@@ -45,12 +45,20 @@ pub(crate) struct Record {
     extra: Option<Box<Extra>>,
 }
 
-struct Extra {
+pub(crate) struct Extra {
     name: Option<Name>,
     span: Option<Span>,
 }
 
 impl Extra {
+    #[inline]
+    pub(crate) fn of(name: Option<Name>, span: Option<Span>) -> Option<Box<Extra>> {
+        match (name, span) {
+            (None, None) => None,
+            (name, span) => Extra::boxed(name, span),
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn boxed(name: Option<Name>, span: Option<Span>) -> Option<Box<Extra>> {
@@ -61,12 +69,7 @@ impl Extra {
 impl Record {
     /// Takes over a ticket, and the slot that goes with it where tasks have slots.
     #[inline]
-    pub(crate) fn new(ticket: Ticket, who: Who, span: Option<Span>) -> Self {
-        let Who { name, location } = who;
-        let extra = match (name, span) {
-            (None, None) => None,
-            (name, span) => Extra::boxed(name, span),
-        };
+    pub(crate) fn new(ticket: Ticket, location: Place, extra: Option<Box<Extra>>) -> Self {
         Self {
             ticket,
             location,
