@@ -33,7 +33,7 @@ impl Shared {
         _inside: &Ticket,
         ctx: &Context,
     ) -> Option<(Ticket, Context)> {
-        let (fresh, with_values) = {
+        let fresh = {
             let rare = self.rare.lock();
             if let Some(background) = &rare.background {
                 return background.enter();
@@ -43,6 +43,7 @@ impl Shared {
         };
         fresh.rare.lock().foreground = Some(Arc::downgrade(self));
         let ticket = Ticket::owed(&fresh);
+        let with_values = fresh.lifetime.with_values_of(ctx);
         let ctx = with_values.unwrap_or_else(|| fresh.lifetime.context().clone());
         let mut ours = Some(Background {
             shared: fresh,

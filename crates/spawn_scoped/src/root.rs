@@ -68,7 +68,7 @@ global! {
 }
 
 fn open() -> Current {
-    let (shared, _) = Shared::open(0, &Context::background(), here(), None, None);
+    let shared = Shared::open(0, &Context::background(), here(), None, None);
     Current {
         ticket: Ticket::owed(&shared),
         shared,

@@ -52,7 +52,8 @@ where
         .as_ref()
         .and_then(|config| config.limit)
         .map(|limit| Box::new(Slots::new(limit)));
-    let (shared, ctx) = Shared::open(STOCK, parent, location, config, slots);
+    let shared = Shared::open(STOCK, parent, location, config, slots);
+    let ctx = shared.lifetime.with_values_of(parent);
     let scope = Scope::of_body(shared, ctx);
     let shared = &scope.shared;
     let mut hand_over = HandOver {

@@ -1,13 +1,12 @@
 //! What a scope's handle, its tasks and its future share: the ledger, the
 //! scope's lifetime and what went wrong so far.
 
-use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio_ctx::owner::{self, Lifetime};
+use tokio_ctx::owner::Lifetime;
 use tokio_ctx::{Cancelled, Context};
 
 use crate::background::Background;
@@ -119,21 +118,17 @@ pub(crate) struct Rare {
 }
 
 impl Shared {
-    /// A scope under `parent`, and its context if that is more than the scope's lifetime. One
-    /// ticket is counted, and a `stock` besides; the caller owes them.
+    /// A scope under `parent`. One ticket is counted, and a `stock` besides; the caller owes them.
     pub(crate) fn open(
         stock: usize,
         parent: &Context,
         location: Place,
         config: Option<Arc<Config>>,
         slots: Option<Box<Slots>>,
-    ) -> (Arc<Shared>, Option<Context>) {
-        let mut ctx = None;
-        let shared = Arc::new_cyclic(|me: &Weak<Shared>| {
-            let me: Weak<dyn Any + Send + Sync> = me.clone();
-            // Whoever opens a scope ends it, so a guard need not.
-            let (lifetime, with_values) = Lifetime::of(owner::attach_at(parent, me, location));
-            ctx = with_values;
+    ) -> Arc<Shared> {
+        Arc::new_cyclic(|me: &Weak<Shared>| {
+            // Whoever opens a scope ends it, so there is no guard.
+            let lifetime = Lifetime::attach_at(parent, me.clone(), location);
             Shared {
                 ledger: Ledger::new(stock),
                 lifetime,
@@ -143,8 +138,7 @@ impl Shared {
                 clock: Hint::new(CLOCK_STANDS),
                 rare: RareCell::new(),
             }
-        });
-        (shared, ctx)
+        })
     }
 
     pub(crate) fn name(&self) -> Option<&Name> {

@@ -57,8 +57,8 @@ pub fn attach_at(
     owner: Weak<dyn Any + Send + Sync>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    let node = Node::owned(ctx.lifetime.as_ref(), location, owner);
-    CancelGuard::new(ctx.living(Some(Arc::new(node))))
+    let Lifetime(child) = Lifetime::attach_at(ctx, owner, location);
+    CancelGuard::new(ctx.living(child.lifetime))
 }
 
 /// A child lifetime with its guard and, in the same node, a deadline: what a service needs for
@@ -165,36 +165,58 @@ pub fn end(guard: &mut CancelGuard, cancelled: Cancelled) -> bool {
 pub struct Lifetime(Context);
 
 impl Lifetime {
-    /// Takes `guard` apart: its lifetime, and its context if that has values besides. Without
-    /// values, [`context`](Lifetime::context) is all there is of it.
+    /// A child of the lifetime of `ctx` that knows its owner, as [`attach_at`] makes it.
     ///
     /// # Examples
     ///
     /// ```
+    /// use std::panic::Location;
+    /// use std::sync::{Arc, Weak};
     /// use tokio_ctx::{Context, key, owner};
     ///
     /// key! { User: u32 }
     ///
     /// let ctx = Context::background().with_value::<User>(7);
-    /// let (lifetime, with_values) = owner::Lifetime::of(ctx.with_cancel());
-    /// assert_eq!(with_values.unwrap().value::<User>(), Some(&7));
+    /// let nobody: Weak<u8> = Weak::new();
+    /// let lifetime = owner::Lifetime::attach_at(&ctx, nobody, Location::caller());
     /// assert_eq!(lifetime.context().value::<User>(), None);
-    ///
-    /// let (_lifetime, with_values) = owner::Lifetime::of(Context::background().with_cancel());
-    /// assert!(with_values.is_none());
+    /// assert_eq!(lifetime.with_values_of(&ctx).unwrap().value::<User>(), Some(&7));
     /// ```
     #[must_use]
     #[inline]
-    pub fn of(guard: CancelGuard) -> (Lifetime, Option<Context>) {
-        let (target, context) = guard.take_apart();
-        if target.is_none() && context.values.is_none() {
-            return (Lifetime(context), None);
-        }
-        let lifetime = Context {
-            lifetime: target.or_else(|| context.lifetime.clone()),
+    pub fn attach_at(
+        ctx: &Context,
+        owner: Weak<dyn Any + Send + Sync>,
+        location: &'static Location<'static>,
+    ) -> Lifetime {
+        let node = Node::owned(ctx.lifetime.as_ref(), location, owner);
+        Lifetime(Context {
+            lifetime: Some(Arc::new(node)),
             values: None,
-        };
-        (Lifetime(lifetime), Some(context))
+        })
+    }
+
+    /// The lifetime with the values of `ctx`. `None` when that has no values:
+    /// [`context`](Lifetime::context) is all there is then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::Location;
+    /// use std::sync::Weak;
+    /// use tokio_ctx::{Context, owner};
+    ///
+    /// let nobody: Weak<u8> = Weak::new();
+    /// let lifetime = owner::Lifetime::attach_at(&Context::background(), nobody, Location::caller());
+    /// assert!(lifetime.with_values_of(&Context::background()).is_none());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn with_values_of(&self, ctx: &Context) -> Option<Context> {
+        ctx.values.is_some().then(|| Context {
+            lifetime: self.0.lifetime.clone(),
+            values: ctx.values.clone(),
+        })
     }
 
     /// The lifetime as a context.
@@ -202,9 +224,12 @@ impl Lifetime {
     /// # Examples
     ///
     /// ```
+    /// use std::panic::Location;
+    /// use std::sync::Weak;
     /// use tokio_ctx::{Context, owner};
     ///
-    /// let (lifetime, _) = owner::Lifetime::of(Context::background().with_cancel());
+    /// let nobody: Weak<u8> = Weak::new();
+    /// let lifetime = owner::Lifetime::attach_at(&Context::background(), nobody, Location::caller());
     /// assert!(!lifetime.context().is_done());
     /// ```
     #[must_use]
@@ -219,10 +244,12 @@ impl Lifetime {
     ///
     /// ```
     /// use std::panic::Location;
+    /// use std::sync::Weak;
     /// use tokio_ctx::{Context, Reason, owner};
     ///
-    /// let (lifetime, _) = owner::Lifetime::of(Context::background().with_cancel());
-    /// let dropped = owner::cancelled(Reason::ScopeDropped, Location::caller(), None);
+    /// let (nobody, here) = (Weak::<u8>::new(), Location::caller());
+    /// let lifetime = owner::Lifetime::attach_at(&Context::background(), nobody, here);
+    /// let dropped = owner::cancelled(Reason::ScopeDropped, here, None);
     /// assert!(lifetime.cancel(dropped));
     /// assert_eq!(lifetime.context().err().unwrap().reason(), Reason::ScopeDropped);
     /// ```
@@ -234,19 +261,20 @@ impl Lifetime {
     /// The same when the owner is done, and cheaper where nobody else knows the lifetime: then
     /// it is let go unended, and the error is not even made.
     ///
-    /// `last` is the context that came with the lifetime, if one did. The owner makes no more
-    /// clones of the two.
+    /// `last` is the lifetime [with values](Lifetime::with_values_of), if that was made. The owner
+    /// makes no more clones of the two.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::panic::Location;
+    /// use std::sync::Weak;
     /// use tokio_ctx::{Context, Reason, owner};
     ///
-    /// let (lifetime, last) = owner::Lifetime::of(Context::background().with_cancel());
+    /// let (nobody, here) = (Weak::<u8>::new(), Location::caller());
+    /// let lifetime = owner::Lifetime::attach_at(&Context::background(), nobody, here);
     /// let escaped = lifetime.context().clone();
-    /// let here = Location::caller();
-    /// lifetime.finish(last.as_ref(), || owner::cancelled(Reason::ScopeFinished, here, None));
+    /// lifetime.finish(None, || owner::cancelled(Reason::ScopeFinished, here, None));
     /// assert_eq!(escaped.err().unwrap().reason(), Reason::ScopeFinished);
     /// ```
     #[inline]

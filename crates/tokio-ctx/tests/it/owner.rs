@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio_ctx::{Cancelled, Context, Reason, key, owner};
 
@@ -66,6 +66,13 @@ fn finished() -> Cancelled {
     owner::cancelled(Reason::ScopeFinished, Location::caller(), None)
 }
 
+/// A lifetime under that of `ctx`, and its context if that has values.
+fn owned_under(ctx: &Context) -> (owner::Lifetime, Option<Context>) {
+    let lifetime = owner::Lifetime::attach_at(ctx, Weak::<Owner>::new(), Location::caller());
+    let with_values = lifetime.with_values_of(ctx);
+    (lifetime, with_values)
+}
+
 #[test]
 fn a_lifetime_is_finished_for_whoever_else_knows_it() {
     type Observer = Box<dyn FnOnce() -> bool>;
@@ -101,7 +108,7 @@ fn a_lifetime_is_finished_for_whoever_else_knows_it() {
     let with_values = Context::background().with_value::<Id>(7);
     for (num, observe) in observers.into_iter().enumerate() {
         for above in [&Context::background(), &with_values] {
-            let (lifetime, last) = owner::Lifetime::of(above.with_cancel());
+            let (lifetime, last) = owned_under(above);
             let sees_the_end = observe(last.as_ref().unwrap_or(lifetime.context()));
             lifetime.finish(last.as_ref(), finished);
             assert!(sees_the_end(), "observer {num}");
@@ -114,21 +121,8 @@ fn a_lifetime_that_nobody_else_knows_is_let_go_without_an_error() {
     key! { Id: u32 }
     let with_values = Context::background().with_value::<Id>(7);
     for above in [&Context::background(), &with_values] {
-        let (lifetime, last) = owner::Lifetime::of(above.with_cancel());
+        let (lifetime, last) = owned_under(above);
         drop(lifetime.context().clone());
         lifetime.finish(last.as_ref(), || panic!("nobody would read it"));
     }
-}
-
-#[test]
-fn a_lifetime_taken_from_a_guard_is_what_the_guard_ended() {
-    let guard = Context::background()
-        .with_cancel()
-        .map(|ctx| ctx.with_timeout(HOUR));
-    let (lifetime, built) = owner::Lifetime::of(guard);
-    let built = built.expect("more was built on it");
-    assert!(lifetime.cancel(finished()));
-    assert_ended(&built, Reason::ScopeFinished);
-    assert_ended(lifetime.context(), Reason::ScopeFinished);
-    assert_eq!(lifetime.context().deadline(), None);
 }
