@@ -395,6 +395,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_task_is_written_down() {
+        let ledger: Ledger<()> = Ledger::new(0);
+        for num in 1..=3 * CHUNK {
+            let stays = rt::spawn(std::future::pending());
+            ledger.enter_from_inside();
+            ledger.write(|| entry_of(&stays), false);
+            assert_eq!(ledger.num_entries(), num);
+        }
+    }
+
+    #[tokio::test]
     async fn tasks_that_finish_in_order_are_forgotten_in_order() {
         let ledger: Ledger<()> = Ledger::new(0);
         let mut handles = spawn_in(&ledger, 1_000);
