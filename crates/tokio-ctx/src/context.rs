@@ -166,6 +166,7 @@ impl Context {
     }
 
     /// The same values with another lifetime.
+    #[inline]
     pub(crate) fn living(&self, lifetime: Option<Arc<Node>>) -> Context {
         Context {
             lifetime,

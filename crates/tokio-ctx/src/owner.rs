@@ -213,10 +213,8 @@ impl Lifetime {
     #[must_use]
     #[inline]
     pub fn with_values_of(&self, ctx: &Context) -> Option<Context> {
-        ctx.values.is_some().then(|| Context {
-            lifetime: self.0.lifetime.clone(),
-            values: ctx.values.clone(),
-        })
+        let has_values = ctx.values.is_some();
+        has_values.then(|| ctx.living(self.0.lifetime.clone()))
     }
 
     /// The lifetime as a context.
