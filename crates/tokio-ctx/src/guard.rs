@@ -136,14 +136,10 @@ impl CancelGuard {
     /// ```
     #[inline]
     #[must_use]
-    pub fn keep(self) -> Context {
-        self.take_apart().1
-    }
-
-    /// What it ends, if not the lifetime of its context, and that context.
-    #[inline]
-    pub(crate) fn take_apart(mut self) -> (Option<Arc<Node>>, Context) {
-        (self.target.take(), std::mem::take(&mut self.context))
+    pub fn keep(mut self) -> Context {
+        // What is left of `self` is dropped here, and must have nothing to end.
+        self.target = None;
+        std::mem::take(&mut self.context)
     }
 
     /// Builds on the context without giving up the guard, which goes on ending what it ended
