@@ -492,3 +492,25 @@ impl Node {
         self.parent.take()
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle)), target_pointer_width = "64"))]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::*;
+
+    /// Before a value, an `Arc` has its two counts.
+    const COUNTS: usize = 2 * size_of::<usize>();
+    const CACHE_LINE: usize = 64;
+
+    #[test]
+    fn what_children_read_is_not_in_the_line_that_they_write() {
+        assert!(COUNTS + offset_of!(Node, parent) >= CACHE_LINE);
+        assert!(COUNTS + offset_of!(Node, flag) >= CACHE_LINE);
+    }
+
+    #[test]
+    fn a_node_is_ten_words() {
+        assert_eq!(size_of::<Node>(), 80);
+    }
+}
