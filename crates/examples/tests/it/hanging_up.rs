@@ -1,5 +1,9 @@
 //! Clients that leave: what they asked for stops, and the server goes on.
 
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
 use examples::journal::{Entry, Outcome};
 use tokio_ctx::{Cancelled, Reason};
 
@@ -71,12 +75,16 @@ async fn an_export_goes_on_when_its_client_hangs_up() {
 async fn an_export_that_the_shutdown_stops_leaves_no_half_file() {
     let stage = Stage::new().await;
     let file = stage.databases.orders.path().with_file_name("export-1.csv");
+    // In the place of the file: it holds the export until somebody reads.
+    let pipe = Pipe::new(&file);
     let call = stage
         .call("POST /exports", &[("x-trace-id", "export")])
         .await;
     assert_eq!(call.answer().await.unwrap().status, 202);
     running(&stage, "export", 1).await;
-    let shutdown = stage.server.shutdown(Reason::Shutdown).await;
+    let shutdown = stage.server.shutdown(Reason::Shutdown);
+    let _reader = pipe.open();
+    let shutdown = shutdown.await;
     assert_eq!(shutdown.waited_for.len(), 1);
     assert_eq!(shutdown.waited_for[0].0.work, "export 1");
     assert_eq!(
@@ -84,6 +92,24 @@ async fn an_export_that_the_shutdown_stops_leaves_no_half_file() {
         Some(Reason::Shutdown)
     );
     assert!(!file.exists());
+}
+
+/// A named pipe. Whoever opens it to write is held until it is opened to be read.
+struct Pipe<'a>(&'a Path);
+
+impl Pipe<'_> {
+    fn new(path: &Path) -> Pipe<'_> {
+        let made = Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success(), "mkfifo: {made}");
+        Pipe(path)
+    }
+
+    /// Opens it for both, since only that waits for nobody: the export may have stopped before
+    /// it came to write.
+    fn open(&self) -> File {
+        let mut both = File::options();
+        both.read(true).write(true).open(self.0).unwrap()
+    }
 }
 
 async fn running(stage: &Stage, trace: &str, count: usize) {
