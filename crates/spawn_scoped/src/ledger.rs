@@ -227,7 +227,7 @@ impl<P> Ledger<P> {
             self.note_loan_in(&mut book);
         }
         if book.list.has_room() && !book.aborting {
-            book.list.push_in_room(entry);
+            book.list.push(entry);
         } else {
             self.write_and_tidy(book, entry());
         }
@@ -241,7 +241,7 @@ impl<P> Ledger<P> {
             true => self.sweep_all(&mut book),
             false => Vec::new(),
         };
-        book.list.push(entry);
+        book.list.push(|| entry);
         drop(book);
         // Invariants 6 and 7: outside the lock.
         if let Some(late) = late {

@@ -45,27 +45,28 @@ impl List {
         self.num_few < FEW || self.room > 0
     }
 
-    /// Writes down a task. To be called when there is room.
-    ///
-    /// The entry is made where it goes: what is made before has to be kept in memory, in case
-    /// something between panics, and is read back before it is there.
+    /// Writes down a task: where there is room for it, the entry is made where it goes. What is
+    /// made before has to be kept in memory, in case something between panics, and is read back
+    /// before it is there.
     #[inline]
-    pub(crate) fn push_in_room(&mut self, entry: impl FnOnce() -> Entry) {
+    pub(crate) fn push(&mut self, entry: impl FnOnce() -> Entry) {
         if let Some(place) = self.few.get_mut(self.num_few) {
             self.num_few += 1;
             let _none = place.replace(entry());
-        } else if let Some(last) = self.more.back_mut() {
-            if last.len() < last.capacity() {
+            return;
+        }
+        match self.more.back_mut() {
+            Some(last) if self.room > 0 && last.len() < last.capacity() => {
                 self.room -= 1;
                 last.push(entry());
             }
+            _ => self.push_and_grow(entry()),
         }
     }
 
-    pub(crate) fn push(&mut self, entry: Entry) {
-        if self.has_room() {
-            return self.push_in_room(|| entry);
-        }
+    #[cold]
+    #[inline(never)]
+    fn push_and_grow(&mut self, entry: Entry) {
         let is_full = |last: &Vec<Entry>| last.len() == CHUNK;
         if self.more.back().is_none_or(is_full) {
             // The first chunk grows, since the list may stay short.
@@ -102,7 +103,7 @@ impl List {
             for entry in all.into_iter().flatten() {
                 match entry.is_finished() {
                     true => swept.push(entry),
-                    false => self.push(entry),
+                    false => self.push(|| entry),
                 }
             }
         }
