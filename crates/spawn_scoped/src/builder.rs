@@ -210,12 +210,17 @@ impl<'s, E> TaskBuilder<'s, E> {
 
     fn count(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
         let scope = self.scope;
-        let (ticket, ctx) = if self.background || self.under.is_some() {
-            self.admit_elsewhere()?
-        } else {
-            let ticket = scope.ticket().ok_or_else(|| self.scope_is_over())?;
-            (ticket, scope.context().clone())
-        };
+        let mut ticket = scope.ticket().ok_or_else(|| self.scope_is_over())?;
+        let mut ctx = scope.context().clone();
+        if self.background {
+            let entered = scope.shared.enter_background(&ticket, &ctx);
+            (ticket, ctx) = entered.ok_or_else(|| self.scope_is_over())?;
+        }
+        if let Some(other) = &self.under {
+            // What is dropped under that context comes to the scope that waits for the task.
+            let home: Weak<Shared> = Arc::downgrade(ticket.shared());
+            ctx = owner::attach_at(other, home, self.location).keep();
+        }
         if ctx.is_done() {
             if let Some(cancelled) = stopped(&ticket, &ctx, unasked) {
                 return Err(cancelled);
@@ -225,30 +230,6 @@ impl<'s, E> TaskBuilder<'s, E> {
             return Err(self.lost(&ticket));
         }
         Ok(Admitted::Counted(ticket, ctx))
-    }
-
-    /// Counts a task of the background, or one that another context stops.
-    #[cold]
-    #[inline(never)]
-    fn admit_elsewhere(&self) -> Result<(Ticket, Context), Cancelled> {
-        let scope = self.scope;
-        let inside = scope.ticket().ok_or_else(|| self.scope_is_over())?;
-        let (ticket, ctx) = if self.background {
-            let entered = scope.shared.enter_background(&inside, scope.context());
-            entered.ok_or_else(|| self.scope_is_over())?
-        } else {
-            (inside, scope.context().clone())
-        };
-        let ctx = match &self.under {
-            None => ctx,
-            // What is dropped under that context comes to the scope that waits
-            // for the task.
-            Some(other) => {
-                let home: Weak<Shared> = Arc::downgrade(ticket.shared());
-                owner::attach_at(other, home, self.location).keep()
-            }
-        };
-        Ok((ticket, ctx))
     }
 
     #[cold]
