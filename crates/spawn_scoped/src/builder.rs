@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use tokio_ctx::{Cancelled, Context, Reason, owner};
+use tracing::Span;
 
 use crate::entry::{Name, Place, TaskKind, Who};
 use crate::failure::{FailureKind, TaskFailure};
@@ -16,6 +18,7 @@ use crate::scope::Scope;
 use crate::shared::Shared;
 use crate::slots::Slots;
 use crate::span::SpanPolicy;
+use crate::sync::catch;
 use crate::task::Task;
 use crate::ticket::{Loan, Ticket};
 use crate::work::{Cancellable, End, Extra, Job, Record, Work};
@@ -287,6 +290,20 @@ impl<'s, E> TaskBuilder<'s, E> {
         }
     }
 
+    /// The span to run the task in. No record has the slot yet when the subscriber panics, or a
+    /// value that is printed.
+    #[inline]
+    fn make_span(&self, ctx: &Context) -> Option<Span> {
+        if SpanPolicy::is_moot() {
+            return None;
+        }
+        let policy = self.span.unwrap_or_else(|| self.scope.shared.span_policy());
+        catch(|| policy.make_span(&self.who(), ctx)).unwrap_or_else(|payload| {
+            self.give_back_slot();
+            resume_unwind(payload)
+        })
+    }
+
     /// A panic of `spawn` drops the record, and with it slot and ticket, and the loan.
     #[inline]
     fn start_admitted<T>(
@@ -302,16 +319,11 @@ impl<'s, E> TaskBuilder<'s, E> {
         };
         let home = background.as_ref().unwrap_or(shared);
         let since = shared.time(self.scope.is_of_body());
-        let policy = self.span.unwrap_or_else(|| shared.span_policy());
-        let who = self.who();
-        let span = policy.span_for(
-            &who,
-            match &admitted {
-                Admitted::OfBody => self.scope.context(),
-                Admitted::Counted(_, ctx) => ctx,
-            },
-        );
-        let extra = Extra::of(who.name, span);
+        let span = self.make_span(match &admitted {
+            Admitted::OfBody => self.scope.context(),
+            Admitted::Counted(_, ctx) => ctx,
+        });
+        let extra = Extra::of(self.name.clone(), span);
         let (ticket, loan, ctx) = match admitted {
             Admitted::OfBody => {
                 let (ticket, loan) = Ticket::of_stock(shared);

@@ -36,16 +36,14 @@ pub enum SpanPolicy {
 }
 
 impl SpanPolicy {
-    /// The span to run `who` in.
+    /// Whether nobody looks at spans.
     #[inline]
-    pub(crate) fn span_for(self, who: &Who, ctx: &Context) -> Option<Span> {
-        if LevelFilter::current() == LevelFilter::OFF {
-            return None;
-        }
-        self.make_span(who, ctx)
+    pub(crate) fn is_moot() -> bool {
+        LevelFilter::current() == LevelFilter::OFF
     }
 
-    fn make_span(self, who: &Who, ctx: &Context) -> Option<Span> {
+    /// The span to run `who` in.
+    pub(crate) fn make_span(self, who: &Who, ctx: &Context) -> Option<Span> {
         let span = match self {
             SpanPolicy::Inherit => Span::current(),
             SpanPolicy::Child => tracing::info_span!(

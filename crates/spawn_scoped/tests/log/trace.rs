@@ -1,6 +1,7 @@
 //! Promise 14: tasks inherit the tracing span. Also the log that other modules look at.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use spawn_scoped::{ScopeOptions, SpanPolicy, scope};
@@ -188,4 +189,32 @@ async fn a_panic_is_logged_with_the_name_and_the_line_of_the_task() {
         "{report}"
     );
     assert!(report.contains("panic=at 7"), "{report}");
+}
+
+struct Unprintable;
+
+impl fmt::Display for Unprintable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("it does not print")
+    }
+}
+
+tokio_ctx::key! { Broken: Unprintable, print; }
+
+#[tokio::test]
+async fn a_value_that_panics_when_it_is_printed_takes_no_slot() {
+    let _log = logged();
+    let ctx = Context::background().with_value::<Broken>(Unprintable);
+    let limited = ScopeOptions::<Cancelled>::new().limit(1);
+    let spawned = limited.run(&ctx, async |s| {
+        let in_a_span = || {
+            let task = s.task().span(SpanPolicy::Child);
+            drop(task.try_spawn(async |_| Ok(())));
+        };
+        let panicked = catch_unwind(AssertUnwindSafe(in_a_span));
+        assert!(panicked.is_err());
+        let task = s.try_spawn(async |_| Ok(7));
+        task.expect("the slot is free").await
+    });
+    assert_eq!(spawned.await.unwrap(), 7);
 }
