@@ -54,26 +54,21 @@ const ENDED: u8 = 2;
 const LATCHED: u8 = 3;
 
 /// One lifetime. 80 bytes, so 96 with the header of its `Arc`.
-///
-/// In the order of its fields: what every question of a child reads (`parent` and `flag`) is at
-/// the end, at least a line of the cache from the reference count before the first field, which
-/// every child that is made or dropped writes.
-#[repr(C)]
 pub(crate) struct Node {
+    parent: Option<Arc<Node>>,
     origin: Origin,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     deadline: u64,
-    state: Mutex<State>,
-    /// Made when somebody first waits, kept for the node's life (invariant 4).
-    token: Slot<CancellationToken>,
-    parent: Option<Arc<Node>>,
-    /// Where the newest timer was armed, 0 if nowhere: a hint, set under the lock.
-    armed: AtomicPlace,
-    /// The time allowed, at the node that set its deadline itself.
-    after: After,
     /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each
     /// change pairs with the `Acquire` of each walk.
     flag: AtomicFlag,
+    /// The time allowed, at the node that set its deadline itself.
+    after: After,
+    /// Where the newest timer was armed, 0 if nowhere: a hint, set under the lock.
+    armed: AtomicPlace,
+    /// Made when somebody first waits, kept for the node's life (invariant 4).
+    token: Slot<CancellationToken>,
+    state: Mutex<State>,
     _tracked: Tracked,
 }
 
@@ -490,27 +485,5 @@ impl Node {
             }
         }
         self.parent.take()
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle)), target_pointer_width = "64"))]
-mod tests {
-    use std::mem::offset_of;
-
-    use super::*;
-
-    /// Before a value, an `Arc` has its two counts.
-    const COUNTS: usize = 2 * size_of::<usize>();
-    const CACHE_LINE: usize = 64;
-
-    #[test]
-    fn what_children_read_is_not_in_the_line_that_they_write() {
-        assert!(COUNTS + offset_of!(Node, parent) >= CACHE_LINE);
-        assert!(COUNTS + offset_of!(Node, flag) >= CACHE_LINE);
-    }
-
-    #[test]
-    fn a_node_is_ten_words() {
-        assert_eq!(size_of::<Node>(), 80);
     }
 }
