@@ -63,7 +63,7 @@ const LAPS: usize = 64;
 const QUICK: Duration = Duration::from_micros(200);
 
 /// How long it is tried, which is less than a turn: on a busy machine the round is void anyway.
-const PATIENCE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(3);
 
 /// Whoever has asked so often whether it is its turn shares a processor with the one whose turn
 /// it is. A thread that wakes up is given one that is idle.
