@@ -22,3 +22,12 @@ pub struct Panic(
 pub fn set_task_threads(number: usize) {
     crate::rt::pool::set_threads(number);
 }
+
+/// Lets the end of a grace abort tasks in this execution, from the next task on, as it does
+/// outside of models.
+///
+/// Without it an abort does nothing, since asking for one at each poll makes any model larger. To
+/// be called at the beginning of the model.
+pub fn enable_abort() {
+    crate::rt::pool::enable_abort();
+}

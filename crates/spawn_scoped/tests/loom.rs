@@ -6,6 +6,7 @@
 #![cfg(any(loom, shuttle))]
 
 mod models {
+    mod abort;
     mod adopt;
     mod failure;
     mod harness;

@@ -2,6 +2,8 @@
 //! for fewer.
 
 use std::any::Any;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -9,8 +11,7 @@ use std::time::Duration;
 use super::pool;
 use crate::sync::Mutex;
 
-/// Twin of the native one. In a model nothing drops a task, and a panic fails the
-/// model, so only the first variant is ever made.
+/// Twin of the native one. A panic fails the model, so the last variant is never made.
 #[allow(dead_code, reason = "the variants of the native twin")]
 pub(crate) enum Joined<T> {
     Ended(T),
@@ -26,6 +27,9 @@ struct End {
 struct State {
     finished: bool,
     waker: Option<Waker>,
+    aborted: bool,
+    /// Of the task itself, where tasks can be aborted.
+    task: Option<Waker>,
 }
 
 impl End {
@@ -49,8 +53,7 @@ impl End {
 /// end, which the checker sees, says when the value is there.
 type Slot<T> = Arc<std::sync::Mutex<Option<T>>>;
 
-/// Twin of tokio's. A checker's thread cannot be dropped from outside, so abort is
-/// not part of any model.
+/// Twin of tokio's.
 #[derive(Clone)]
 pub(crate) struct AbortHandle(Arc<End>);
 
@@ -59,7 +62,16 @@ impl AbortHandle {
         self.0.is_reached()
     }
 
-    pub(crate) fn abort(&self) {}
+    pub(crate) fn abort(&self) {
+        let task = {
+            let mut state = self.0.state.lock();
+            state.aborted = true;
+            state.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
 }
 
 impl std::fmt::Debug for AbortHandle {
@@ -114,8 +126,38 @@ where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
     let (handle, finish) = handle();
-    pool::run(Box::pin(async move { finish(work.await) }));
+    let end = handle.end.clone();
+    pool::run(move |aborts| match aborts {
+        false => Box::pin(async move { finish(work.await) }),
+        true => Box::pin(async move {
+            match unless_aborted(&end, work).await {
+                Some(result) => finish(result),
+                None => end.reach(),
+            }
+        }),
+    });
     handle
+}
+
+/// Drops `work` at the first poll after an abort, as tokio does.
+async fn unless_aborted<F: Future>(end: &End, work: F) -> Option<F::Output> {
+    let mut work = pin!(Some(work));
+    poll_fn(|cx| {
+        let mine = cx.waker().clone();
+        let is_aborted = {
+            let mut state = end.state.lock();
+            state.task = Some(mine);
+            state.aborted
+        };
+        if is_aborted {
+            work.set(None);
+        }
+        match work.as_mut().as_pin_mut() {
+            Some(work) => work.poll(cx).map(Some),
+            None => Poll::Ready(None),
+        }
+    })
+    .await
 }
 
 pub(crate) fn spawn_local<F>(_work: F) -> JoinHandle<F::Output>
@@ -140,6 +182,8 @@ fn handle<T: Send + 'static>() -> (JoinHandle<T>, impl FnOnce(T) + Send + 'stati
     let state = State {
         finished: false,
         waker: None,
+        aborted: false,
+        task: None,
     };
     let end = Arc::new(End {
         state: Mutex::new(state),

@@ -14,6 +14,8 @@ pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 struct Pool {
     /// `None` for a thread per task.
     threads: Option<usize>,
+    /// Whether tasks can be aborted, which costs each poll a lock.
+    aborts: bool,
     /// One per thread that was started; `None` once it ended.
     crews: Vec<Option<Crew>>,
     next: usize,
@@ -34,6 +36,7 @@ struct Owner(Arc<Mutex<Pool>>);
 backend::lazy_static! {
     static ref POOL: Owner = Owner(Arc::new(Mutex::new(Pool {
         threads: None,
+        aborts: false,
         crews: Vec::new(),
         next: 0,
         idle_may_end: cfg!(shuttle),
@@ -63,9 +66,15 @@ pub(crate) fn set_threads(number: usize) {
     POOL.0.lock().threads = Some(number.max(1));
 }
 
-pub(super) fn run(work: Work) {
+pub(crate) fn enable_abort() {
+    POOL.0.lock().aborts = true;
+}
+
+/// Runs a task. `make` is told whether it has to be one that can be aborted.
+pub(super) fn run(make: impl FnOnce(bool) -> Work) {
     let (new, waker) = {
         let mut pool = POOL.0.lock();
+        let work = make(pool.aborts);
         let Some(threads) = pool.threads else {
             drop(pool);
             return start(move || backend::future::block_on(work));
