@@ -16,7 +16,12 @@ fn graceless() -> ScopeOptions<Failed> {
     ScopeOptions::new().grace(Duration::ZERO)
 }
 
-/// One that waits for ever, and one that may not have begun.
+/// What no cancel stops.
+async fn wait_for_ever(_token: Live) -> Result<(), Failed> {
+    pending().await
+}
+
+/// Whether it waits already, or has not begun.
 #[test]
 fn a_task_that_does_not_stop_is_aborted_and_joined() {
     Model::of(400).explore(|_| {
@@ -25,11 +30,7 @@ fn a_task_that_does_not_stop_is_aborted_and_joined() {
         let parent = Context::background().with_cancel();
         let result = block_on(graceless().run(&parent, async |s| {
             let token = live.clone();
-            s.spawn(async move |_ctx| {
-                let _token = token;
-                pending::<()>().await;
-                Ok(())
-            });
+            s.spawn(|_ctx| wait_for_ever(token));
             parent.cancel();
             Ok(())
         }));
@@ -53,13 +54,8 @@ fn a_task_spawned_at_the_end_of_the_grace_is_aborted() {
             let result = block_on(graceless().run(&parent, async |s| {
                 let (again, token, mark) = (Scope::clone(s), live.clone(), Arc::clone(&spawned));
                 s.spawn(async move |_ctx| {
-                    let waits = async move |_ctx| {
-                        let _token = token;
-                        pending::<()>().await;
-                        Ok(())
-                    };
-                    let task = again.task().under(&Context::background()).spawn(waits);
-                    drop(task);
+                    let task = again.task().under(&Context::background());
+                    drop(task.spawn(|_ctx| wait_for_ever(token)));
                     mark.store(true, Ordering::Relaxed);
                     Ok(())
                 });
@@ -87,11 +83,7 @@ fn a_task_handed_over_at_the_end_of_the_grace_is_aborted() {
             let token = live.clone();
             s.spawn(async move |ctx| {
                 let inner = scope(&ctx, async move |s: &Scope<Failed>| {
-                    s.spawn(async move |_ctx| {
-                        let _token = token;
-                        pending::<()>().await;
-                        Ok(())
-                    });
+                    s.spawn(|_ctx| wait_for_ever(token));
                     Ok(())
                 });
                 // Not awaited any further.
