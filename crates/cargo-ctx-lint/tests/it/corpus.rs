@@ -1,5 +1,8 @@
 //! Small programs, right and wrong. A wrong one names the rules it breaks behind the line
 //! (`//~ rule`) or, where the line is a comment, below it (`//~^ rule`).
+//!
+//! Those in `misuse` were written without a look at the rules, and name the kind of mistake
+//! instead of a rule (`//~ waits`). Some of them are not found: they measure the recall.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -89,6 +92,45 @@ fn every_rule_has_a_wrong_program_and_the_corpus_is_large_enough() {
         "{} right programs",
         programs("right").len()
     );
+}
+
+/// How many of the misuses are found. It only rises.
+const FOUND: usize = 5;
+
+#[test]
+fn misuses_written_without_the_rules_are_found_where_they_are_and_nowhere_else() {
+    let run = lint(&corpus(), &["--json", "misuse"]);
+    let found: BTreeSet<String> = run
+        .findings()
+        .iter()
+        .filter_map(|finding| Some(finding.split_once(' ')?.0.to_owned()))
+        .collect();
+    let mut kinds = BTreeSet::new();
+    let mut places = BTreeSet::new();
+    for path in programs("misuse") {
+        let name = path.file_name().expect("a name").to_str().expect("UTF-8");
+        let announced = expected(&path, &format!("misuse/{name}"));
+        assert!(!announced.is_empty(), "{name} announces nothing");
+        for mark in announced {
+            let (place, kind) = mark.split_once(' ').expect("a place and a kind");
+            kinds.insert(kind.to_owned());
+            places.insert(place.to_owned());
+        }
+    }
+    let elsewhere: Vec<_> = found.difference(&places).collect();
+    assert!(
+        elsewhere.is_empty(),
+        "accused without a mark: {elsewhere:?}"
+    );
+    let missed: Vec<_> = places.difference(&found).collect();
+    assert_eq!(
+        places.len() - missed.len(),
+        FOUND,
+        "of {}; missed: {missed:#?}",
+        places.len()
+    );
+    assert!(kinds.len() >= 12, "{kinds:?}");
+    assert!(places.len() >= 40, "{} misuses", places.len());
 }
 
 /// The Rust of a Markdown file that readers may copy: blocks that are code, without the

@@ -1,0 +1,5 @@
+//! A service behind a trait object.
+use std::sync::Arc;
+use tokio_ctx::key;
+
+key! { pub Repo: Arc<dyn Repository> } //~ key
