@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 /// The crates that may have models; those with axum or tonic do not build under `--cfg loom`.
 const CRATES: &[(&str, &str)] = &[
-    ("tokio-ctx", "crates/tokio-ctx"),
+    ("tokio-ctx-core", "crates/tokio-ctx-core"),
     ("spawn_scoped", "crates/spawn_scoped"),
     ("loom-user", "tests/loom-user"),
 ];
@@ -78,6 +78,7 @@ fn shuttle(workspace: &Workspace, steps: &mut Steps) -> Outcome {
     steps.run(workspace, "shuttle", &cmd)
 }
 
+/// `target` is the checker: its feature, and its directory below the target directory.
 fn models(workspace: &Workspace, target: &str, rustflags: &str) -> Cmd {
     // One command for all of them: one set of features, so nothing is built twice.
     let mut line = String::from("test --release --test loom");
@@ -85,6 +86,9 @@ fn models(workspace: &Workspace, target: &str, rustflags: &str) -> Cmd {
         line.push_str(" -p ");
         line.push_str(name);
     }
+    line.push_str(&format!(
+        " --features tokio-ctx-core/{target},spawn_scoped/{target}"
+    ));
     Cmd::cargo(&line)
         .env("RUSTFLAGS", rustflags)
         .env(

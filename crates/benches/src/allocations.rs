@@ -4,9 +4,9 @@ use std::alloc::System;
 use std::future::Future;
 use std::hint::black_box;
 
-use spawn_scoped::scope;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::{Builder, Runtime};
+use tokio_ctx::scope;
 use tokio_ctx::{Cancelled, Context, key};
 
 #[global_allocator]

@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use spawn_scoped::scope;
 use tokio::sync::{mpsc, oneshot};
+use tokio_ctx::scope;
 use tokio_ctx::{Cancelled, Context};
 
 struct Record {

@@ -6,8 +6,8 @@
 //! many requests, so it works on each message under that message's context, and gives up on
 //! the ones whose sender has gone without touching the others.
 
-use spawn_scoped::scope;
 use tokio::sync::{mpsc, oneshot};
+use tokio_ctx::scope;
 use tokio_ctx::{Cancelled, Context, key};
 
 key! { Tenant: &'static str, print }

@@ -8,8 +8,7 @@
 
 use std::fmt;
 
-use spawn_scoped::scope;
-use tokio_ctx::{Cancelled, Context, key};
+use tokio_ctx::{Cancelled, Context, key, scope};
 
 /// What came with the request. Immutable, small, about the request.
 #[derive(Clone)]

@@ -7,8 +7,8 @@
 //! has enough" is said once, by cancelling the scope. What the stages return after that no
 //! longer decides.
 
-use spawn_scoped::scope;
 use tokio::sync::mpsc;
+use tokio_ctx::scope;
 use tokio_ctx::{Cancelled, Context};
 
 async fn numbers(ctx: &Context, out: mpsc::Sender<u64>) -> Result<(), Cancelled> {

@@ -6,9 +6,9 @@
 //! request. The other mistake is `without_cancel`: then nobody ever ends it. `detach_onto`
 //! keeps the values and takes the lifetime of somebody who will end it, here the server.
 
-use spawn_scoped::{Scope, scope};
 use tokio::sync::mpsc;
 use tokio_ctx::{Cancelled, Context, Reason, key};
+use tokio_ctx::{Scope, scope};
 
 key! {
     User: &'static str, print;

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use spawn_scoped::scope;
-use tokio_ctx::Context;
-use tokio_ctx_tower::axum::RequestContext;
-use tokio_ctx_tower::{ContextError, ContextLayer};
+use tokio_ctx::tower::axum::RequestContext;
+use tokio_ctx::tower::{ContextError, ContextLayer};
+use tokio_ctx::{Context, scope};
 
 /// Stands for a query: counts for a minute, and says when it stops early.
 async fn count(ctx: &Context, table: &str) -> Result<u32, ContextError> {

@@ -9,8 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use spawn_scoped::ScopeOptions;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx::{Cancelled, Context, ScopeOptions};
 
 const LIMIT: usize = 8;
 

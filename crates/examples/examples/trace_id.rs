@@ -8,8 +8,7 @@
 
 use std::sync::Mutex;
 
-use spawn_scoped::scope;
-use tokio_ctx::{Cancelled, Context, key};
+use tokio_ctx::{Cancelled, Context, key, scope};
 
 key! {
     /// Ties the log lines of one request together. It may be printed.

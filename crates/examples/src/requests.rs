@@ -17,9 +17,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use serde_json::json;
+use tokio_ctx::tower::axum::RequestContext;
+use tokio_ctx::tower::{ContextLayer, HeaderKey};
 use tokio_ctx::{Context, Reason};
-use tokio_ctx_tower::axum::RequestContext;
-use tokio_ctx_tower::{ContextLayer, HeaderKey};
 use tracing::Instrument as _;
 
 use crate::trace::{self, TraceId};
@@ -75,7 +75,7 @@ pub fn context_layer(server: &Context) -> ContextLayer {
 /// use axum::{Router, routing::get};
 /// use examples::{requests, trace::TraceId};
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::axum::ContextValue;
+/// use tokio_ctx::tower::axum::ContextValue;
 ///
 /// let layer = requests::context_layer(&Context::background());
 /// let handler = async |ContextValue(id): ContextValue<TraceId>| id;
@@ -118,7 +118,7 @@ async fn observed(ctx: Context, number: u64, mut request: Request, next: Next) -
     answer.await.unwrap_or_else(panicked)
 }
 
-/// An error as a response, in the shape that [`ContextError`](tokio_ctx_tower::ContextError)
+/// An error as a response, in the shape that [`ContextError`](tokio_ctx::tower::ContextError)
 /// has as one.
 pub(crate) fn problem(status: StatusCode, title: &str) -> Response {
     let body = Json(json!({ "status": status.as_u16(), "title": title }));

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, owner};
-use tokio_ctx_tower::axum::{ServeOptions, ServeReport};
+use tokio_ctx::tower::axum::{ServeOptions, ServeReport};
+use tokio_ctx::{CancelGuard, Cancelled, Context, Reason};
 
 use crate::db::Databases;
 use crate::journal::{Entry, Journal};
@@ -129,8 +129,8 @@ impl Server {
     /// The server stops even if the future is dropped; only the account of it is lost.
     #[track_caller]
     pub fn shutdown(self, reason: Reason) -> impl Future<Output = Shutdown> {
-        let why = owner::cancelled(reason, Location::caller(), None);
-        owner::cancel(&self.stop.handle(), why);
+        let why = tokio_ctx_core::owner::cancelled(reason, Location::caller(), None);
+        tokio_ctx_core::owner::cancel(&self.stop.handle(), why);
         self.stopped()
     }
 

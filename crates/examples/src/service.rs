@@ -12,10 +12,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use spawn_scoped::{Scope, ScopeOptions, scope};
-use tokio_ctx::{Cancelled, Context};
-use tokio_ctx_tower::ContextError;
-use tokio_ctx_tower::axum::RequestContext;
+use tokio_ctx::tower::ContextError;
+use tokio_ctx::tower::axum::RequestContext;
+use tokio_ctx::{Cancelled, Context, Scope, ScopeOptions, scope};
 
 use crate::db::{Busiest, Databases, QueryError};
 use crate::journal::{Journal, Outcome};

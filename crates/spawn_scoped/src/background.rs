@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio_ctx::{Context, Reason, owner};
+use tokio_ctx_core::{Context, Reason, owner};
 
 use crate::shared::{RareGuard, Shared};
 use crate::ticket::Ticket;

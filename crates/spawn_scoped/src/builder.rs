@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use tokio_ctx::{Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
 
 use crate::entry::{Name, Place, TaskKind, Who};
@@ -28,8 +28,7 @@ use crate::work::{Cancellable, End, Extra, Job, Record, Work};
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::{SpanPolicy, scope};
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, SpanPolicy, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -89,8 +88,7 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -112,8 +110,7 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{SpanPolicy, scope};
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, SpanPolicy, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -138,8 +135,7 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -165,8 +161,7 @@ impl<'s, E> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -344,8 +339,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -372,8 +366,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -403,8 +396,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -437,8 +429,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     ///
     /// ```
     /// use std::rc::Rc;
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -475,8 +466,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -516,8 +506,7 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {

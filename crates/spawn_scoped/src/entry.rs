@@ -19,8 +19,7 @@ pub(crate) type Name = Arc<Cow<'static, str>>;
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::{TaskKind, scope};
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, TaskKind, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Cancelled> {

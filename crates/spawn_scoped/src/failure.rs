@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use tokio_ctx::Cancelled;
+use tokio_ctx_core::Cancelled;
 
 use crate::entry::{Name, Place, Who};
 
@@ -25,8 +25,7 @@ const KEPT: usize = 32;
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::{FailureKind, TaskFailure, scope};
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, FailureKind, TaskFailure, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -78,8 +77,7 @@ pub enum FailureKind {
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::{TaskFailure, scope};
-/// use tokio_ctx::{Cancelled, Context, Reason};
+/// use tokio_ctx::{Cancelled, Context, Reason, TaskFailure, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -120,8 +118,7 @@ impl TaskFailure {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{FailureKind, TaskFailure, scope};
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, FailureKind, TaskFailure, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -154,8 +151,7 @@ impl TaskFailure {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{TaskFailure, scope};
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, TaskFailure, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -188,8 +184,7 @@ impl TaskFailure {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{TaskFailure, scope};
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, TaskFailure, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -222,8 +217,7 @@ impl TaskFailure {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{TaskFailure, scope};
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, TaskFailure, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -291,8 +285,7 @@ impl Error for TaskFailure {}
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::ScopeOptions;
-/// use tokio_ctx::Context;
+/// use tokio_ctx::{Context, ScopeOptions};
 ///
 /// # #[derive(Debug, PartialEq)]
 /// # enum Error { First, Second, Cancelled }

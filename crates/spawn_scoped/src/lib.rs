@@ -1,5 +1,14 @@
 #![doc = include_str!("docs/crate.md")]
 
+#[cfg(any(
+    all(loom, not(feature = "loom")),
+    all(shuttle, not(feature = "shuttle"))
+))]
+compile_error!(
+    "this build has `--cfg loom` or `--cfg shuttle`: enable the feature of the same name in \
+     your dependency on tokio-ctx, under `[target.'cfg(loom)'.dependencies]`"
+);
+
 mod background;
 mod builder;
 mod entry;
@@ -40,8 +49,3 @@ pub use span::SpanPolicy;
 pub use start::{NeverReady, Ready};
 pub use straggler::Straggler;
 pub use task::Task;
-
-/// The example of the workspace's README is one of this crate's documentation tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

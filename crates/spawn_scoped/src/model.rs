@@ -1,6 +1,6 @@
 //! What models of your own scopes need, under `--cfg loom` and `--cfg shuttle` only.
 //!
-//! Time, and what else contexts need, is in [`tokio_ctx::model`].
+//! Time, and what else contexts need, is in [`tokio_ctx_core::model`].
 
 /// The payload of a panic that a model throws on purpose, with
 /// [`std::panic::resume_unwind`], which prints nothing.

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::entry::Name;
 use crate::failure::LateError;
@@ -24,8 +24,7 @@ use crate::span::SpanPolicy;
 ///
 /// ```
 /// use std::time::Duration;
-/// use spawn_scoped::ScopeOptions;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, ScopeOptions};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -67,8 +66,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::Cancelled;
+    /// use tokio_ctx::{Cancelled, ScopeOptions};
     ///
     /// let options = ScopeOptions::<Cancelled>::new();
     /// assert!(format!("{options:?}").contains("limit: None"));
@@ -85,8 +83,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::Cancelled;
+    /// use tokio_ctx::{Cancelled, ScopeOptions};
     ///
     /// let options = ScopeOptions::<Cancelled>::new().name("import");
     /// assert!(format!("{options:?}").contains("import"));
@@ -100,7 +97,7 @@ where
     ///
     /// The body has the same grace and is dropped after it.
     /// An aborted task makes the scope an error with reason
-    /// [`TaskAborted`](tokio_ctx::Reason::TaskAborted), unless another error came first.
+    /// [`TaskAborted`](tokio_ctx_core::Reason::TaskAborted), unless another error came first.
     /// Tasks on blocking threads that have started cannot be aborted: they are waited for, and
     /// reported.
     /// The grace covers the tasks of scopes that were dropped below, too.
@@ -110,8 +107,7 @@ where
     ///
     /// ```
     /// use std::time::Duration;
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context, Reason};
+    /// use tokio_ctx::{Cancelled, Context, Reason, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
@@ -141,8 +137,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::Cancelled;
+    /// use tokio_ctx::{Cancelled, ScopeOptions};
     ///
     /// let options = ScopeOptions::<Cancelled>::new().limit(8);
     /// assert!(format!("{options:?}").contains("limit: Some(8)"));
@@ -157,8 +152,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{ScopeOptions, SpanPolicy};
-    /// use tokio_ctx::Cancelled;
+    /// use tokio_ctx::{Cancelled, ScopeOptions, SpanPolicy};
     ///
     /// let options = ScopeOptions::<Cancelled>::new().span(SpanPolicy::FollowsFrom);
     /// assert!(format!("{options:?}").contains("FollowsFrom"));
@@ -177,8 +171,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -208,7 +201,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
+    /// use tokio_ctx::ScopeOptions;
     ///
     /// let options = ScopeOptions::new().describe(|error: &anyhow::Error| format!("{error:#}"));
     /// assert!(format!("{options:?}").starts_with("ScopeOptions"));
@@ -229,8 +222,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -256,8 +248,7 @@ where
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::Context;
+    /// use tokio_ctx::{Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -328,8 +319,7 @@ impl<E> fmt::Debug for ScopeOptions<E> {
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::ScopeOptions;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, ScopeOptions};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

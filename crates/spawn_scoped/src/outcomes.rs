@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use tokio_ctx::{Cancelled, Reason, owner};
+use tokio_ctx_core::{Cancelled, Reason, owner};
 
 use crate::entry::{Name, Who};
 use crate::failure::{

@@ -3,15 +3,14 @@
 use std::error::Error;
 use std::fmt;
 
-use tokio_ctx::Cancelled;
+use tokio_ctx_core::Cancelled;
 
 /// A task that was not spawned, with the work to do elsewhere or later.
 ///
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::scope;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -47,8 +46,7 @@ impl<F> Refused<F> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -72,8 +70,7 @@ impl<F> Refused<F> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -99,8 +96,7 @@ impl<F> Refused<F> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio_ctx::Context;
+use tokio_ctx_core::Context;
 
 use crate::run::give_to;
 use crate::shared::{Shared, here};
@@ -28,7 +28,7 @@ use crate::ticket::Ticket;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// // … the server has stopped …
-/// match spawn_scoped::root().join_timeout(Duration::from_secs(10)).await {
+/// match tokio_ctx::root().join_timeout(Duration::from_secs(10)).await {
 ///     Ok(()) => {}
 ///     Err(stragglers) => panic!("still running: {stragglers:?}"),
 /// }
@@ -42,7 +42,7 @@ pub struct Root(());
 /// # Examples
 ///
 /// ```
-/// assert!(spawn_scoped::root().stragglers().is_empty());
+/// assert!(tokio_ctx::root().stragglers().is_empty());
 /// ```
 #[must_use]
 pub fn root() -> Root {
@@ -98,8 +98,8 @@ impl Root {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// spawn_scoped::root().join().await;
-    /// assert!(spawn_scoped::root().stragglers().is_empty());
+    /// tokio_ctx::root().join().await;
+    /// assert!(tokio_ctx::root().stragglers().is_empty());
     /// # }
     /// ```
     pub async fn join(self) {
@@ -126,7 +126,7 @@ impl Root {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let left = spawn_scoped::root().join_timeout(Duration::from_secs(1)).await;
+    /// let left = tokio_ctx::root().join_timeout(Duration::from_secs(1)).await;
     /// assert!(left.is_ok(), "nothing was handed to the root");
     /// # }
     /// ```
@@ -159,7 +159,7 @@ impl Root {
     /// # Examples
     ///
     /// ```
-    /// assert!(spawn_scoped::root().stragglers().is_empty());
+    /// assert!(tokio_ctx::root().stragglers().is_empty());
     /// ```
     #[must_use]
     pub fn stragglers(self) -> Vec<Straggler> {

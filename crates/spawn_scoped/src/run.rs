@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio_ctx::{Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::entry::Place;
 use crate::failure::{ErasedError, FailureKind, LateError, Primary, TaskFailure, Verdict};

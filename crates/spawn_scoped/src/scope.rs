@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-use tokio_ctx::{Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::builder::TaskBuilder;
 use crate::entry::Place;
@@ -29,8 +29,8 @@ use crate::ticket::Ticket;
 /// * The first error of a task or of the body.
 /// * `E::from(Cancelled)` when a task did not run to its end and nothing else went wrong: it
 ///   was stopped by the end of `ctx`, or dropped by its runtime
-///   ([`TaskLost`](tokio_ctx::Reason::TaskLost)), or aborted after the grace
-///   ([`TaskAborted`](tokio_ctx::Reason::TaskAborted)).
+///   ([`TaskLost`](tokio_ctx_core::Reason::TaskLost)), or aborted after the grace
+///   ([`TaskAborted`](tokio_ctx_core::Reason::TaskAborted)).
 ///
 /// After the scope was cancelled by its owner ([`Scope::cancel`]), the body's result is the
 /// scope's whatever the tasks return.
@@ -43,7 +43,7 @@ use crate::ticket::Ticket;
 /// # Cancel safety
 ///
 /// When the future is dropped half-way, the body is dropped at once and the scope's context
-/// ends with reason [`ScopeDropped`](tokio_ctx::Reason::ScopeDropped).
+/// ends with reason [`ScopeDropped`](tokio_ctx_core::Reason::ScopeDropped).
 /// The unfinished tasks are handed to the scope around, which waits for them in its turn;
 /// without one, to the process-wide [`root`](crate::root()).
 /// Nothing blocks, nothing is aborted, no task is detached.
@@ -51,8 +51,7 @@ use crate::ticket::Ticket;
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::scope;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// async fn count(ctx: &Context, table: &str) -> Result<u64, Cancelled> {
 ///     ctx.check()?;
@@ -89,8 +88,7 @@ where
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::scope;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -143,8 +141,7 @@ impl<E> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context, Reason};
+    /// use tokio_ctx::{Cancelled, Context, Reason, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -173,8 +170,7 @@ impl<E> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -196,8 +192,7 @@ impl<E> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -225,8 +220,7 @@ impl<E> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -249,8 +243,7 @@ impl<E> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -292,8 +285,7 @@ impl<E> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -325,13 +317,12 @@ impl<E: Send + 'static> Scope<E> {
     /// # Panics
     ///
     /// When `f` itself panics before it has made its future. Without a runtime there is no
-    /// panic: the task is [lost](tokio_ctx::Reason::TaskLost).
+    /// panic: the task is [lost](tokio_ctx_core::Reason::TaskLost).
     ///
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -362,8 +353,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -392,8 +382,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -431,8 +420,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context, Reason};
+    /// use tokio_ctx::{Cancelled, Context, Reason, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -467,8 +455,7 @@ impl<E: Send + 'static> Scope<E> {
     ///
     /// ```
     /// use std::rc::Rc;
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -500,8 +487,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -539,8 +525,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -580,8 +565,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::ScopeOptions;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -614,8 +598,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {

@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio_ctx::owner::Lifetime;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::owner::Lifetime;
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::background::Background;
 use crate::entry::{Entry, Name, Place, TaskKind, Who};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio_ctx::{Context, owner};
+use tokio_ctx_core::{Context, owner};
 
 use crate::entry::{Entry, TaskKind};
 use crate::root;
@@ -33,8 +33,7 @@ global! {
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::scope;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -63,8 +62,7 @@ pub struct Snapshot {
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::scope;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -100,8 +98,7 @@ pub struct ScopeSnapshot {
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::{TaskKind, scope};
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, TaskKind, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -133,7 +130,7 @@ pub struct TaskSnapshot {
 /// # Examples
 ///
 /// ```
-/// assert_eq!(spawn_scoped::snapshot().to_string(), "no live scopes\n");
+/// assert_eq!(tokio_ctx::snapshot().to_string(), "no live scopes\n");
 /// ```
 #[must_use]
 pub fn snapshot() -> Snapshot {
@@ -159,8 +156,7 @@ impl<E> Scope<E> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokio_ctx::Context;
+use tokio_ctx_core::Context;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
@@ -16,7 +16,7 @@ use crate::entry::Who;
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::SpanPolicy;
+/// use tokio_ctx::SpanPolicy;
 /// assert_eq!(SpanPolicy::default(), SpanPolicy::Inherit);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
 use pin_project_lite::pin_project;
-use tokio_ctx::{Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::builder::TaskBuilder;
 use crate::entry::Place;
@@ -25,8 +25,7 @@ use crate::work::End;
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::{Ready, scope};
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, Ready, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -51,8 +50,7 @@ pub struct Ready<R> {
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::{NeverReady, Ready, scope};
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, NeverReady, Ready, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -86,8 +84,7 @@ impl<R> Ready<R> {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{Ready, scope};
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, Ready, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -341,8 +338,7 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
     ///
     /// ```
     /// use std::io;
-    /// use spawn_scoped::{Ready, scope};
-    /// use tokio_ctx::Context;
+    /// use tokio_ctx::{Context, Ready, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio_ctx::{Cancelled, Context, OnCancel};
+use tokio_ctx_core::{Cancelled, Context, OnCancel};
 
 use crate::entry::{Entry, TaskKind};
 use crate::rt::Stamp;
@@ -21,13 +21,12 @@ const NAMED: usize = 16;
 ///
 /// ```
 /// use std::time::Duration;
-/// use spawn_scoped::{ScopeOptions, root};
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, ScopeOptions, root};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// let ctx = Context::background();
-/// let stubborn = spawn_scoped::scope(&ctx, async |s| {
+/// let stubborn = tokio_ctx::scope(&ctx, async |s| {
 ///     s.task().name("stubborn").spawn(async |_| {
 ///         tokio::time::sleep(Duration::from_secs(3600)).await;
 ///         Ok::<_, Cancelled>(())
@@ -64,8 +63,7 @@ impl Straggler {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -88,8 +86,7 @@ impl Straggler {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -112,8 +109,7 @@ impl Straggler {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -136,8 +132,7 @@ impl Straggler {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::{TaskKind, scope};
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, TaskKind, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -160,8 +155,7 @@ impl Straggler {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -184,8 +178,7 @@ impl Straggler {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Cancelled> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio_ctx::{Context, owner};
+use tokio_ctx_core::{Context, owner};
 
 use crate::ledger::{Ledger, Waiter};
 use crate::root;

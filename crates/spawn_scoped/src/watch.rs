@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
-use tokio_ctx::future::DoneOwned;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::future::DoneOwned;
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::rt::{self, Stamp};
 use crate::shared::Shared;

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 
 use pin_project_lite::pin_project;
-use tokio_ctx::future::Run;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::future::Run;
+use tokio_ctx_core::{Cancelled, Context};
 use tracing::Span;
 use tracing::span::Entered;
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio_ctx::future::DoneOwned;
+use tokio_ctx_core::future::DoneOwned;
 
 use crate::end::RequestEnd;
 use crate::error::{BoxError, ContextError};
@@ -21,8 +21,8 @@ pin_project! {
     /// The body of a response under [`ContextLayer`](crate::ContextLayer).
     ///
     /// It ends the request's context: with
-    /// [`RequestFinished`](tokio_ctx::Reason::RequestFinished) at its own end, with
-    /// [`CallerGone`](tokio_ctx::Reason::CallerGone) when it is dropped before. If it has no
+    /// [`RequestFinished`](tokio_ctx_core::Reason::RequestFinished) at its own end, with
+    /// [`CallerGone`](tokio_ctx_core::Reason::CallerGone) when it is dropped before. If it has no
     /// known length, it ends with the context in its turn.
     ///
     /// # Examples
@@ -32,7 +32,7 @@ pin_project! {
     /// use http::{Request, Response};
     /// use http_body_util::BodyExt as _;
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx_tower::{ContextBody, ContextLayer};
+    /// use tokio_ctx::tower::{ContextBody, ContextLayer};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///

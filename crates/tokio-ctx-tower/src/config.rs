@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderName, Request};
-use tokio_ctx::{Context, owner};
+use tokio_ctx_core::{Context, owner};
 
 use crate::end::RequestEnd;
 use crate::error::DeadlineSource;

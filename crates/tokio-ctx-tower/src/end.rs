@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, owner};
 
 use crate::config::Live;
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use http::{HeaderName, StatusCode};
-use tokio_ctx::{Cancelled, Reason};
+use tokio_ctx_core::{Cancelled, Reason};
 
 /// An error of whatever type.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -20,7 +20,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// ```
 /// use std::time::Duration;
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::ContextError;
+/// use tokio_ctx::tower::ContextError;
 ///
 /// fn handler(ctx: &Context) -> Result<&'static str, ContextError> {
 ///     ctx.check()?;
@@ -43,7 +43,7 @@ impl ContextError {
     /// ```
     /// use std::time::Duration;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextError;
+    /// use tokio_ctx::tower::ContextError;
     ///
     /// let late = Context::background().with_timeout(Duration::ZERO);
     /// let error = ContextError::from(late.err().unwrap());
@@ -63,8 +63,8 @@ impl ContextError {
     ///
     /// ```
     /// use std::panic::Location;
-    /// use tokio_ctx::{Reason, owner};
-    /// use tokio_ctx_tower::ContextError;
+    /// use tokio_ctx_core::{Reason, owner};
+    /// use tokio_ctx::tower::ContextError;
     ///
     /// let error = |reason| ContextError::from(owner::cancelled(reason, Location::caller(), None));
     /// assert_eq!(error(Reason::Deadline).status(), 504);
@@ -90,8 +90,8 @@ impl ContextError {
     ///
     /// ```
     /// use std::panic::Location;
-    /// use tokio_ctx::{Reason, owner};
-    /// use tokio_ctx_tower::ContextError;
+    /// use tokio_ctx_core::{Reason, owner};
+    /// use tokio_ctx::tower::ContextError;
     ///
     /// let error = |reason| ContextError::from(owner::cancelled(reason, Location::caller(), None));
     /// assert_eq!(error(Reason::Deadline).code(), "deadline_exceeded");
@@ -160,7 +160,7 @@ impl Error for ContextError {
 ///
 /// ```
 /// use tokio_ctx::Cancelled;
-/// use tokio_ctx_tower::DeadlineSource;
+/// use tokio_ctx::tower::DeadlineSource;
 ///
 /// fn is_the_clients_own_doing(cancelled: &Cancelled) -> bool {
 ///     matches!(cancelled.cause(), Some(DeadlineSource::Header(_)))

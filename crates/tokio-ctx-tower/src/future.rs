@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio_ctx::future::DoneOwned;
+use tokio_ctx_core::future::DoneOwned;
 
 use crate::body::{self, ContextBody};
 use crate::end::RequestEnd;
@@ -16,7 +16,7 @@ use crate::error::ContextError;
 
 pin_project! {
     /// The response to one request. Dropped early, it ends the request's context with
-    /// [`CallerGone`](tokio_ctx::Reason::CallerGone).
+    /// [`CallerGone`](tokio_ctx_core::Reason::CallerGone).
     ///
     /// # Examples
     ///
@@ -26,7 +26,7 @@ pin_project! {
     /// use std::sync::mpsc;
     /// use http::{Request, Response};
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx_tower::{ContextLayer, ResponseFuture};
+    /// use tokio_ctx::tower::{ContextLayer, ResponseFuture};
     /// # use tower::service_fn;
     /// # use tower_layer::Layer;
     /// # use tower_service::Service;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use tokio_ctx::Context;
+use tokio_ctx_core::Context;
 use tower_layer::Layer;
 
 use crate::config::{Config, Limit, TimeoutHeader};
@@ -22,10 +22,10 @@ use crate::service::ContextService;
 /// - at the deadline of the header `grpc-timeout`, or of one that
 ///   [`timeout_header`](Self::timeout_header) names, or at the
 ///   [default](Self::default_timeout), and at the [maximum](Self::max_timeout) in any case;
-/// - with [`CallerGone`](tokio_ctx::Reason::CallerGone) when the response, or its body, is
+/// - with [`CallerGone`](tokio_ctx_core::Reason::CallerGone) when the response, or its body, is
 ///   dropped unfinished, which is what servers do when the client closes the connection or
 ///   resets its stream;
-/// - with [`RequestFinished`](tokio_ctx::Reason::RequestFinished) when the response is done,
+/// - with [`RequestFinished`](tokio_ctx_core::Reason::RequestFinished) when the response is done,
 ///   body included.
 ///
 /// It carries the [keys](Self::key) that are listed, and no others.
@@ -50,7 +50,7 @@ use crate::service::ContextService;
 /// use http::{Request, Response};
 /// use http_body_util::BodyExt as _;
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::ContextLayer;
+/// use tokio_ctx::tower::ContextLayer;
 /// use tower::{ServiceExt, service_fn};
 /// use tower_layer::Layer;
 ///
@@ -88,7 +88,7 @@ impl ContextLayer {
     ///
     /// ```
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx::tower::ContextLayer;
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
@@ -128,7 +128,7 @@ impl ContextLayer {
     ///
     /// ```
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::{Baggage, ContextLayer, TraceParent};
+    /// use tokio_ctx::tower::{Baggage, ContextLayer, TraceParent};
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
@@ -164,7 +164,7 @@ impl ContextLayer {
     /// use std::time::Duration;
     /// use http::HeaderName;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx::tower::ContextLayer;
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
@@ -193,7 +193,7 @@ impl ContextLayer {
     ///
     /// ```
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx::tower::ContextLayer;
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
@@ -222,7 +222,7 @@ impl ContextLayer {
     /// ```
     /// use std::time::Duration;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx::tower::ContextLayer;
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
@@ -258,7 +258,7 @@ impl ContextLayer {
     /// ```
     /// use std::time::Duration;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx::tower::ContextLayer;
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
@@ -295,7 +295,7 @@ impl ContextLayer {
     /// use std::time::Duration;
     /// use http::{Request, Response};
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx::tower::ContextLayer;
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///
@@ -321,8 +321,8 @@ impl ContextLayer {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::{Context, owner};
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx_core::{Context, owner};
+    /// use tokio_ctx::tower::ContextLayer;
     ///
     /// let layer = ContextLayer::new(&Context::background());
     /// assert_eq!(layer.ignored_headers(), 0);
@@ -339,8 +339,8 @@ impl ContextLayer {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::{Context, owner};
-    /// use tokio_ctx_tower::ContextLayer;
+    /// use tokio_ctx_core::{Context, owner};
+    /// use tokio_ctx::tower::ContextLayer;
     ///
     /// let layer = ContextLayer::new(&Context::background());
     /// assert_eq!(layer.live_requests(), 0);

@@ -1,14 +1,13 @@
-//! A [`Context`](tokio_ctx::Context) for each request of a tower, axum or tonic service: a
+//! A [`Context`](tokio_ctx_core::Context) for each request of a tower, axum or tonic service: a
 //! deadline or a hang-up at the edge stops the work, three processes away.
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
 //! use std::time::Duration;
 //! use axum::{Router, routing::get};
-//! use spawn_scoped::scope;
-//! use tokio_ctx::Context;
-//! use tokio_ctx_tower::axum::RequestContext;
-//! use tokio_ctx_tower::{ContextError, ContextLayer, TraceParent};
+//! use tokio_ctx::{Context, scope};
+//! use tokio_ctx::tower::axum::RequestContext;
+//! use tokio_ctx::tower::{ContextError, ContextLayer, TraceParent};
 //!
 //! async fn report(RequestContext(ctx): RequestContext) -> Result<String, ContextError> {
 //!     let (users, orders) = scope(&ctx, async |s| {
@@ -52,7 +51,7 @@
 //! Servers drop the future of a response, or its body, when the client closes its connection
 //! or resets its stream. The right to end the request's context lives in the two, so that
 //! everything derived from it learns of that at once, with
-//! [`CallerGone`](tokio_ctx::Reason::CallerGone): tasks, queries, calls to other services. A
+//! [`CallerGone`](tokio_ctx_core::Reason::CallerGone): tasks, queries, calls to other services. A
 //! dropped handler alone stops no task that it spawned.
 //!
 //! What this crate cannot see is what the server below does not see: HTTP/1 takes a client
@@ -100,8 +99,3 @@ pub use request_scope::{
     RequestScope, RequestScopeLayer, RequestScopeService, ScopedBody, ScopedFuture, TaskError,
 };
 pub use service::ContextService;
-
-/// The examples of the guide to services are compiled with the documentation tests.
-#[cfg(all(doctest, feature = "axum", feature = "tonic"))]
-#[doc = include_str!("../../../docs/services.md")]
-struct GuideToServices;

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use spawn_scoped::{Scope, ScopeOptions};
 use tokio::sync::oneshot;
-use tokio_ctx::Context;
+use tokio_ctx_core::Context;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -44,7 +44,7 @@ use crate::error::BoxError;
 /// use std::sync::atomic::{AtomicBool, Ordering};
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::{ContextLayer, RequestScope, RequestScopeLayer};
+/// use tokio_ctx::tower::{ContextLayer, RequestScope, RequestScopeLayer};
 /// use tower::{ServiceExt, service_fn};
 /// use tower_layer::Layer;
 ///
@@ -79,7 +79,7 @@ impl RequestScopeLayer {
     /// ```
     /// use std::convert::Infallible;
     /// use http::{Request, Response};
-    /// use tokio_ctx_tower::{RequestScope, RequestScopeLayer};
+    /// use tokio_ctx::tower::{RequestScope, RequestScopeLayer};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///
@@ -112,7 +112,7 @@ impl<S> Layer<S> for RequestScopeLayer {
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx_tower::RequestScope;
+/// use tokio_ctx::tower::RequestScope;
 ///
 /// fn audit(scope: &RequestScope, line: String) {
 ///     scope.spawn(async move |ctx| {
@@ -134,7 +134,7 @@ impl<S> Layer<S> for RequestScopeLayer {
 ///     assert_eq!(scope.unfinished().len(), 1);
 ///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
 /// });
-/// let service = tokio_ctx_tower::RequestScopeLayer::new().layer(handler);
+/// let service = tokio_ctx::tower::RequestScopeLayer::new().layer(handler);
 /// assert_eq!(service.oneshot(Request::new(())).await.unwrap().status(), 200);
 /// # }
 /// ```
@@ -165,7 +165,7 @@ impl fmt::Debug for RequestScope {
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx_tower::TaskError;
+/// use tokio_ctx::tower::TaskError;
 ///
 /// fn task() -> Result<u8, TaskError> {
 ///     Ok("300".parse()?)
@@ -180,7 +180,7 @@ impl TaskError {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx_tower::TaskError;
+    /// use tokio_ctx::tower::TaskError;
     /// assert_eq!(TaskError::new("out of stock").to_string(), "out of stock");
     /// ```
     #[must_use]
@@ -194,7 +194,7 @@ impl TaskError {
     ///
     /// ```
     /// use std::num::ParseIntError;
-    /// use tokio_ctx_tower::TaskError;
+    /// use tokio_ctx::tower::TaskError;
     ///
     /// let error = TaskError::from("300".parse::<u8>().unwrap_err());
     /// assert!(error.into_inner().is::<ParseIntError>());
@@ -230,7 +230,7 @@ impl fmt::Display for TaskError {
 /// ```
 /// use std::convert::Infallible;
 /// use http::{Request, Response};
-/// use tokio_ctx_tower::{RequestScopeLayer, RequestScopeService};
+/// use tokio_ctx::tower::{RequestScopeLayer, RequestScopeService};
 /// # use tower::{ServiceExt, service_fn};
 /// # use tower_layer::Layer;
 ///
@@ -342,7 +342,7 @@ type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// use futures_util::FutureExt as _;
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::{RequestScopeLayer, ScopedFuture};
+/// use tokio_ctx::tower::{RequestScopeLayer, ScopedFuture};
 /// # use tower::service_fn;
 /// # use tower_layer::Layer;
 /// # use tower_service::Service;
@@ -427,7 +427,7 @@ pin_project! {
     /// use http::{Request, Response};
     /// use http_body::Frame;
     /// use http_body_util::{BodyExt as _, StreamBody};
-    /// use tokio_ctx_tower::{RequestScope, RequestScopeLayer, ScopedBody};
+    /// use tokio_ctx::tower::{RequestScope, RequestScopeLayer, ScopedBody};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///

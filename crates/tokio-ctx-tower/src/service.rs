@@ -21,7 +21,7 @@ use crate::future::ResponseFuture;
 /// use std::convert::Infallible;
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::{ContextLayer, ContextService};
+/// use tokio_ctx::tower::{ContextLayer, ContextService};
 /// # use tower::{ServiceExt, service_fn};
 /// # use tower_layer::Layer;
 ///

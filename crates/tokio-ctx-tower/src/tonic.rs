@@ -5,7 +5,7 @@
 //! make them work.
 //!
 //! ```
-//! use tokio_ctx_tower::tonic::{RequestExt, to_status};
+//! use tokio_ctx::tower::tonic::{RequestExt, to_status};
 //! use tonic::{Request, Response, Status};
 //!
 //! async fn say_hello(request: Request<String>) -> Result<Response<String>, Status> {
@@ -25,7 +25,7 @@
 
 use std::sync::Arc;
 
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 use tonic::{Code, Request, Status};
 
 use crate::error::ContextError;
@@ -41,7 +41,7 @@ use crate::error::ContextError;
 /// ```
 /// use std::time::Duration;
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::tonic::to_status;
+/// use tokio_ctx::tower::tonic::to_status;
 /// use tonic::Code;
 ///
 /// let late = Context::background().with_timeout(Duration::ZERO);
@@ -68,7 +68,7 @@ impl From<ContextError> for Status {
 ///
 /// ```
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::tonic::RequestExt;
+/// use tokio_ctx::tower::tonic::RequestExt;
 /// use tonic::Request;
 ///
 /// let mut request = Request::new("ask");
@@ -87,7 +87,7 @@ pub trait RequestExt {
     ///
     /// ```
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::tonic::RequestExt;
+    /// use tokio_ctx::tower::tonic::RequestExt;
     /// use tonic::Request;
     ///
     /// let server = Context::background().with_cancel();
@@ -105,7 +105,7 @@ pub trait RequestExt {
     ///
     /// ```
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::tonic::RequestExt;
+    /// use tokio_ctx::tower::tonic::RequestExt;
     /// use tonic::Request;
     ///
     /// let ctx = Context::background().with_cancel();

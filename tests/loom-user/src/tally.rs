@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use spawn_scoped::scope;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx::{Cancelled, Context, scope};
 
 use crate::sync::Mutex;
 

@@ -91,11 +91,11 @@ impl Reader {
         // The versions that everything else is checked with.
         fs::copy(workspace.root().join("Cargo.lock"), dir.join("Cargo.lock"))
             .map_err(|error| format!("Cargo.lock: {error}"))?;
-        let core = workspace.root().join("crates/tokio-ctx");
+        let door = workspace.root().join("crates/tokio-ctx");
         Ok(Reader {
             dir,
             target: workspace.target().join("loom"),
-            patch: format!("\n[workspace]\n[patch.crates-io]\ntokio-ctx.path = {core:?}\n"),
+            patch: format!("\n[workspace]\n[patch.crates-io]\ntokio-ctx.path = {door:?}\n"),
         })
     }
 

@@ -6,6 +6,10 @@ use super::{Files, Finding};
 const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/tokio-ctx/Cargo.toml",
+        &["spawn_scoped", "tokio-ctx-core", "tokio-ctx-tower"],
+    ),
+    (
+        "crates/tokio-ctx-core/Cargo.toml",
         &[
             "futures-core",
             "loom",
@@ -28,7 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "serde",
             "shuttle",
             "tokio",
-            "tokio-ctx",
+            "tokio-ctx-core",
             "tracing",
         ],
     ),
@@ -44,7 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pin-project-lite",
             "spawn_scoped",
             "tokio",
-            "tokio-ctx",
+            "tokio-ctx-core",
             "tonic",
             "tower-layer",
             "tower-service",
@@ -76,6 +80,8 @@ const OBVIOUS: &[&str] = &[
     "syn",
     "tokio",
     "tokio-ctx",
+    "tokio-ctx-core",
+    "tokio-ctx-tower",
     "tracing",
 ];
 
@@ -244,7 +250,7 @@ mod tests {
     #[test]
     fn a_dependency_without_a_reason_is_found() {
         let head = "[package]\nname = \"a\"\n[lints]\nworkspace = true\n[dependencies]\n";
-        let path = "crates/tokio-ctx/Cargo.toml";
+        let path = "crates/tokio-ctx-core/Cargo.toml";
         let bare = format!("{head}tokio.workspace = true\nslab = \"0.4\"\n");
         assert_eq!(places(&check_crate(path, &bare)), [format!("{path}:7")]);
         let behind = format!("{head}slab = \"0.4\" # the callbacks\n");
@@ -260,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_dependency_that_was_not_decided_is_found() {
-        let path = "crates/tokio-ctx/Cargo.toml";
+        let path = "crates/tokio-ctx-core/Cargo.toml";
         let text = "[package]\nname = \"a\"\n[lints]\nworkspace = true\n\
                     [target.'cfg(loom)'.dependencies]\n\
                     hyper = \"1\" # a reason alone does not do\n";

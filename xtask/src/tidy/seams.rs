@@ -6,14 +6,14 @@
 use super::{Files, Finding};
 
 /// The crates that are built under `--cfg loom`.
-const MODELLED: &[&str] = &["crates/tokio-ctx/src/", "crates/spawn_scoped/src/"];
+const MODELLED: &[&str] = &["crates/tokio-ctx-core/src/", "crates/spawn_scoped/src/"];
 
 /// Where a crate may ask which back end it has; `lib.rs` gates whole modules.
 const SEAMS: &[&str] = &["sync/", "sync.rs", "rt/", "rt.rs", "lib.rs"];
 
 /// The files whose protocols are explored.
 const KERNELS: &[&str] = &[
-    "crates/tokio-ctx/src/node",
+    "crates/tokio-ctx-core/src/node",
     "crates/spawn_scoped/src/ledger",
 ];
 
@@ -88,19 +88,19 @@ mod tests {
     #[test]
     fn a_back_end_chosen_outside_the_seam_is_found() {
         let text = "fn a() {\n    #[cfg(not(any(loom, shuttle)))]\n    if cfg!(loom) {}\n}\n";
-        assert_eq!(found("crates/tokio-ctx/src/context.rs", text), [2, 3]);
-        assert_eq!(found("crates/tokio-ctx/src/sync/mod.rs", text), []);
-        assert_eq!(found("crates/tokio-ctx/tests/loom.rs", text), []);
+        assert_eq!(found("crates/tokio-ctx-core/src/context.rs", text), [2, 3]);
+        assert_eq!(found("crates/tokio-ctx-core/src/sync/mod.rs", text), []);
+        assert_eq!(found("crates/tokio-ctx-core/tests/loom.rs", text), []);
         assert_eq!(
             found(
-                "crates/tokio-ctx/src/context.rs",
+                "crates/tokio-ctx-core/src/context.rs",
                 "#[cfg(feature = \"loom\")]"
             ),
             [1]
         );
         assert_eq!(
             found(
-                "crates/tokio-ctx/src/context.rs",
+                "crates/tokio-ctx-core/src/context.rs",
                 "#[cfg(unix)]\n// cfg(loom)\n"
             ),
             []
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn comments_and_unit_tests_of_a_kernel_are_left_alone() {
-        let path = "crates/tokio-ctx/src/node/mod.rs";
+        let path = "crates/tokio-ctx-core/src/node/mod.rs";
         let text = "// tokio::time panics here\n#[cfg(test)]\nmod t { use tokio::x; }\n";
         assert_eq!(found(path, text), []);
         let gated = text.replace("cfg(test)", "cfg(all(test, not(loom)))");

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use spawn_scoped::scope;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
+use tokio_ctx::scope;
 use tokio_ctx::{Cancelled, Context};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -17,8 +17,8 @@ use axum::{Router, ServiceExt};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_ctx::Context;
-use tokio_ctx_tower::ContextLayer;
-use tokio_ctx_tower::axum::around;
+use tokio_ctx::tower::ContextLayer;
+use tokio_ctx::tower::axum::around;
 use tower_service::Service;
 
 use super::scopes::Flavour;

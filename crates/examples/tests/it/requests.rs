@@ -9,9 +9,9 @@ use axum::http::{HeaderValue, Request};
 use axum::routing::get;
 use examples::requests::{LONGEST_TIMEOUT, context_layer, with_requests};
 use examples::trace::TraceId;
+use tokio_ctx::tower::axum::RequestContext;
+use tokio_ctx::tower::{ContextLayer, DeadlineSource};
 use tokio_ctx::{Cancelled, Context, Reason};
-use tokio_ctx_tower::axum::RequestContext;
-use tokio_ctx_tower::{ContextLayer, DeadlineSource};
 use tower_service::Service as _;
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use spawn_scoped::{Ready, Scope, ScopeOptions};
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 /// How deep scopes nest.
 const DEEPEST: u32 = 3;
@@ -39,7 +39,7 @@ impl Drop for LiveToken {
     }
 }
 
-tokio_ctx::key! {
+tokio_ctx_core::key! {
     /// Lives as long as the context of a tree does.
     pub(crate) InContext: LiveToken
 }

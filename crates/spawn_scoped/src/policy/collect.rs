@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::builder::TaskBuilder;
 use crate::run::run;
@@ -26,7 +26,7 @@ use crate::task::Task;
 ///
 /// ```
 /// use std::io;
-/// use spawn_scoped::policy::collect_all;
+/// use tokio_ctx::policy::collect_all;
 /// use tokio_ctx::Context;
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::builder::TaskBuilder;
 use crate::run::run;
@@ -30,7 +30,7 @@ use crate::sync::Mutex;
 ///
 /// ```
 /// use std::io;
-/// use spawn_scoped::policy::first_ok;
+/// use tokio_ctx::policy::first_ok;
 /// use tokio_ctx::Context;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -109,7 +109,7 @@ where
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::policy::race;
+/// use tokio_ctx::policy::race;
 /// use tokio_ctx::{Cancelled, Context};
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -8,7 +8,7 @@ use std::task::{self, Poll};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::builder::TaskBuilder;
 use crate::entry::Place;
@@ -33,7 +33,7 @@ use crate::task::Task;
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::policy::map;
+/// use tokio_ctx::policy::map;
 /// use tokio_ctx::{Cancelled, Context};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -72,7 +72,7 @@ where
 ///
 /// ```
 /// use futures_util::stream;
-/// use spawn_scoped::policy::map_stream;
+/// use tokio_ctx::policy::map_stream;
 /// use tokio_ctx::{Cancelled, Context};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -124,7 +124,7 @@ pin_project! {
     /// # Examples
     ///
     /// ```
-    /// use spawn_scoped::scope;
+    /// use tokio_ctx::scope;
     /// use futures_util::StreamExt as _;
     /// use tokio_ctx::{Cancelled, Context};
     ///
@@ -218,8 +218,7 @@ impl<S, F, T, E> fmt::Debug for OrderedMap<'_, S, F, T, E> {
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::scope;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -256,8 +255,7 @@ impl<E: Send + 'static> Scope<E> {
     ///
     /// ```
     /// use futures_util::StreamExt as _;
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
@@ -296,8 +294,7 @@ impl<E: Send + 'static> Scope<E> {
     ///
     /// ```
     /// use futures_util::{StreamExt as _, stream};
-    /// use spawn_scoped::scope;
-    /// use tokio_ctx::{Cancelled, Context};
+    /// use tokio_ctx::{Cancelled, Context, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {

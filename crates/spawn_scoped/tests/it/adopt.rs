@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use spawn_scoped::{Scope, root, scope};
 use tokio::sync::{Notify, Semaphore, oneshot};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{Live, current_thread, on_both};
 

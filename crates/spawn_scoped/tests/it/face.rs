@@ -1,7 +1,7 @@
 //! The face: inference, `Send`, borrowing in the body, nesting.
 
 use spawn_scoped::{Scope, ScopeOptions, Task, scope};
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::support::{AppError, on_both};
 

@@ -2,7 +2,7 @@
 //! not failure.
 
 use spawn_scoped::{FailureKind, Scope, ScopeOptions, TaskFailure, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, current_thread, on_both};
 

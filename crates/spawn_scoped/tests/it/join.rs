@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use spawn_scoped::{Scope, scope};
 use tokio::sync::oneshot;
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{Live, on_both};
 
@@ -43,7 +43,7 @@ fn captures_futures_and_contexts_are_gone_when_the_scope_returns() {
     });
 }
 
-tokio_ctx::key! {
+tokio_ctx_core::key! {
     /// Something whose life the test watches.
     pub(crate) Watched: Arc<()>
 }
@@ -162,7 +162,7 @@ fn an_escaped_context_ends_with_the_scope() {
 
 #[test]
 fn the_context_of_an_escaped_handle_ends_with_the_scope() {
-    tokio_ctx::key! { Id: u32 }
+    tokio_ctx_core::key! { Id: u32 }
     on_both(|| async {
         let with_values = Context::background().with_value::<Id>(7);
         for above in [&Context::background(), &with_values] {

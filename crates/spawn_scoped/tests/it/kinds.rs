@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use spawn_scoped::{Scope, TaskKind, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, Live, current_thread, on_both};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use spawn_scoped::{ScopeOptions, scope};
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::support::{AppError, Live, on_both};
 

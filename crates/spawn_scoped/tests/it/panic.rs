@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use spawn_scoped::{TaskFailure, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, Live, on_both};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use spawn_scoped::policy::{collect_all, map};
 use spawn_scoped::{Scope, ScopeOptions, TaskFailure, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, on_both};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use spawn_scoped::policy::{collect_all, first_ok, map, map_stream, race};
 use spawn_scoped::{ScopeOptions, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, Live, on_both};
 

@@ -12,7 +12,7 @@ use spawn_scoped::policy::{collect_all, first_ok, map, race};
 use spawn_scoped::{Ready, Scope, ScopeOptions, SpanPolicy, TaskFailure, TaskKind, root, scope};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 use tracing::{Dispatch, Span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -48,7 +48,7 @@ macro_rules! promise {
     };
 }
 
-tokio_ctx::key! {
+tokio_ctx_core::key! {
     /// Something whose life shows whether contexts are alive.
     Watched: Arc<()>
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use spawn_scoped::{NeverReady, Ready, Scope, scope};
 use tokio::sync::Notify;
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, Live, on_both};
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
 use spawn_scoped::scope;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::soak_tree::{Expected, Live, Random, tree};
 use crate::support::on_both;

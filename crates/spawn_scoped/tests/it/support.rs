@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio_ctx::Cancelled;
+use tokio_ctx_core::Cancelled;
 
 /// Counts its live copies, to see that something was dropped.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use spawn_scoped::{ScopeOptions, Snapshot, TaskKind, scope, snapshot};
 use tokio::sync::Notify;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 async fn settled(nested: impl Fn() -> bool) {
     while !nested() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use spawn_scoped::{Scope, ScopeOptions, scope};
 use tokio::sync::{mpsc, oneshot};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, Live, current_thread, on_both};
 

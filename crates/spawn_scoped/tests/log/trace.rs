@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use spawn_scoped::{ScopeOptions, SpanPolicy, scope};
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Subscriber, span};
@@ -85,7 +85,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
-tokio_ctx::key! {
+tokio_ctx_core::key! {
     TraceId: u32, print;
     Password: &'static str;
 }
@@ -199,7 +199,7 @@ impl fmt::Display for Unprintable {
     }
 }
 
-tokio_ctx::key! { Broken: Unprintable, print; }
+tokio_ctx_core::key! { Broken: Unprintable, print; }
 
 #[tokio::test]
 async fn a_value_that_panics_when_it_is_printed_takes_no_slot() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use spawn_scoped::{Scope, ScopeOptions, model, scope};
-use tokio_ctx::{Context, Reason};
+use tokio_ctx_core::{Context, Reason};
 
 use super::harness::{Failed, Live, Model, block_on, poll_once};
 

@@ -1,7 +1,7 @@
 //! Promise 8: what a dropped scope leaves is waited for by the scope around.
 
 use spawn_scoped::{Scope, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use super::harness::{Live, Model, block_on, poll_once_and_drop};
 

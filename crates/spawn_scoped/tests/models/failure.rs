@@ -1,7 +1,7 @@
 //! Promises 2, 4 and 15: who decides.
 
 use spawn_scoped::{Scope, TaskFailure, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use super::harness::{Model, block_on, spawn};
 

@@ -15,8 +15,8 @@ pub(crate) use loom as checker;
 pub(crate) use shuttle as checker;
 
 pub(crate) use checker::thread::spawn;
-pub(crate) use tokio_ctx::model::block_on;
-use tokio_ctx::{Cancelled, Reason};
+pub(crate) use tokio_ctx_core::model::block_on;
+use tokio_ctx_core::{Cancelled, Reason};
 
 /// An error of a task's own, or that of being stopped.
 #[derive(Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use spawn_scoped::{Scope, model, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use super::harness::{Live, Model, block_on, spawn};
 

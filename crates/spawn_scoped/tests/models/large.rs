@@ -1,7 +1,7 @@
 //! Too large for loom: a dozen tasks, three scopes inside them, a failure and a cancel.
 
 use spawn_scoped::{Scope, scope};
-use tokio_ctx::{Context, Reason};
+use tokio_ctx_core::{Context, Reason};
 
 use super::harness::{Failed, Live, Model, block_on, spawn};
 

@@ -1,7 +1,7 @@
 //! Promise 7: a slot that comes free is missed by nobody.
 
 use spawn_scoped::ScopeOptions;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use super::harness::{Model, block_on};
 

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use spawn_scoped::model::Panic;
 use spawn_scoped::{Scope, ScopeOptions, scope};
-use tokio_ctx::{Cancelled, Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use super::harness::{Failed, Model, block_on, poll_once, spawn};
 

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use spawn_scoped::{Scope, scope};
-use tokio_ctx::{Context, Reason};
+use tokio_ctx_core::{Context, Reason};
 
 use super::harness::{Failed, Live, Model, block_on, poll_once, spawn};
 

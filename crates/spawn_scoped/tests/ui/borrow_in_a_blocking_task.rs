@@ -1,7 +1,7 @@
 //! Neither may a closure on a blocking thread.
 
 use spawn_scoped::scope;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 async fn lengths(ctx: &Context) -> Result<usize, Cancelled> {
     let text = String::from("mine");

@@ -1,7 +1,7 @@
 //! A task that spawns siblings takes a clone of the scope, not the body's reference.
 
 use spawn_scoped::{Scope, scope};
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 async fn siblings(ctx: &Context) -> Result<(), Cancelled> {
     scope(ctx, async |s: &Scope<Cancelled>| {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use spawn_scoped::scope;
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 async fn local(ctx: &Context) -> Result<usize, Cancelled> {
     scope(ctx, async |s| {

@@ -29,8 +29,8 @@ use crate::service::ContextService;
 /// use axum::extract::Request;
 /// use axum::{Router, ServiceExt, routing::get};
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::ContextLayer;
-/// use tokio_ctx_tower::axum::{RequestContext, around};
+/// use tokio_ctx::tower::ContextLayer;
+/// use tokio_ctx::tower::axum::{RequestContext, around};
 /// # use axum::body::Body;
 /// # use http_body_util::BodyExt as _;
 /// # use tower_service::Service as _;
@@ -61,8 +61,8 @@ pub fn around<S>(layer: &ContextLayer, app: S) -> AroundService<S> {
 /// ```
 /// use axum::Router;
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::ContextLayer;
-/// use tokio_ctx_tower::axum::{AroundService, around};
+/// use tokio_ctx::tower::ContextLayer;
+/// use tokio_ctx::tower::axum::{AroundService, around};
 /// # use axum::body::Body;
 /// # use tower_service::Service as _;
 ///
@@ -83,7 +83,7 @@ pin_project! {
     /// The response of an [`AroundService`].
     ///
     /// Dropped early, it ends the request's context with
-    /// [`CallerGone`](tokio_ctx::Reason::CallerGone).
+    /// [`CallerGone`](tokio_ctx_core::Reason::CallerGone).
     ///
     /// # Examples
     ///
@@ -91,8 +91,8 @@ pin_project! {
     /// use std::sync::mpsc;
     /// use axum::{Router, routing::get};
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx_tower::ContextLayer;
-    /// use tokio_ctx_tower::axum::{AroundFuture, RequestContext, around};
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::axum::{AroundFuture, RequestContext, around};
     /// # use axum::body::Body;
     /// # use std::future::{Future as _, pending};
     /// # use std::pin::pin;

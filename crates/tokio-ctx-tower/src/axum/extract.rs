@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
-use tokio_ctx::{Context, Key};
+use tokio_ctx_core::{Context, Key};
 
 use crate::request_scope::RequestScope;
 
@@ -22,8 +22,8 @@ use crate::request_scope::RequestScope;
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx_tower::ContextError;
-/// use tokio_ctx_tower::axum::RequestContext;
+/// use tokio_ctx::tower::ContextError;
+/// use tokio_ctx::tower::axum::RequestContext;
 ///
 /// async fn handler(RequestContext(ctx): RequestContext) -> Result<&'static str, ContextError> {
 ///     ctx.check()?;
@@ -35,7 +35,7 @@ use crate::request_scope::RequestScope;
 /// # use tower::ServiceExt;
 ///
 /// let server = tokio_ctx::Context::background().with_cancel();
-/// let layer = tokio_ctx_tower::ContextLayer::new(&server);
+/// let layer = tokio_ctx::tower::ContextLayer::new(&server);
 /// let app = Router::new().route("/", get(handler)).layer(layer);
 /// let response = app.oneshot(http::Request::new(Body::empty())).await.unwrap();
 /// assert_eq!(response.status(), 200);
@@ -80,7 +80,7 @@ fn context_of(parts: &Parts) -> Result<&Context, ContextRejection> {
 ///
 /// ```
 /// use tokio_ctx::key;
-/// use tokio_ctx_tower::axum::ContextValue;
+/// use tokio_ctx::tower::axum::ContextValue;
 ///
 /// key! { Shop: u32 }
 ///
@@ -157,7 +157,7 @@ impl<S: Sync> FromRequestParts<S> for RequestScope {
 /// ```
 /// use axum::extract::FromRequestParts;
 /// use http::Request;
-/// use tokio_ctx_tower::axum::RequestContext;
+/// use tokio_ctx::tower::axum::RequestContext;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

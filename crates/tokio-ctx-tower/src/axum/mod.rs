@@ -3,8 +3,8 @@
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use tokio_ctx_tower::axum::{ContextValue, RequestContext};
-//! use tokio_ctx_tower::{ContextError, ContextLayer, TraceParent};
+//! use tokio_ctx::tower::axum::{ContextValue, RequestContext};
+//! use tokio_ctx::tower::{ContextError, ContextLayer, TraceParent};
 //! use tokio_ctx::Context;
 //!
 //! async fn report(

@@ -20,7 +20,7 @@ use spawn_scoped::{Scope, ScopeOptions, Straggler};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, owner};
 use tower_service::Service;
 
 use crate::error::BoxError;
@@ -50,7 +50,7 @@ use crate::error::BoxError;
 /// use axum::{Router, routing::get};
 /// use tokio::net::TcpListener;
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::{ContextLayer, axum::serve};
+/// use tokio_ctx::tower::{ContextLayer, axum::serve};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -99,7 +99,7 @@ where
 ///
 /// ```
 /// use std::time::Duration;
-/// use tokio_ctx_tower::axum::ServeOptions;
+/// use tokio_ctx::tower::axum::ServeOptions;
 ///
 /// let options = ServeOptions::new()
 ///     .drain(Duration::from_secs(5))
@@ -121,7 +121,7 @@ pub struct ServeOptions {
 /// use axum::Router;
 /// use tokio::net::TcpListener;
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::axum::{ServeReport, serve};
+/// use tokio_ctx::tower::axum::{ServeReport, serve};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -150,7 +150,7 @@ impl ServeReport {
     /// use axum::{Router, routing::get};
     /// use tokio::net::TcpListener;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::axum::serve;
+    /// use tokio_ctx::tower::axum::serve;
     /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
     /// #     let mut stream = tokio::net::TcpStream::connect(address).await?;
@@ -192,7 +192,7 @@ impl ServeReport {
     /// use tokio::net::TcpListener;
     /// use tokio::time::{Duration, sleep};
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::axum::serve;
+    /// use tokio_ctx::tower::axum::serve;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -222,7 +222,7 @@ impl ServeReport {
     /// use tokio::net::TcpListener;
     /// use tokio::time::{Duration, sleep};
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::axum::serve;
+    /// use tokio_ctx::tower::axum::serve;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -253,7 +253,7 @@ impl ServeOptions {
     /// use axum::Router;
     /// use tokio::net::TcpListener;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::axum::ServeOptions;
+    /// use tokio_ctx::tower::axum::ServeOptions;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -278,8 +278,8 @@ impl ServeOptions {
     /// use axum::{Router, routing::get};
     /// use tokio::net::TcpListener;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextLayer;
-    /// use tokio_ctx_tower::axum::{RequestContext, ServeOptions};
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::axum::{RequestContext, ServeOptions};
     /// # async fn work() { tokio::time::sleep(Duration::from_millis(10)).await; }
     /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
@@ -326,7 +326,7 @@ impl ServeOptions {
     /// use axum::Router;
     /// use tokio::net::TcpListener;
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx_tower::axum::ServeOptions;
+    /// use tokio_ctx::tower::axum::ServeOptions;
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -351,7 +351,7 @@ impl ServeOptions {
     ///
     /// # Errors
     ///
-    /// A [`Cancelled`] with reason [`TaskAborted`](tokio_ctx::Reason::TaskAborted) when work
+    /// A [`Cancelled`] with reason [`TaskAborted`](tokio_ctx_core::Reason::TaskAborted) when work
     /// was aborted after the grace. The end of `ctx` is no error: it is how a server ends.
     ///
     /// # Cancel safety
@@ -364,8 +364,8 @@ impl ServeOptions {
     /// use axum::{Router, routing::get};
     /// use tokio::net::TcpListener;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::ContextLayer;
-    /// use tokio_ctx_tower::axum::{RequestContext, ServeOptions};
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::axum::{RequestContext, ServeOptions};
     /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
     /// #     let mut stream = tokio::net::TcpStream::connect(address).await?;

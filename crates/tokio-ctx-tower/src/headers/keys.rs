@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio_ctx::{Context, Key};
+use tokio_ctx_core::{Context, Key};
 
 use super::{Ignored, text_of};
 
@@ -22,7 +22,7 @@ use super::{Ignored, text_of};
 /// ```
 /// use http::{HeaderName, HeaderValue};
 /// use tokio_ctx::key;
-/// use tokio_ctx_tower::HeaderKey;
+/// use tokio_ctx::tower::HeaderKey;
 ///
 /// key! {
 ///     /// Which shop a request is about.

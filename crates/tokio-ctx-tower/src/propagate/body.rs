@@ -6,7 +6,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio_ctx::future::DoneOwned;
+use tokio_ctx_core::future::DoneOwned;
 
 use super::given_up;
 use crate::error::BoxError;
@@ -26,7 +26,7 @@ pin_project! {
     /// use http_body::Frame;
     /// use http_body_util::{BodyExt as _, StreamBody};
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::{ContextError, PropagateBody, PropagateLayer};
+    /// use tokio_ctx::tower::{ContextError, PropagateBody, PropagateLayer};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///
@@ -108,7 +108,7 @@ where
 /// An empty body, as tonic wants to make one.
 impl<B: Default> Default for PropagateBody<B> {
     fn default() -> PropagateBody<B> {
-        let done = tokio_ctx::Context::background().done_owned();
+        let done = tokio_ctx_core::Context::background().done_owned();
         PropagateBody::new(B::default(), done, false)
     }
 }

@@ -6,8 +6,8 @@ use std::task::{Context as TaskContext, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use tokio_ctx::Context;
-use tokio_ctx::future::DoneOwned;
+use tokio_ctx_core::Context;
+use tokio_ctx_core::future::DoneOwned;
 
 use super::body::PropagateBody;
 use super::{failed, given_up};
@@ -23,7 +23,7 @@ pin_project! {
     /// use std::future::pending;
     /// use http::{Request, Response};
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::{ContextError, PropagateFuture, PropagateLayer};
+    /// use tokio_ctx::tower::{ContextError, PropagateFuture, PropagateLayer};
     /// # use tower::service_fn;
     /// # use tower_layer::Layer;
     /// # use tower_service::Service;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio_ctx::{Budget, Cancelled, Context};
+use tokio_ctx_core::{Budget, Cancelled, Context};
 use tower_layer::Layer;
 
 use super::service::PropagateService;
@@ -16,11 +16,11 @@ use crate::headers::{self, GRPC_TIMEOUT, HeaderKey, KeyList};
 /// The context is the one among the request's extensions; a request without one passes
 /// unchanged. To give up a request is to drop it: HTTP/2 resets the stream, HTTP/1 closes the
 /// connection, and a [`ContextLayer`](crate::ContextLayer) at the other end ends its context
-/// with [`CallerGone`](tokio_ctx::Reason::CallerGone). A context that has ended already sends
+/// with [`CallerGone`](tokio_ctx_core::Reason::CallerGone). A context that has ended already sends
 /// nothing at all.
 ///
 /// A call that streams both ways should let the stream that it sends end with the context,
-/// with [`until_done`](tokio_ctx::StreamContextExt::until_done): hyper does not tell the
+/// with [`until_done`](tokio_ctx_core::StreamContextExt::until_done): hyper does not tell the
 /// server of an answer that is dropped while the request is still being sent.
 ///
 /// The deadline travels as the time that is left, in `grpc-timeout` and in the header that
@@ -42,7 +42,7 @@ use crate::headers::{self, GRPC_TIMEOUT, HeaderKey, KeyList};
 /// use http::{Request, Response};
 /// use http_body_util::BodyExt as _;
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::PropagateLayer;
+/// use tokio_ctx::tower::PropagateLayer;
 /// use tower::{ServiceExt, service_fn};
 /// use tower_layer::Layer;
 ///
@@ -84,7 +84,7 @@ impl PropagateLayer {
     /// ```
     /// use std::time::Duration;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::PropagateLayer;
+    /// use tokio_ctx::tower::PropagateLayer;
     /// # use std::convert::Infallible;
     /// # use http::{HeaderMap, Request, Response};
     /// # use tower::{ServiceExt, service_fn};
@@ -121,7 +121,7 @@ impl PropagateLayer {
     ///
     /// ```
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::{Baggage, BaggageEntries, PropagateLayer};
+    /// use tokio_ctx::tower::{Baggage, BaggageEntries, PropagateLayer};
     /// # use std::convert::Infallible;
     /// # use http::{HeaderMap, Request, Response};
     /// # use tower::{ServiceExt, service_fn};
@@ -156,7 +156,7 @@ impl PropagateLayer {
     /// use std::time::Duration;
     /// use http::HeaderName;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx_tower::PropagateLayer;
+    /// use tokio_ctx::tower::PropagateLayer;
     /// # use std::convert::Infallible;
     /// # use http::{HeaderMap, Request, Response};
     /// # use tower::{ServiceExt, service_fn};
@@ -184,7 +184,7 @@ impl PropagateLayer {
     /// Keeps that much of the remaining time for what comes after the answer.
     ///
     /// With less than that remaining a request is not sent; its error has the reason
-    /// [`BudgetExhausted`](tokio_ctx::Reason::BudgetExhausted).
+    /// [`BudgetExhausted`](tokio_ctx_core::Reason::BudgetExhausted).
     ///
     /// # Examples
     ///
@@ -193,7 +193,7 @@ impl PropagateLayer {
     /// use std::time::Duration;
     /// use http::{Request, Response};
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx_tower::{ContextError, PropagateLayer};
+    /// use tokio_ctx::tower::{ContextError, PropagateLayer};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///

@@ -13,7 +13,7 @@ pub use self::service::PropagateService;
 #[cfg(feature = "tonic")]
 use std::error::Error;
 
-use tokio_ctx::Cancelled;
+use tokio_ctx_core::Cancelled;
 
 use crate::error::{BoxError, ContextError};
 

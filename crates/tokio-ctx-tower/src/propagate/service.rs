@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use http::{Request, Response, header};
-use tokio_ctx::Context;
+use tokio_ctx_core::Context;
 use tower_service::Service;
 
 use super::body::PropagateBody;
@@ -23,7 +23,7 @@ use crate::error::BoxError;
 /// use std::time::Duration;
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx_tower::{PropagateLayer, PropagateService};
+/// use tokio_ctx::tower::{PropagateLayer, PropagateService};
 /// # use tower::{ServiceExt, service_fn};
 /// # use tower_layer::Layer;
 ///

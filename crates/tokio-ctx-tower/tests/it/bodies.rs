@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::io::AsyncReadExt;
-use tokio_ctx::{Context, Reason};
+use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::ContextLayer;
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;

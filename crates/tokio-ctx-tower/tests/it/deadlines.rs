@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderName;
-use tokio_ctx::Reason;
+use tokio_ctx_core::Reason;
 use tokio_ctx_tower::ContextLayer;
 use tokio_ctx_tower::axum::ServeOptions;
 

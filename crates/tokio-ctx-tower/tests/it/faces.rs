@@ -11,7 +11,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_ctx::{Context, Reason, Signal, owner};
+use tokio_ctx_core::{Context, Reason, Signal, owner};
 use tokio_ctx_tower::axum::{ContextValue, RequestContext, around};
 use tokio_ctx_tower::{ContextError, ContextLayer, RequestScope};
 use tower::ServiceExt as _;

@@ -1,7 +1,7 @@
 //! Clients that go away.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_ctx::Reason;
+use tokio_ctx_core::Reason;
 use tokio_ctx_tower::ContextLayer;
 
 use crate::stage::{H2, Stage, ask, eventually, send, within};

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio_ctx::{Context, Reason};
+use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::{
     Baggage, ContextError, HeaderKey, PropagateLayer, PropagateService, TraceParent,
 };

@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::{Notify, mpsc};
-use tokio_ctx::{Context, Reason};
+use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::axum::RequestContext;
 use tokio_ctx_tower::{RequestScope, RequestScopeLayer, TaskError};
 use tower::{ServiceExt, service_fn};

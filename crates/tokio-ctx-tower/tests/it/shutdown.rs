@@ -10,7 +10,7 @@ use axum::routing::get;
 use spawn_scoped::scope;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_ctx::{Cancelled, Context, Reason, Signal, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason, Signal, owner};
 use tokio_ctx_tower::axum::{RequestContext, ServeOptions, serve};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
 use tokio_ctx_tower::axum::{RequestContext, ServeOptions, ServeReport};
 use tokio_ctx_tower::{
     Baggage, ContextError, ContextLayer, HeaderKey, RequestScopeLayer, TraceParent,

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
 use tokio_ctx_tower::axum::{RequestContext, ServeReport, serve};
 use tokio_ctx_tower::{ContextError, ContextLayer, HeaderKey};
 

@@ -2,7 +2,7 @@
 
 use loom::thread;
 use loom_user::tally::{Add, count, hastily, steadily};
-use spawn_scoped::model::set_task_threads;
+use tokio_ctx::model::set_task_threads;
 use tokio_ctx::{Context, model};
 
 fn two_parts(add: Add) {

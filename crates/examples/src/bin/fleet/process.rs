@@ -11,14 +11,14 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use spawn_scoped::scope;
 use tokio::net::TcpListener;
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key, owner};
-use tokio_ctx_tower::axum::{RequestContext, ServeOptions};
-use tokio_ctx_tower::tonic::{RequestExt as _, to_status};
-use tokio_ctx_tower::{
+use tokio_ctx::scope;
+use tokio_ctx::tower::axum::{RequestContext, ServeOptions};
+use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
+use tokio_ctx::tower::{
     ContextError, ContextLayer, HeaderKey, PropagateLayer, PropagateService, TraceParent,
 };
+use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tower_layer::Layer as _;
@@ -265,8 +265,8 @@ fn until_stdin_closes(ctx: &Context) -> CancelGuard {
     thread::spawn(move || {
         let mut rest = Vec::new();
         drop(std::io::stdin().read_to_end(&mut rest));
-        let why = owner::cancelled(Reason::Shutdown, Location::caller(), None);
-        owner::cancel(&handle, why);
+        let why = tokio_ctx_core::owner::cancelled(Reason::Shutdown, Location::caller(), None);
+        tokio_ctx_core::owner::cancel(&handle, why);
     });
     ctx
 }

@@ -8,7 +8,7 @@ use http::HeaderName;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, StreamContextExt};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, StreamContextExt};
 use tokio_ctx_tower::tonic::{RequestExt, to_status};
 use tokio_ctx_tower::{ContextLayer, PropagateLayer, PropagateService};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -398,9 +398,12 @@ async fn a_server_that_stops_says_so() {
     let mut client = stage.client.clone();
     let (status, ()) = tokio::join!(within(call("once", &mut client, "hang", |_| {})), async {
         stage.began().await;
-        let why =
-            tokio_ctx::owner::cancelled(Reason::Shutdown, std::panic::Location::caller(), None);
-        assert!(tokio_ctx::owner::cancel(&stop, why));
+        let why = tokio_ctx_core::owner::cancelled(
+            Reason::Shutdown,
+            std::panic::Location::caller(),
+            None,
+        );
+        assert!(tokio_ctx_core::owner::cancel(&stop, why));
     });
     let status = status.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");

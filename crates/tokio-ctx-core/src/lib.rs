@@ -1,0 +1,107 @@
+//! Go's `context` for tokio: who is this work for, when must it stop, and why did it?
+//!
+//! A [`Context`] is handed down as the first parameter of everything that works for one
+//! request or one job. It is a tree: ending a context ends all that was derived from it. It
+//! answers with a cause and a line of code, knows its deadline without a timer, and carries a
+//! few typed values.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tokio_ctx::{Cancelled, Context, key};
+//!
+//! key! {
+//!     /// Ties the log lines of one request together.
+//!     pub TraceId: String, print;
+//! }
+//!
+//! async fn report(ctx: &Context) -> Result<String, Cancelled> {
+//!     let rows = ctx.run(query(ctx)).await?;
+//!     Ok(format!("{rows} rows for {}", ctx.value::<TraceId>().map_or("?", String::as_str)))
+//! }
+//! # async fn query(_: &Context) -> u32 { 3 }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let request = Context::background()
+//!     .with_value::<TraceId>("4bf92f".into())
+//!     .with_timeout(Duration::from_secs(2))
+//!     .with_cancel();
+//!
+//! assert_eq!(report(&request).await.unwrap(), "3 rows for 4bf92f");
+//!
+//! request.cancel_with("the client hung up");
+//! let why = report(&request).await.unwrap_err().to_string();
+//! assert!(why.starts_with("cancelled: the client hung up (at "));
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | to | use |
+//! |---|---|
+//! | make a root | [`Context::background`], [`Context::todo`], [`Context::from_token`] |
+//! | end work | [`with_cancel`](Context::with_cancel), [`CancelGuard`], [`CancelHandle`] |
+//! | limit time | [`with_timeout`](Context::with_timeout), [`with_deadline`](Context::with_deadline), [`Budget`] |
+//! | notice the end | [`done`](Context::done), [`run`](Context::run), [`check`](Context::check), [`is_done`](Context::is_done), [`on_cancel`](Context::on_cancel) |
+//! | learn why | [`err`](Context::err), [`Cancelled`], [`Reason`] |
+//! | carry values | [`key!`], [`with_value`](Context::with_value), [`value`](Context::value) |
+//! | outlive a request | [`detach_onto`](Context::detach_onto), [`without_cancel`](Context::without_cancel) |
+//! | end with either of two | [`merge`](Context::merge) |
+//! | speak to code that knows tokens | [`token`](Context::token), [`Context::from_token`] |
+//!
+//! # When not
+//!
+//! - For tasks that must be waited for, take the crate `spawn_scoped`: a context says when to
+//!   stop, a scope waits until everything has.
+//! - Where one flag for a whole program is all there is to say, tokio-util's
+//!   `CancellationToken` does.
+//! - For a bag of dependencies: pools, clients and loggers are parameters.
+//!
+//! There is no ambient "current" context: what a function needs is among its parameters.
+//!
+//! # How it is checked
+//!
+//! The protocols behind this crate are model-checked under loom, over a stand-in for
+//! tokio-util's `CancellationToken`: our protocols, not the token. Under `--cfg loom` the
+//! types of this crate work in models of your own code. `unsafe` is forbidden.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `signal`: contexts that end on Ctrl-C or SIGTERM; for `main`.
+
+#[cfg(any(
+    all(loom, not(feature = "loom")),
+    all(shuttle, not(feature = "shuttle"))
+))]
+compile_error!(
+    "this build has `--cfg loom` or `--cfg shuttle`: enable the feature of the same name in \
+     your dependency on tokio-ctx, under `[target.'cfg(loom)'.dependencies]`"
+);
+
+mod budget;
+mod cancelled;
+mod context;
+pub mod future;
+mod guard;
+mod key;
+mod lineage;
+#[cfg(any(loom, shuttle))]
+pub mod model;
+mod node;
+mod on_cancel;
+pub mod owner;
+#[cfg(all(feature = "signal", any(unix, windows), not(any(loom, shuttle))))]
+mod signal;
+mod sync;
+mod value;
+
+pub use budget::Budget;
+pub use cancelled::{Cancelled, Reason, Signal};
+pub use context::Context;
+pub use future::{ContextExt, StreamContextExt};
+pub use guard::{CancelGuard, CancelHandle};
+pub use key::Key;
+pub use on_cancel::OnCancel;
+pub use sync::CancellationToken;

@@ -1,9 +1,0 @@
-//! After `keep` there is no guard left to cancel with.
-
-use tokio_ctx::Context;
-
-fn main() {
-    let guard = Context::background().with_cancel();
-    let _ctx = guard.keep();
-    guard.cancel();
-}

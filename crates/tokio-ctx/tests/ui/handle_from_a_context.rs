@@ -1,8 +1,0 @@
-//! Nor can it make itself a handle that could.
-
-use tokio_ctx::Context;
-
-fn main() {
-    let ctx = Context::background().with_cancel().keep();
-    ctx.handle().cancel();
-}

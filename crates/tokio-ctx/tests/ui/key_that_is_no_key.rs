@@ -1,8 +1,0 @@
-//! Strings and numbers are no keys.
-
-use tokio_ctx::Context;
-
-fn main() {
-    let ctx = Context::background();
-    let _ = ctx.value::<String>();
-}

@@ -1,7 +1,0 @@
-//! `print` needs a value that can be printed.
-
-struct Opaque;
-
-tokio_ctx::key! { Handle: Opaque, print }
-
-fn main() {}
