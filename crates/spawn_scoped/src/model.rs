@@ -2,17 +2,7 @@
 //!
 //! Time, and what else contexts need, is in [`tokio_ctx_core::model`].
 
-/// The payload of a panic that a model throws on purpose, with
-/// [`std::panic::resume_unwind`], which prints nothing.
-///
-/// A scope treats it as it treats every panic outside of models: it cancels the siblings, joins
-/// them, and resumes the panic in who awaits the scope. Any other panic in a model is a finding,
-/// and ends it there and then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Panic(
-    /// To tell several apart.
-    pub u32,
-);
+pub use crate::sync::modelled::Panic;
 
 /// Lets the tasks of this execution share `number` threads, from the next task on.
 ///

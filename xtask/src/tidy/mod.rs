@@ -1,5 +1,6 @@
 //! Formatting, the project's own rules, clippy, and the lint that we give our users.
 
+mod circles;
 mod links;
 mod machine;
 mod manifests;
@@ -136,6 +137,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
         manifests::check(&files, crate::msrv::MSRV),
         markers::check(&files),
         seams::check(&files),
+        circles::check(&files),
         workflow::check(&files, &verbs),
         links::check(&files),
     ]

@@ -14,7 +14,7 @@ const SEAMS: &[&str] = &["sync/", "sync.rs", "rt/", "rt.rs", "lib.rs"];
 /// The files whose protocols are explored.
 const KERNELS: &[&str] = &[
     "crates/tokio-ctx-core/src/node",
-    "crates/spawn_scoped/src/ledger",
+    "crates/spawn_scoped/src/kernel/",
 ];
 
 /// What loom cannot see. `Arc` and `Weak` are the standard library's everywhere.
@@ -110,12 +110,15 @@ mod tests {
     #[test]
     fn a_kernel_that_reaches_past_the_seam_is_found() {
         let text = "use std::sync::Arc;\nuse std::sync::Mutex;\nuse crate::sync::Mutex;\n";
-        assert_eq!(found("crates/spawn_scoped/src/ledger.rs", text), [2]);
+        assert_eq!(found("crates/spawn_scoped/src/kernel/ledger.rs", text), [2]);
         assert_eq!(
-            found("crates/spawn_scoped/src/ledger/book.rs", "tokio::spawn(a);"),
+            found(
+                "crates/spawn_scoped/src/kernel/ledger/book.rs",
+                "tokio::spawn(a);"
+            ),
             [1]
         );
-        assert_eq!(found("crates/spawn_scoped/src/scope.rs", text), []);
+        assert_eq!(found("crates/spawn_scoped/src/face/scope.rs", text), []);
     }
 
     #[test]

@@ -11,9 +11,6 @@ mod native;
 pub(crate) use native::*;
 
 #[cfg(any(loom, shuttle))]
-mod modelled;
+pub(crate) mod modelled;
 #[cfg(any(loom, shuttle))]
 pub(crate) use modelled::*;
-
-mod count;
-pub(crate) use count::{Count, Left};

@@ -9,9 +9,9 @@ pub(crate) use loom as backend;
 pub(crate) use shuttle as backend;
 
 pub(crate) use backend::sync::MutexGuard;
-pub(super) use backend::sync::atomic::AtomicUsize;
+pub(crate) use backend::sync::atomic::{AtomicUsize, Ordering};
 
-use backend::sync::atomic::{AtomicBool, Ordering};
+use backend::sync::atomic::AtomicBool;
 
 /// Twin of the native one.
 pub(crate) struct Mutex<T>(backend::sync::Mutex<T>);
@@ -123,11 +123,23 @@ macro_rules! global {
 }
 pub(crate) use global;
 
+/// The payload of a panic that a model throws on purpose, with
+/// [`std::panic::resume_unwind`], which prints nothing.
+///
+/// A scope treats it as it treats every panic outside of models: it cancels the siblings, joins
+/// them, and resumes the panic in who awaits the scope. Any other panic in a model is a finding,
+/// and ends it there and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panic(
+    /// To tell several apart.
+    pub u32,
+);
+
 /// Catches what a model throws on purpose. All other panics go through: they are the checker's
 /// findings.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     match catch_unwind(AssertUnwindSafe(f)) {
-        Err(payload) if !payload.is::<crate::model::Panic>() => resume_unwind(payload),
+        Err(payload) if !payload.is::<Panic>() => resume_unwind(payload),
         result => result,
     }
 }

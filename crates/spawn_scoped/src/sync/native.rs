@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use std::sync::MutexGuard;
-pub(super) use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicBool;
+pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A lock that a panic does not poison: no user code runs under ours, so a
 /// panicking holder cannot have left the state half-written.

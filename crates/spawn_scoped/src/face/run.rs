@@ -1,23 +1,88 @@
 //! The life of a scope, from its first poll to its result or its drop.
 
 use std::future::poll_fn;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
-use crate::entry::Place;
-use crate::failure::{ErasedError, FailureKind, LateError, Primary, TaskFailure, Verdict};
-use crate::options::Config;
-use crate::scope::Scope;
-use crate::shared::{Shared, drop_quietly};
-use crate::slots::Slots;
-use crate::straggler::Chase;
+use crate::data::config::Config;
+use crate::data::entry::Place;
+use crate::data::failure::{ErasedError, FailureKind, LateError, TaskFailure};
+use crate::face::scope::Scope;
+use crate::kernel::slots::Slots;
+use crate::state::adopt::{adopter, give_to};
+use crate::state::failures::{Primary, Verdict};
+use crate::state::shared::{Chase, Shared, drop_quietly};
+use crate::state::ticket::BodyTicket;
 use crate::sync::{STOCK, catch};
-use crate::ticket::{BodyTicket, Ticket, adopter};
-use crate::watch::Watch;
+use crate::watch::waiting::Watch;
+
+/// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task
+/// of it are finished: future, captures and context of each are dropped by then.
+///
+/// The tasks get contexts under `ctx`: when it ends, they are asked to stop.
+/// The first error, of a task or of the body, becomes the result and asks the others to stop,
+/// with that failure as their cause; later errors are counted and kept, see
+/// [`ScopeOptions::run_reported`](crate::ScopeOptions::run_reported).
+///
+/// # Errors
+///
+/// * The first error of a task or of the body.
+/// * `E::from(Cancelled)` when a task did not run to its end and nothing else went wrong: it
+///   was stopped by the end of `ctx`, or dropped by its runtime
+///   ([`TaskLost`](tokio_ctx_core::Reason::TaskLost)), or aborted after the grace
+///   ([`TaskAborted`](tokio_ctx_core::Reason::TaskAborted)).
+///
+/// After the scope was cancelled by its owner ([`Scope::cancel`]), the body's result is the
+/// scope's whatever the tasks return.
+///
+/// # Panics
+///
+/// A panic of a task or of the body asks the others to stop, is joined like anything else, and
+/// is then resumed here with its payload.
+///
+/// # Cancel safety
+///
+/// When the future is dropped half-way, the body is dropped at once and the scope's context
+/// ends with reason [`ScopeDropped`](tokio_ctx_core::Reason::ScopeDropped).
+/// The unfinished tasks are handed to the scope around, which waits for them in its turn;
+/// without one, to the process-wide [`root`](crate::root()).
+/// Nothing blocks, nothing is aborted, no task is detached.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::{Cancelled, Context, scope};
+///
+/// async fn count(ctx: &Context, table: &str) -> Result<u64, Cancelled> {
+///     ctx.check()?;
+///     Ok(table.len() as u64)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// let ctx = Context::background();
+/// let total = scope(&ctx, async |s| {
+///     let users = s.spawn(async |ctx| count(&ctx, "users").await);
+///     let orders = s.spawn(async |ctx| count(&ctx, "orders").await);
+///     Ok(users.await? + orders.await?)
+/// })
+/// .await?;
+/// assert_eq!(total, 11);
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn scope<T, E, F>(ctx: &Context, body: F) -> impl Future<Output = Result<T, E>>
+where
+    F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    E: From<Cancelled> + Send + 'static,
+{
+    run(ctx, None, Location::caller(), body, None)
+}
 
 /// How the body ended.
 enum BodyEnd<T, E> {
@@ -278,18 +343,5 @@ fn hand_over(shared: &Arc<Shared>, parent: &Context) {
         }
         give_to(adopter(parent), ledger_of);
         Chase::start(ledger_of);
-    }
-}
-
-/// Makes the scope of `ticket` wait for the tasks of `orphan`.
-pub(crate) fn give_to(ticket: Ticket, orphan: &Arc<Shared>) {
-    let adopter = ticket.shared().clone();
-    adopter.add_below(orphan);
-    let back = orphan.ledger.hand_over(ticket);
-    drop(back);
-    // The adopter's grace may be over already; its flag is set before it looks
-    // for scopes below, and we were below before we look at the flag.
-    if adopter.ledger.is_aborting() {
-        orphan.abort_all();
     }
 }

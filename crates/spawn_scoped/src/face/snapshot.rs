@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio_ctx_core::{Context, owner};
 
-use crate::entry::{Entry, TaskKind};
-use crate::root;
-use crate::scope::Scope;
-use crate::shared::Shared;
+use crate::data::entry::{Entry, TaskKind};
+use crate::face::scope::Scope;
+use crate::state::adopt;
+use crate::state::shared::Shared;
 use crate::sync::{Mutex, global};
 
 /// Scopes nested deeper than this are counted, not shown.
@@ -135,7 +135,7 @@ pub struct TaskSnapshot {
 #[must_use]
 pub fn snapshot() -> Snapshot {
     let top: Vec<_> = TOP.lock().iter().filter_map(Weak::upgrade).collect();
-    let adopted = root::current().below();
+    let adopted = adopt::current().below();
     let mut seen = HashSet::new();
     // What the root waits for is shown as a scope of its own, outermost.
     let scopes = adopted

@@ -2,16 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio_ctx_core::{Context, owner};
-
-use crate::ledger::{Ledger, Waiter};
-use crate::root;
-use crate::shared::{Shared, drop_quietly};
+use crate::data::entry::{Entry, TaskKind, Who};
+use crate::kernel::ledger::{Ledger, Waiter};
+use crate::rt::{AbortHandle, Stamp};
+use crate::state::shared::{Shared, Ticket, drop_quietly};
 use crate::sync::catch;
-
-/// One unit of the ledger's count. Falls when it is given back, or dropped. `None` from then on.
-#[derive(Debug)]
-pub(crate) struct Ticket(Option<Arc<Shared>>);
 
 impl Ticket {
     /// The one that is counted from the start.
@@ -157,11 +152,18 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
     }
 }
 
-/// Who waits for the tasks of a scope that was dropped under `parent`: the
-/// nearest scope around it that is still open, or else the process-wide root.
-pub(crate) fn adopter(parent: &Context) -> Ticket {
-    owner::enclosing(parent)
-        .filter_map(|owner| owner.downcast::<Shared>().ok())
-        .find_map(|scope| Ticket::enter(&scope))
-        .unwrap_or_else(root::enter)
+impl Shared {
+    /// Writes down a task that was just spawned.
+    #[inline]
+    pub(crate) fn write(
+        &self,
+        handle: AbortHandle,
+        who: Who,
+        kind: TaskKind,
+        since: Option<Stamp>,
+        loan: Loan<'_>,
+    ) {
+        self.ledger
+            .write(|| Entry::new(handle, who, kind, since), loan.take());
+    }
 }

@@ -5,20 +5,11 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Context, Reason, owner};
 
-use crate::shared::{RareGuard, Shared};
-use crate::ticket::Ticket;
-
-/// The background of a scope that has one.
-pub(crate) struct Background {
-    pub(crate) shared: Arc<Shared>,
-    /// Dropped when no more background tasks may start, and with it the context
-    /// that they get.
-    open: Option<(Ticket, Context)>,
-}
+use crate::state::shared::{Background, RareGuard, Shared, Ticket};
 
 impl Background {
     /// A ticket and the context, unless closed.
-    fn enter(&self) -> Option<(Ticket, Context)> {
+    pub(crate) fn enter(&self) -> Option<(Ticket, Context)> {
         let (ticket, ctx) = self.open.as_ref()?;
         Some((Ticket::from_inside(ticket.shared()), ctx.clone()))
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Reason, owner};
 
-use crate::entry::{Name, Who};
-use crate::failure::{
-    ErasedError, FailureKind, Payload, Surplus, TaskFailure, panic_message, well_known_message,
+use crate::data::entry::{Name, Who};
+use crate::data::failure::{
+    ErasedError, FailureKind, Payload, TaskFailure, panic_message, well_known_message,
 };
-use crate::shared::{Shared, drop_quietly};
+use crate::state::failures::Surplus;
+use crate::state::shared::{Shared, drop_quietly};
 use crate::sync::catch;
 
 impl Shared {

@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use tokio_ctx_core::Context;
 
-use crate::run::give_to;
-use crate::shared::{Shared, here};
-use crate::straggler::{self, Straggler};
-use crate::sync::{Mutex, global};
-use crate::ticket::Ticket;
+use crate::state::adopt::{self, enter, give_to, with_current};
+use crate::state::shared::Shared;
+use crate::watch::straggler::{self, Straggler};
 
 /// The scope around all scopes.
 ///
@@ -49,42 +47,9 @@ pub fn root() -> Root {
     Root(())
 }
 
-/// A root is a row of scopes: each join closes the current one and waits for
-/// it, while the next takes what comes meanwhile.
-struct Current {
-    shared: Arc<Shared>,
-    /// What keeps it open.
-    ticket: Ticket,
-    /// The scope that a join waits for just now.
-    closing: Weak<Shared>,
-}
-
 /// Joins take turns: a scope has room for one who waits for its end, and whoever comes second
 /// waits for what the first one waits for, too.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-global! {
-    static CURRENT: Mutex<Current> = Mutex::new(open());
-}
-
-fn open() -> Current {
-    let shared = Shared::open(0, &Context::background(), here(), None, None);
-    Current {
-        ticket: Ticket::owed(&shared),
-        shared,
-        closing: Weak::new(),
-    }
-}
-
-/// A ticket of the root.
-pub(crate) fn enter() -> Ticket {
-    Ticket::from_inside(CURRENT.lock().ticket.shared())
-}
-
-/// The scope that takes what comes now.
-pub(crate) fn current() -> Arc<Shared> {
-    CURRENT.lock().shared.clone()
-}
 
 impl Root {
     /// Waits for every task that was handed to the root before this call.
@@ -163,10 +128,8 @@ impl Root {
     /// ```
     #[must_use]
     pub fn stragglers(self) -> Vec<Straggler> {
-        let (current, closing) = {
-            let current = CURRENT.lock();
-            (current.shared.clone(), current.closing.upgrade())
-        };
+        let (current, closing) =
+            with_current(|current| (current.shared.clone(), current.closing.upgrade()));
         let mut left = closing.map_or_else(Vec::new, |closing| straggler::list(&closing));
         left.extend(straggler::list(&current));
         left
@@ -181,13 +144,12 @@ struct Joining {
 
 impl Joining {
     fn start() -> Self {
-        let fresh = open();
-        let old = {
-            let mut current = CURRENT.lock();
-            let old = std::mem::replace(&mut *current, fresh);
+        let fresh = adopt::open();
+        let old = with_current(|current| {
+            let old = std::mem::replace(current, fresh);
             current.closing = Arc::downgrade(&old.shared);
             old
-        };
+        });
         // The last ticket may wake or drop something foreign: outside the lock.
         drop(old.ticket);
         Self { closed: old.shared }
@@ -196,7 +158,7 @@ impl Joining {
 
 impl Drop for Joining {
     fn drop(&mut self) {
-        CURRENT.lock().closing = Weak::new();
+        with_current(|current| current.closing = Weak::new());
         if !self.closed.ledger.is_empty() {
             self.closed.rare.lock().failures.orphaned = true;
             give_to(enter(), &self.closed);

@@ -11,11 +11,11 @@ use tokio_ctx_core::{Cancelled, Context};
 use tracing::Span;
 use tracing::span::Entered;
 
-use crate::entry::{Name, Place, Who};
-use crate::failure::Payload;
-use crate::shared::drop_quietly;
+use crate::data::entry::{Name, Place, Who};
+use crate::data::failure::Payload;
+use crate::state::shared::Ticket;
+use crate::state::shared::drop_quietly;
 use crate::sync::catch;
-use crate::ticket::Ticket;
 
 /// How the user's part of a task ended.
 pub(crate) enum End<T, E> {

@@ -10,14 +10,11 @@ use tokio_ctx_core::future::DoneOwned;
 use tokio_ctx_core::{Cancelled, Context};
 
 use crate::rt::{self, Stamp};
-use crate::shared::Shared;
-use crate::straggler;
+use crate::state::shared::Shared;
+use crate::watch::straggler::{self, REPORT_EVERY};
 
 /// How often it is looked whether the tasks that were aborted are gone.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// How often stragglers are reported.
-pub(crate) const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Lives on the stack of a scope's future.
 pub(crate) struct Watch<'a> {

@@ -11,12 +11,12 @@ use std::task::{self, Poll, Waker};
 use pin_project_lite::pin_project;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
-use crate::builder::TaskBuilder;
-use crate::entry::Place;
-use crate::scope::Scope;
+use crate::data::entry::Place;
+use crate::face::scope::Scope;
+use crate::face::spawn::TaskBuilder;
 use crate::sync::Mutex;
-use crate::task::Task;
-use crate::work::End;
+use crate::task::handle::Task;
+use crate::task::work::End;
 
 /// By which a task started with [`Scope::start`] says that it is ready.
 ///

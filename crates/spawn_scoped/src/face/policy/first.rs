@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::builder::TaskBuilder;
-use crate::run::run;
-use crate::scope::Scope;
+use crate::face::run::run;
+use crate::face::scope::Scope;
+use crate::face::spawn::TaskBuilder;
 use crate::sync::Mutex;
 
 /// Runs one task per item until the first one succeeds; the others are then asked to stop,

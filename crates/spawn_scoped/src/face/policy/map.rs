@@ -10,11 +10,11 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::builder::TaskBuilder;
-use crate::entry::Place;
-use crate::run::run;
-use crate::scope::Scope;
-use crate::task::Task;
+use crate::data::entry::Place;
+use crate::face::run::run;
+use crate::face::scope::Scope;
+use crate::face::spawn::TaskBuilder;
+use crate::task::handle::Task;
 
 /// Runs `f` on every item, at most `limit` at once, and returns the values in the order of the
 /// items.

@@ -4,10 +4,10 @@ use std::panic::Location;
 
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::builder::TaskBuilder;
-use crate::run::run;
-use crate::scope::Scope;
-use crate::task::Task;
+use crate::face::run::run;
+use crate::face::scope::Scope;
+use crate::face::spawn::TaskBuilder;
+use crate::task::handle::Task;
 
 /// Runs one task per item and returns each one's result, in the order of the items.
 ///

@@ -6,7 +6,7 @@ use tokio_ctx_core::Context;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
-use crate::entry::Who;
+use crate::data::entry::Who;
 
 /// How a task relates to the tracing span that is current where it is spawned.
 ///

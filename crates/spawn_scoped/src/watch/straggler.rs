@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_ctx_core::{Cancelled, Context, OnCancel};
+use tokio_ctx_core::Cancelled;
 
-use crate::entry::{Entry, TaskKind};
+use crate::data::entry::{Entry, TaskKind};
 use crate::rt::Stamp;
-use crate::shared::{Shared, drop_quietly};
-use crate::watch::REPORT_EVERY;
+use crate::state::shared::Shared;
+
+/// How often stragglers are reported.
+pub(crate) const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// At most so many are named in one report; the rest is counted.
 const NAMED: usize = 16;
@@ -235,7 +237,7 @@ pub(crate) fn list(scope: &Arc<Shared>) -> Vec<Straggler> {
 }
 
 /// Those of the scope's own ledger.
-fn own(scope: &Shared) -> Vec<Straggler> {
+pub(crate) fn own(scope: &Shared) -> Vec<Straggler> {
     let cause = scope.lifetime.context().err();
     let tasks = scope.ledger.unfinished().into_iter();
     tasks
@@ -262,7 +264,7 @@ pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled, since: Stamp) {
     log(scope, &stragglers, cause, since);
 }
 
-fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled, since: Stamp) {
+pub(crate) fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled, since: Stamp) {
     let scope_name = scope.name().map(|name| name.as_ref().as_ref());
     let since_cancel = since.elapsed();
     for straggler in stragglers.iter().take(NAMED) {
@@ -286,77 +288,5 @@ fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled, since: Stamp
             "and {} more tasks go on",
             stragglers.len() - NAMED,
         );
-    }
-}
-
-/// Reports the stragglers of a scope that was dropped, and ends their grace:
-/// the scope's future is no longer there to do it. Two deadlines with a
-/// callback each, so no task and no thread of ours.
-pub(crate) struct Chase {
-    _report: Alarm,
-    grace: Option<Alarm>,
-}
-
-/// A deadline and what it does when it passes.
-struct Alarm {
-    _registration: OnCancel,
-    _deadline: Context,
-}
-
-impl Alarm {
-    fn after(delay: Duration, ring: impl FnOnce() + Send + 'static) -> Self {
-        let deadline = Context::background().with_timeout(delay);
-        Self {
-            _registration: deadline.on_cancel(move |_| ring()),
-            _deadline: deadline,
-        }
-    }
-}
-
-impl Chase {
-    /// Begins when the tasks of a ledger are handed over.
-    pub(crate) fn start(scope: &Arc<Shared>) {
-        scope.start_clock();
-        let since = *scope.rare.lock().ended.get_or_insert_with(Stamp::now);
-        let grace = scope.grace().map(|grace| {
-            let scope = Arc::downgrade(scope);
-            Alarm::after(grace, move || {
-                if let Some(scope) = scope.upgrade() {
-                    scope.abort_all();
-                }
-            })
-        });
-        Self::arm(scope, since, grace);
-    }
-
-    fn arm(scope: &Arc<Shared>, since: Stamp, grace: Option<Alarm>) {
-        let weak = Arc::downgrade(scope);
-        let report = Alarm::after(REPORT_EVERY, move || Self::ring(&weak, since));
-        let chase = Chase {
-            _report: report,
-            grace,
-        };
-        let old = scope.rare.lock().chase.replace(chase);
-        drop_quietly(old);
-        // The last one may have left meanwhile, and found nothing to take.
-        if scope.ledger.is_empty() {
-            let late = scope.rare.lock().chase.take();
-            drop_quietly(late);
-        }
-    }
-
-    fn ring(scope: &Weak<Shared>, since: Stamp) {
-        let Some(scope) = scope.upgrade() else { return };
-        let Some(cause) = scope.lifetime.context().err() else {
-            return;
-        };
-        log(&scope, &own(&scope), &cause, since);
-        let grace = scope
-            .rare
-            .lock()
-            .chase
-            .as_mut()
-            .and_then(|chase| chase.grace.take());
-        Self::arm(&scope, since, grace);
     }
 }

@@ -1,9 +1,7 @@
 //! The number of live tickets: the same code over the atomics of either world, so that the
 //! orderings which models check are those that run.
 
-use std::sync::atomic::Ordering;
-
-use super::AtomicUsize;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// The mark is the lowest bit, and the number stands above it.
 const MARK: usize = 1;

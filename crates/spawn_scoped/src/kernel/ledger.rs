@@ -30,10 +30,11 @@
 
 use std::task::{Poll, Waker};
 
-use crate::entry::Entry;
-use crate::list::{List, SWEEP_FROM};
+use crate::data::entry::Entry;
+use crate::kernel::count::{Count, Left};
+use crate::kernel::list::{List, SWEEP_FROM};
 use crate::rt::Stamp;
-use crate::sync::{Count, Hint, Left, Mutex, MutexGuard, STOCK};
+use crate::sync::{Hint, Mutex, MutexGuard, STOCK};
 
 /// The ledger. `P` is a ticket of another ledger, held as its waiter by one
 /// that was handed over.
@@ -340,8 +341,8 @@ mod tests {
     use std::panic::Location;
 
     use super::*;
-    use crate::entry::{TaskKind, Who};
-    use crate::list::CHUNK;
+    use crate::data::entry::{TaskKind, Who};
+    use crate::kernel::list::CHUNK;
     use crate::rt;
 
     fn entry_of(handle: &rt::JoinHandle<()>) -> Entry {

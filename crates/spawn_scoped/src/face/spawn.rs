@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -10,18 +10,19 @@ use std::task::Poll;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
 
-use crate::entry::{Name, Place, TaskKind, Who};
-use crate::failure::{FailureKind, TaskFailure};
-use crate::refused::{Refused, Why};
+use crate::data::entry::{Name, Place, TaskKind, Who};
+use crate::data::failure::{FailureKind, TaskFailure};
+use crate::data::refused::{Refused, Why};
+use crate::data::span::SpanPolicy;
+use crate::face::scope::Scope;
+use crate::kernel::slots::Slots;
 use crate::rt::{self, JoinHandle};
-use crate::scope::Scope;
-use crate::shared::Shared;
-use crate::slots::Slots;
-use crate::span::SpanPolicy;
+use crate::state::shared::Shared;
+use crate::state::shared::Ticket;
+use crate::state::ticket::Loan;
 use crate::sync::catch;
-use crate::task::Task;
-use crate::ticket::{Loan, Ticket};
-use crate::work::{Cancellable, End, Extra, Job, Record, Work};
+use crate::task::handle::Task;
+use crate::task::work::{Cancellable, End, Extra, Job, Record, Work};
 
 /// A task about to be spawned; from [`Scope::task`].
 ///
@@ -631,5 +632,319 @@ impl<E> std::fmt::Debug for TaskBuilder<'_, E> {
             .field("location", &format_args!("{}", self.location))
             .field("background", &self.background)
             .finish_non_exhaustive()
+    }
+}
+
+impl<E: Send + 'static> Scope<E> {
+    /// Spawns a cooperative task: it takes the context and owns its wind-down.
+    ///
+    /// When the context ends it is asked to stop, never cut off: the scope waits for it as long
+    /// as it takes, reporting it every five seconds, or, with a
+    /// [`grace`](crate::ScopeOptions::grace), aborts it after that.
+    /// `f` itself is called at once; only its future runs in the task.
+    ///
+    /// The spawn is refused when the scope is over or its context has ended: the [`Task`] then
+    /// says so, and `f` is dropped uncalled. [`try_spawn`](Self::try_spawn) gives it back.
+    ///
+    /// # Panics
+    ///
+    /// When `f` itself panics before it has made its future. Without a runtime there is no
+    /// panic: the task is [lost](tokio_ctx_core::Reason::TaskLost).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let greeting = scope(&Context::background(), async |s| {
+    ///     let name = String::from("world");
+    ///     let task = s.spawn(async move |_ctx| Ok::<_, Cancelled>(format!("hello, {name}")));
+    ///     task.await
+    /// })
+    /// .await?;
+    /// assert_eq!(greeting, "hello, world");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn<T, F, Fut>(&self, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.task().spawn(f)
+    }
+
+    /// Spawns a task that is dropped at its next await when the scope's context ends.
+    ///
+    /// A value that is ready at that moment is kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.spawn_cancellable(std::future::pending::<Result<(), Cancelled>>());
+    ///     s.cancel();
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_cancellable<T, Fut>(&self, future: Fut) -> Task<T>
+    where
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.task().spawn_cancellable(future)
+    }
+
+    /// Runs a closure on a thread where it may block; joined like the rest.
+    ///
+    /// A started one cannot be stopped from outside: let it ask
+    /// [`ctx.check()?`](Context::check) now and then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let sum = scope(&Context::background(), async |s| {
+    ///     s.spawn_blocking(|ctx| {
+    ///         let mut sum = 0u64;
+    ///         for n in 0..1_000 {
+    ///             ctx.check()?;
+    ///             sum += n;
+    ///         }
+    ///         Ok::<_, Cancelled>(sum)
+    ///     })
+    ///     .await
+    /// })
+    /// .await?;
+    /// assert_eq!(sum, 499_500);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<T, F>(&self, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.task().spawn_blocking(f)
+    }
+
+    /// Spawns a task that does not keep the scope open: asked to stop when the others are
+    /// done, and then waited for.
+    ///
+    /// Before that, its failure is the scope's failure, as with any task. Once it has been asked,
+    /// what it returns no longer decides.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, Reason, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.spawn_background(async |ctx| {
+    ///         let why = ctx.done().await;
+    ///         assert_eq!(why.reason(), Reason::ScopeFinished);
+    ///         Ok::<_, Cancelled>(())
+    ///     });
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_background<T, F, Fut>(&self, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.task().background().spawn(f)
+    }
+
+    /// Spawns a task whose future need not be `Send`, on the thread's own local runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a `LocalSet` or a local runtime, as [`tokio::task::spawn_local`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let local = tokio::task::LocalSet::new();
+    /// let length = local
+    ///     .run_until(scope(&Context::background(), async |s| {
+    ///         let text = Rc::new(String::from("local"));
+    ///         s.spawn_local(async move |_| Ok::<_, Cancelled>(text.len())).await
+    ///     }))
+    ///     .await?;
+    /// assert_eq!(length, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<T, F, Fut>(&self, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + 'static,
+        T: 'static,
+    {
+        self.task().spawn_local(f)
+    }
+
+    /// Spawns a task that this scope waits for, but that another context stops.
+    ///
+    /// The end of this scope's own context does not reach it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let server = Context::background().with_cancel();
+    /// scope(&Context::background(), async |s| {
+    ///     let flush = s.spawn_on(&server, async |ctx| Ok::<_, Cancelled>(ctx.is_done()));
+    ///     s.cancel();
+    ///     assert!(!flush.await?);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_on<T, F, Fut>(&self, other: &Context, f: F) -> Task<T>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.task().under(other).spawn(f)
+    }
+
+    /// Spawns a cooperative task if the [`limit`](crate::ScopeOptions::limit) leaves a slot,
+    /// the scope is open and its context has not ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], which says why and gives `f` back, uncalled.
+    ///
+    /// # Panics
+    ///
+    /// When `f` itself panics before it has made its future.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::<Cancelled>::new()
+    ///     .limit(1)
+    ///     .run(&Context::background(), async |s| {
+    ///         assert!(s.try_spawn(async |_| Ok(())).is_ok());
+    ///         assert!(s.try_spawn(async |_| Ok(())).unwrap_err().is_full());
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn try_spawn<T, F, Fut>(&self, f: F) -> Result<Task<T>, Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.task().try_spawn(f)
+    }
+
+    /// Waits for a slot under the [`limit`](crate::ScopeOptions::limit), then spawns.
+    ///
+    /// Slots go to who has waited longest.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] with `f` when the scope's context ends meanwhile: nobody waits for a slot
+    /// past the cancel that would free it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, it gives up its place in line; `f` is dropped uncalled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::<Cancelled>::new()
+    ///     .limit(2)
+    ///     .run(&Context::background(), async |s| {
+    ///         for _ in 0..10 {
+    ///             assert!(s.spawn_when_free(async |_| Ok(())).await.is_ok());
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_when_free<T, F, Fut>(
+        &self,
+        f: F,
+    ) -> impl Future<Output = Result<Task<T>, Refused<F>>>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.task().spawn_when_free(f)
+    }
+
+    /// A task with a name, a span policy, or another of the things that are rarely set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("warm-up").background().spawn(async |_| Ok(()));
+    ///     assert_eq!(task.name(), Some("warm-up"));
+    ///     Ok::<_, Cancelled>(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn task(&self) -> TaskBuilder<'_, E> {
+        let location: Place = Location::caller();
+        TaskBuilder::new(self, location)
     }
 }

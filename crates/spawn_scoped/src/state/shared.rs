@@ -7,19 +7,16 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio_ctx_core::owner::Lifetime;
-use tokio_ctx_core::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context, OnCancel};
 
-use crate::background::Background;
-use crate::entry::{Entry, Name, Place, TaskKind, Who};
-use crate::failure::Failures;
-use crate::ledger::Ledger;
-use crate::options::Config;
-use crate::rt::{AbortHandle, Stamp};
-use crate::slots::Slots;
-use crate::span::SpanPolicy;
-use crate::straggler::Chase;
+use crate::data::config::Config;
+use crate::data::entry::{Name, Place};
+use crate::data::span::SpanPolicy;
+use crate::kernel::ledger::Ledger;
+use crate::kernel::slots::Slots;
+use crate::rt::Stamp;
+use crate::state::failures::Failures;
 use crate::sync::{Flag, Hint, Mutex, MutexGuard, catch};
-use crate::ticket::{Loan, Ticket};
 
 /// Values of [`Shared::clock`] that are no time.
 const CLOCK_STANDS: usize = 0;
@@ -49,6 +46,10 @@ pub(crate) struct Shared {
     /// What most scopes never touch.
     pub(crate) rare: RareCell,
 }
+
+/// One unit of the ledger's count. Falls when it is given back, or dropped. `None` from then on.
+#[derive(Debug)]
+pub(crate) struct Ticket(pub(super) Option<Arc<Shared>>);
 
 /// A lock around [`Rare`]. Nothing foreign runs or is dropped under it, and it
 /// is never held together with the ledger's.
@@ -115,6 +116,21 @@ pub(crate) struct Rare {
     /// Set when the scope future was dropped: what reports its stragglers and
     /// ends their grace now that nobody polls.
     pub(crate) chase: Option<Chase>,
+}
+
+/// The background of a scope that has one.
+pub(crate) struct Background {
+    pub(crate) shared: Arc<Shared>,
+    /// Dropped when no more background tasks may start, and with it the context
+    /// that they get.
+    pub(crate) open: Option<(Ticket, Context)>,
+}
+
+/// What reports the stragglers of a scope that was dropped, and ends their grace: two deadlines
+/// with a callback each.
+pub(crate) struct Chase {
+    pub(crate) _report: OnCancel,
+    pub(crate) grace: Option<OnCancel>,
 }
 
 impl Shared {
@@ -197,20 +213,6 @@ impl Shared {
             _ if !of_body => Stamp::now(),
             raw => Stamp::from_raw(raw as u64),
         }
-    }
-
-    /// Writes down a task that was just spawned.
-    #[inline]
-    pub(crate) fn write(
-        &self,
-        handle: AbortHandle,
-        who: Who,
-        kind: TaskKind,
-        since: Option<Stamp>,
-        loan: Loan<'_>,
-    ) {
-        self.ledger
-            .write(|| Entry::new(handle, who, kind, since), loan.take());
     }
 
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether

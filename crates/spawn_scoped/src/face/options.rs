@@ -1,6 +1,5 @@
 //! What is rarely set about a scope: [`ScopeOptions`].
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,11 +9,12 @@ use std::time::Duration;
 
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::entry::Name;
-use crate::failure::LateError;
-use crate::run::{Late, run};
-use crate::scope::Scope;
-use crate::span::SpanPolicy;
+use crate::data::config::Config;
+use crate::data::entry::Name;
+use crate::data::failure::LateError;
+use crate::data::span::SpanPolicy;
+use crate::face::run::{Late, run};
+use crate::face::scope::Scope;
 
 /// A scope with a name, a grace, a limit or another policy than "the first error ends it".
 ///
@@ -42,20 +42,6 @@ pub struct ScopeOptions<E> {
     config: Config,
     error: PhantomData<fn(E) -> E>,
 }
-
-/// The options, without the type of the error.
-#[derive(Default)]
-pub(crate) struct Config {
-    pub(crate) name: Option<Name>,
-    pub(crate) grace: Option<Duration>,
-    pub(crate) limit: Option<usize>,
-    pub(crate) span: SpanPolicy,
-    pub(crate) supervise: bool,
-    pub(crate) describe: Option<Describe>,
-}
-
-/// Makes the text of an error whose type it knows.
-pub(crate) type Describe = Box<dyn Fn(&(dyn Any + Send)) -> Option<String> + Send + Sync>;
 
 impl<E> ScopeOptions<E>
 where

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::entry::Entry;
+use crate::data::entry::Entry;
 use crate::rt::Stamp;
 
 /// So many tasks are remembered without room on the heap.

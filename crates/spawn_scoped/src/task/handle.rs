@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 
 use tokio_ctx_core::{Cancelled, Reason, owner};
 
-use crate::entry::Who;
-use crate::failure::{FailureKind, TaskFailure};
+use crate::data::entry::Who;
+use crate::data::failure::{FailureKind, TaskFailure};
 use crate::rt::{JoinHandle, Joined};
-use crate::shared::{Shared, drop_quietly};
+use crate::state::shared::{Shared, drop_quietly};
 
 /// Awaits the value of one task of a scope.
 ///

@@ -1,0 +1,21 @@
+//! What was set about a scope, as data.
+
+use std::any::Any;
+use std::time::Duration;
+
+use crate::data::entry::Name;
+use crate::data::span::SpanPolicy;
+
+/// The options, without the type of the error.
+#[derive(Default)]
+pub(crate) struct Config {
+    pub(crate) name: Option<Name>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) limit: Option<usize>,
+    pub(crate) span: SpanPolicy,
+    pub(crate) supervise: bool,
+    pub(crate) describe: Option<Describe>,
+}
+
+/// Makes the text of an error whose type it knows.
+pub(crate) type Describe = Box<dyn Fn(&(dyn Any + Send)) -> Option<String> + Send + Sync>;

@@ -1,0 +1,7 @@
+//! Plain data: what a task, a scope and a failure are. Knows no other room.
+
+pub(crate) mod config;
+pub(crate) mod entry;
+pub(crate) mod failure;
+pub(crate) mod refused;
+pub(crate) mod span;

@@ -1,0 +1,6 @@
+//! The protocols that models explore: who is still inside, and who may start. Knows no context.
+
+mod count;
+pub(crate) mod ledger;
+mod list;
+pub(crate) mod slots;

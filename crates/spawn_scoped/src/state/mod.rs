@@ -1,0 +1,8 @@
+//! One scope: what its handles, its tasks and its future share.
+
+pub(crate) mod adopt;
+mod background;
+pub(crate) mod failures;
+mod outcomes;
+pub(crate) mod shared;
+pub(crate) mod ticket;

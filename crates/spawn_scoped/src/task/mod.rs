@@ -1,0 +1,4 @@
+//! One task: what runs in the runtime, and its handle.
+
+pub(crate) mod handle;
+pub(crate) mod work;
