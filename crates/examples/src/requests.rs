@@ -17,8 +17,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use serde_json::json;
+use tokio_ctx::tower::ContextLayer;
 use tokio_ctx::tower::axum::RequestContext;
-use tokio_ctx::tower::{ContextLayer, HeaderKey};
+use tokio_ctx::tower::headers::HeaderKey;
 use tokio_ctx::{Context, Reason};
 use tracing::Instrument as _;
 

@@ -160,7 +160,7 @@ impl Error for ContextError {
 ///
 /// ```
 /// use tokio_ctx::Cancelled;
-/// use tokio_ctx::tower::DeadlineSource;
+/// use tokio_ctx::tower::context::DeadlineSource;
 ///
 /// fn is_the_clients_own_doing(cancelled: &Cancelled) -> bool {
 ///     matches!(cancelled.cause(), Some(DeadlineSource::Header(_)))

@@ -7,7 +7,8 @@
 //! use axum::{Router, routing::get};
 //! use tokio_ctx::{Context, scope};
 //! use tokio_ctx::tower::axum::RequestContext;
-//! use tokio_ctx::tower::{ContextError, ContextLayer, TraceParent};
+//! use tokio_ctx::tower::{ContextError, ContextLayer};
+//! use tokio_ctx::tower::headers::TraceParent;
 //!
 //! async fn report(RequestContext(ctx): RequestContext) -> Result<String, ContextError> {
 //!     let (users, orders) = scope(&ctx, async |s| {
@@ -39,10 +40,10 @@
 //! | to | use |
 //! |---|---|
 //! | give each request a context | [`ContextLayer`] |
-//! | pass it on to another service | [`PropagateLayer`] |
-//! | read a key from a header, and send it | [`HeaderKey`], [`TraceParent`], [`Baggage`] |
+//! | pass it on to another service | [`propagate`] |
+//! | read a key from a header, and send it | [`headers`] |
 //! | answer when the context has ended | [`ContextError`] |
-//! | join what a handler spawns | [`spawn_scoped::scope`], [`RequestScopeLayer`] |
+//! | join what a handler spawns | [`spawn_scoped::scope`], [`request_scope`] |
 //! | write handlers of axum, stop a server | the module `axum` |
 //! | write handlers of tonic | the module `tonic` |
 //!
@@ -76,26 +77,13 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
-mod body;
-mod config;
-mod end;
+pub mod context;
 mod error;
-mod future;
-mod headers;
-mod layer;
-mod propagate;
-mod request_scope;
-mod service;
+pub mod headers;
+pub mod propagate;
+pub mod request_scope;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 
-pub use body::ContextBody;
-pub use error::{ContextError, DeadlineSource};
-pub use future::ResponseFuture;
-pub use headers::{Baggage, BaggageEntries, HeaderKey, TraceContext, TraceParent};
-pub use layer::ContextLayer;
-pub use propagate::{PropagateBody, PropagateFuture, PropagateLayer, PropagateService};
-pub use request_scope::{
-    RequestScope, RequestScopeLayer, RequestScopeService, ScopedBody, ScopedFuture, TaskError,
-};
-pub use service::ContextService;
+pub use context::layer::ContextLayer;
+pub use error::ContextError;

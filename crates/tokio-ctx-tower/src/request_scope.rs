@@ -44,7 +44,8 @@ use crate::error::BoxError;
 /// use std::sync::atomic::{AtomicBool, Ordering};
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::{ContextLayer, RequestScope, RequestScopeLayer};
+/// use tokio_ctx::tower::ContextLayer;
+/// use tokio_ctx::tower::request_scope::{RequestScope, RequestScopeLayer};
 /// use tower::{ServiceExt, service_fn};
 /// use tower_layer::Layer;
 ///
@@ -79,7 +80,7 @@ impl RequestScopeLayer {
     /// ```
     /// use std::convert::Infallible;
     /// use http::{Request, Response};
-    /// use tokio_ctx::tower::{RequestScope, RequestScopeLayer};
+    /// use tokio_ctx::tower::request_scope::{RequestScope, RequestScopeLayer};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///
@@ -112,7 +113,7 @@ impl<S> Layer<S> for RequestScopeLayer {
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx::tower::RequestScope;
+/// use tokio_ctx::tower::request_scope::RequestScope;
 ///
 /// fn audit(scope: &RequestScope, line: String) {
 ///     scope.spawn(async move |ctx| {
@@ -134,7 +135,7 @@ impl<S> Layer<S> for RequestScopeLayer {
 ///     assert_eq!(scope.unfinished().len(), 1);
 ///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
 /// });
-/// let service = tokio_ctx::tower::RequestScopeLayer::new().layer(handler);
+/// let service = tokio_ctx::tower::request_scope::RequestScopeLayer::new().layer(handler);
 /// assert_eq!(service.oneshot(Request::new(())).await.unwrap().status(), 200);
 /// # }
 /// ```
@@ -165,7 +166,7 @@ impl fmt::Debug for RequestScope {
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx::tower::TaskError;
+/// use tokio_ctx::tower::request_scope::TaskError;
 ///
 /// fn task() -> Result<u8, TaskError> {
 ///     Ok("300".parse()?)
@@ -180,7 +181,7 @@ impl TaskError {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::TaskError;
+    /// use tokio_ctx::tower::request_scope::TaskError;
     /// assert_eq!(TaskError::new("out of stock").to_string(), "out of stock");
     /// ```
     #[must_use]
@@ -194,7 +195,7 @@ impl TaskError {
     ///
     /// ```
     /// use std::num::ParseIntError;
-    /// use tokio_ctx::tower::TaskError;
+    /// use tokio_ctx::tower::request_scope::TaskError;
     ///
     /// let error = TaskError::from("300".parse::<u8>().unwrap_err());
     /// assert!(error.into_inner().is::<ParseIntError>());
@@ -230,7 +231,7 @@ impl fmt::Display for TaskError {
 /// ```
 /// use std::convert::Infallible;
 /// use http::{Request, Response};
-/// use tokio_ctx::tower::{RequestScopeLayer, RequestScopeService};
+/// use tokio_ctx::tower::request_scope::{RequestScopeLayer, RequestScopeService};
 /// # use tower::{ServiceExt, service_fn};
 /// # use tower_layer::Layer;
 ///
@@ -342,7 +343,7 @@ type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// use futures_util::FutureExt as _;
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::{RequestScopeLayer, ScopedFuture};
+/// use tokio_ctx::tower::request_scope::{RequestScopeLayer, ScopedFuture};
 /// # use tower::service_fn;
 /// # use tower_layer::Layer;
 /// # use tower_service::Service;
@@ -427,7 +428,7 @@ pin_project! {
     /// use http::{Request, Response};
     /// use http_body::Frame;
     /// use http_body_util::{BodyExt as _, StreamBody};
-    /// use tokio_ctx::tower::{RequestScope, RequestScopeLayer, ScopedBody};
+    /// use tokio_ctx::tower::request_scope::{RequestScope, RequestScopeLayer, ScopedBody};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///

@@ -1,7 +1,7 @@
 //! For tonic: statuses and the context of a request; feature `tonic`.
 //!
 //! [`ContextLayer`](crate::ContextLayer) goes into `Server::builder().layer(..)`,
-//! [`PropagateLayer`](crate::PropagateLayer) around a `Channel`. Nothing in here is needed to
+//! [`PropagateLayer`](crate::propagate::PropagateLayer) around a `Channel`. Nothing in here is needed to
 //! make them work.
 //!
 //! ```
@@ -99,7 +99,7 @@ pub trait RequestExt {
     /// ```
     fn context(&self) -> Context;
 
-    /// The request with a context that [`PropagateLayer`](crate::PropagateLayer) will find.
+    /// The request with a context that [`PropagateLayer`](crate::propagate::PropagateLayer) will find.
     ///
     /// # Examples
     ///

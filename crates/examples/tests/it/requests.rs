@@ -9,8 +9,9 @@ use axum::http::{HeaderValue, Request};
 use axum::routing::get;
 use examples::requests::{LONGEST_TIMEOUT, context_layer, with_requests};
 use examples::trace::TraceId;
+use tokio_ctx::tower::ContextLayer;
 use tokio_ctx::tower::axum::RequestContext;
-use tokio_ctx::tower::{ContextLayer, DeadlineSource};
+use tokio_ctx::tower::context::DeadlineSource;
 use tokio_ctx::{Cancelled, Context, Reason};
 use tower_service::Service as _;
 

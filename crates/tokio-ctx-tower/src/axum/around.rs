@@ -12,10 +12,10 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::context::future::ResponseFuture;
+use crate::context::layer::ContextLayer;
+use crate::context::service::ContextService;
 use crate::error::BoxError;
-use crate::future::ResponseFuture;
-use crate::layer::ContextLayer;
-use crate::service::ContextService;
 
 /// `layer` around `app`, a router mostly, with responses as `axum::serve` takes them.
 ///

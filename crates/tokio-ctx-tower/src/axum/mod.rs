@@ -4,7 +4,8 @@
 //! ```
 //! use axum::{Router, routing::get};
 //! use tokio_ctx::tower::axum::{ContextValue, RequestContext};
-//! use tokio_ctx::tower::{ContextError, ContextLayer, TraceParent};
+//! use tokio_ctx::tower::{ContextError, ContextLayer};
+//! use tokio_ctx::tower::headers::TraceParent;
 //! use tokio_ctx::Context;
 //!
 //! async fn report(

@@ -5,7 +5,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
 use super::extract::ContextRejection;
-use crate::body::{PROBLEM_JSON, problem_json};
+use crate::context::body::{PROBLEM_JSON, problem_json};
 use crate::error::ContextError;
 
 /// The [`status`](ContextError::status), and a body of `application/problem+json` with

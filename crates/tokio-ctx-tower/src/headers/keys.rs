@@ -11,7 +11,7 @@ use super::{Ignored, text_of};
 ///
 /// Implementing it lets nothing in: a server reads only the keys that are listed with
 /// [`ContextLayer::key`](crate::ContextLayer::key), and a client sends only those listed with
-/// [`PropagateLayer::key`](crate::PropagateLayer::key).
+/// [`PropagateLayer::key`](crate::propagate::PropagateLayer::key).
 ///
 /// Whoever can send a request can send any header. A key that decides something, a user or a
 /// tenant, belongs on a list only where nobody but your own edge can reach the server, or if
@@ -22,7 +22,7 @@ use super::{Ignored, text_of};
 /// ```
 /// use http::{HeaderName, HeaderValue};
 /// use tokio_ctx::key;
-/// use tokio_ctx::tower::HeaderKey;
+/// use tokio_ctx::tower::headers::HeaderKey;
 ///
 /// key! {
 ///     /// Which shop a request is about.

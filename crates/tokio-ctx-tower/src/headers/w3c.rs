@@ -17,7 +17,7 @@ use super::HeaderKey;
 ///
 /// ```
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::{HeaderKey, TraceParent};
+/// use tokio_ctx::tower::headers::{HeaderKey, TraceParent};
 ///
 /// let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// let ctx = Context::background().with_value::<TraceParent>(TraceParent::decode(text).unwrap());
@@ -31,7 +31,7 @@ pub enum TraceParent {}
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx::tower::TraceContext;
+/// use tokio_ctx::tower::headers::TraceContext;
 ///
 /// let root = TraceContext::new([7; 16], [1; 8], true).unwrap();
 /// let child = root.with_parent_id([2; 8]).unwrap();
@@ -52,7 +52,7 @@ pub struct TraceContext {
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx::tower::{Baggage, HeaderKey};
+/// use tokio_ctx::tower::headers::{Baggage, HeaderKey};
 ///
 /// let baggage = Baggage::decode("plan=gold, city=K%C3%B6ln;source=geoip").unwrap();
 /// assert_eq!(baggage.get("city"), Some("Köln"));
@@ -65,7 +65,7 @@ pub enum Baggage {}
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx::tower::BaggageEntries;
+/// use tokio_ctx::tower::headers::BaggageEntries;
 ///
 /// let baggage = BaggageEntries::default().with("plan", "gold").unwrap();
 /// assert_eq!(baggage.iter().collect::<Vec<_>>(), [("plan", "gold")]);
@@ -126,7 +126,7 @@ impl TraceContext {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::TraceContext;
+    /// use tokio_ctx::tower::headers::TraceContext;
     ///
     /// assert!(TraceContext::new([7; 16], [1; 8], true).unwrap().is_sampled());
     /// assert_eq!(TraceContext::new([0; 16], [1; 8], true), None);
@@ -146,7 +146,7 @@ impl TraceContext {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::TraceContext;
+    /// use tokio_ctx::tower::headers::TraceContext;
     ///
     /// let root = TraceContext::new([7; 16], [1; 8], true).unwrap();
     /// assert_eq!(root.trace_id(), [7; 16]);
@@ -161,7 +161,7 @@ impl TraceContext {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::TraceContext;
+    /// use tokio_ctx::tower::headers::TraceContext;
     ///
     /// let root = TraceContext::new([7; 16], [1; 8], true).unwrap();
     /// assert_eq!(root.parent_id(), [1; 8]);
@@ -176,7 +176,7 @@ impl TraceContext {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::{HeaderKey, TraceParent};
+    /// use tokio_ctx::tower::headers::{HeaderKey, TraceParent};
     ///
     /// let read = TraceParent::decode("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
     /// assert!(!read.unwrap().is_sampled());
@@ -191,7 +191,7 @@ impl TraceContext {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::TraceContext;
+    /// use tokio_ctx::tower::headers::TraceContext;
     ///
     /// let root = TraceContext::new([7; 16], [1; 8], true).unwrap();
     /// let child = root.with_parent_id([2; 8]).unwrap();
@@ -289,7 +289,7 @@ impl BaggageEntries {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::{Baggage, HeaderKey};
+    /// use tokio_ctx::tower::headers::{Baggage, HeaderKey};
     ///
     /// let baggage = Baggage::decode("plan=gold,plan=lead").unwrap();
     /// assert_eq!(baggage.get("plan"), Some("gold"));
@@ -307,7 +307,7 @@ impl BaggageEntries {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::{Baggage, HeaderKey};
+    /// use tokio_ctx::tower::headers::{Baggage, HeaderKey};
     ///
     /// let baggage = Baggage::decode("plan=gold,city=K%C3%B6ln").unwrap();
     /// assert_eq!(baggage.iter().collect::<Vec<_>>(), [("plan", "gold"), ("city", "Köln")]);
@@ -325,7 +325,7 @@ impl BaggageEntries {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::tower::{Baggage, HeaderKey};
+    /// use tokio_ctx::tower::headers::{Baggage, HeaderKey};
     ///
     /// let baggage = Baggage::decode("plan=lead").unwrap();
     /// let baggage = baggage.with("plan", "gold").unwrap();

@@ -13,7 +13,7 @@ use crate::error::BoxError;
 
 pin_project! {
     /// The body of a response that came through a
-    /// [`PropagateLayer`](crate::PropagateLayer). It fails when the context of the request
+    /// [`PropagateLayer`](crate::propagate::PropagateLayer). It fails when the context of the request
     /// ends before the body does.
     ///
     /// # Examples
@@ -26,7 +26,8 @@ pin_project! {
     /// use http_body::Frame;
     /// use http_body_util::{BodyExt as _, StreamBody};
     /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::{ContextError, PropagateBody, PropagateLayer};
+    /// use tokio_ctx::tower::ContextError;
+    /// use tokio_ctx::tower::propagate::{PropagateBody, PropagateLayer};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///

@@ -23,7 +23,8 @@ pin_project! {
     /// use std::future::pending;
     /// use http::{Request, Response};
     /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::{ContextError, PropagateFuture, PropagateLayer};
+    /// use tokio_ctx::tower::ContextError;
+    /// use tokio_ctx::tower::propagate::{PropagateFuture, PropagateLayer};
     /// # use tower::service_fn;
     /// # use tower_layer::Layer;
     /// # use tower_service::Service;

@@ -42,7 +42,7 @@ use crate::headers::{self, GRPC_TIMEOUT, HeaderKey, KeyList};
 /// use http::{Request, Response};
 /// use http_body_util::BodyExt as _;
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::PropagateLayer;
+/// use tokio_ctx::tower::propagate::PropagateLayer;
 /// use tower::{ServiceExt, service_fn};
 /// use tower_layer::Layer;
 ///
@@ -84,7 +84,7 @@ impl PropagateLayer {
     /// ```
     /// use std::time::Duration;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::PropagateLayer;
+    /// use tokio_ctx::tower::propagate::PropagateLayer;
     /// # use std::convert::Infallible;
     /// # use http::{HeaderMap, Request, Response};
     /// # use tower::{ServiceExt, service_fn};
@@ -121,7 +121,8 @@ impl PropagateLayer {
     ///
     /// ```
     /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::{Baggage, BaggageEntries, PropagateLayer};
+    /// use tokio_ctx::tower::headers::{Baggage, BaggageEntries};
+    /// use tokio_ctx::tower::propagate::PropagateLayer;
     /// # use std::convert::Infallible;
     /// # use http::{HeaderMap, Request, Response};
     /// # use tower::{ServiceExt, service_fn};
@@ -156,7 +157,7 @@ impl PropagateLayer {
     /// use std::time::Duration;
     /// use http::HeaderName;
     /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::PropagateLayer;
+    /// use tokio_ctx::tower::propagate::PropagateLayer;
     /// # use std::convert::Infallible;
     /// # use http::{HeaderMap, Request, Response};
     /// # use tower::{ServiceExt, service_fn};
@@ -193,7 +194,8 @@ impl PropagateLayer {
     /// use std::time::Duration;
     /// use http::{Request, Response};
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx::tower::{ContextError, PropagateLayer};
+    /// use tokio_ctx::tower::ContextError;
+    /// use tokio_ctx::tower::propagate::PropagateLayer;
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///

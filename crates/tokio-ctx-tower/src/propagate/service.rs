@@ -1,4 +1,4 @@
-//! The service that [`PropagateLayer`](crate::PropagateLayer) makes: [`PropagateService`].
+//! The service that [`PropagateLayer`](crate::propagate::PropagateLayer) makes: [`PropagateService`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use tower_service::Service;
 use super::body::PropagateBody;
 use super::future::PropagateFuture;
 use super::layer::Config;
-use crate::body::is_grpc;
+use crate::context::body::is_grpc;
 use crate::error::BoxError;
 
-/// A client whose requests carry their context; see [`PropagateLayer`](crate::PropagateLayer).
+/// A client whose requests carry their context; see [`PropagateLayer`](crate::propagate::PropagateLayer).
 ///
 /// # Examples
 ///
@@ -23,7 +23,7 @@ use crate::error::BoxError;
 /// use std::time::Duration;
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::{PropagateLayer, PropagateService};
+/// use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
 /// # use tower::{ServiceExt, service_fn};
 /// # use tower_layer::Layer;
 ///

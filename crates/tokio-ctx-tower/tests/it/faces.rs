@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_ctx_core::{Context, Reason, Signal, owner};
 use tokio_ctx_tower::axum::{ContextValue, RequestContext, around};
-use tokio_ctx_tower::{ContextError, ContextLayer, RequestScope};
+use tokio_ctx_tower::request_scope::RequestScope;
+use tokio_ctx_tower::{ContextError, ContextLayer};
 use tower::ServiceExt as _;
 
 use crate::stage::{Shop, ask, eventually, send, within};

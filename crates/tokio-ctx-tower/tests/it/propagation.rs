@@ -10,9 +10,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio_ctx_core::{Context, Reason};
-use tokio_ctx_tower::{
-    Baggage, ContextError, HeaderKey, PropagateLayer, PropagateService, TraceParent,
-};
+use tokio_ctx_tower::ContextError;
+use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceParent};
+use tokio_ctx_tower::propagate::{PropagateLayer, PropagateService};
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 

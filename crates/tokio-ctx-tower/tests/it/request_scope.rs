@@ -13,7 +13,7 @@ use hyper::body::Frame;
 use tokio::sync::{Notify, mpsc};
 use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::axum::RequestContext;
-use tokio_ctx_tower::{RequestScope, RequestScopeLayer, TaskError};
+use tokio_ctx_tower::request_scope::{RequestScope, RequestScopeLayer, TaskError};
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 

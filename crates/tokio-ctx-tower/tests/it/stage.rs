@@ -19,9 +19,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
 use tokio_ctx_tower::axum::{RequestContext, ServeOptions, ServeReport};
-use tokio_ctx_tower::{
-    Baggage, ContextError, ContextLayer, HeaderKey, RequestScopeLayer, TraceParent,
-};
+use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceParent};
+use tokio_ctx_tower::request_scope::RequestScopeLayer;
+use tokio_ctx_tower::{ContextError, ContextLayer};
 
 /// Longer than anything here takes, shorter than the patience of who runs the tests.
 pub(crate) const LONG: Duration = Duration::from_secs(20);

@@ -22,7 +22,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
 use tokio_ctx_tower::axum::{RequestContext, ServeReport, serve};
-use tokio_ctx_tower::{ContextError, ContextLayer, HeaderKey};
+use tokio_ctx_tower::headers::HeaderKey;
+use tokio_ctx_tower::{ContextError, ContextLayer};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

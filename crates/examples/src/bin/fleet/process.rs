@@ -14,10 +14,10 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_ctx::scope;
 use tokio_ctx::tower::axum::{RequestContext, ServeOptions};
+use tokio_ctx::tower::headers::{HeaderKey, TraceParent};
+use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
 use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
-use tokio_ctx::tower::{
-    ContextError, ContextLayer, HeaderKey, PropagateLayer, PropagateService, TraceParent,
-};
+use tokio_ctx::tower::{ContextError, ContextLayer};
 use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};

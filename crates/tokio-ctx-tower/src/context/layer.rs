@@ -9,10 +9,10 @@ use http::HeaderName;
 use tokio_ctx_core::Context;
 use tower_layer::Layer;
 
-use crate::config::{Config, Limit, TimeoutHeader};
+use crate::context::config::{Config, Limit, TimeoutHeader};
+use crate::context::service::ContextService;
 use crate::error::DeadlineSource;
 use crate::headers::HeaderKey;
-use crate::service::ContextService;
 
 /// Gives each request a [`Context`] under the server's, among the request's extensions.
 ///
@@ -128,7 +128,8 @@ impl ContextLayer {
     ///
     /// ```
     /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::{Baggage, ContextLayer, TraceParent};
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::headers::{Baggage, TraceParent};
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;

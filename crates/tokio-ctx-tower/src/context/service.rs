@@ -9,9 +9,9 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::body::ContextBody;
-use crate::config::Config;
-use crate::future::ResponseFuture;
+use crate::context::body::ContextBody;
+use crate::context::config::Config;
+use crate::context::future::ResponseFuture;
 
 /// A service whose requests have a context; see [`ContextLayer`](crate::ContextLayer).
 ///
@@ -21,7 +21,8 @@ use crate::future::ResponseFuture;
 /// use std::convert::Infallible;
 /// use http::{Request, Response};
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::{ContextLayer, ContextService};
+/// use tokio_ctx::tower::ContextLayer;
+/// use tokio_ctx::tower::context::ContextService;
 /// # use tower::{ServiceExt, service_fn};
 /// # use tower_layer::Layer;
 ///
@@ -61,7 +62,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S::Future> {
-        let kind = crate::future::Kind::of(&request, self.config.answers_when_done);
+        let kind = crate::context::future::Kind::of(&request, self.config.answers_when_done);
         let mut end = self.config.begin(&mut request);
         // A service may panic before it has made its future.
         let inner = end.while_polling(|| self.inner.call(request));

@@ -10,8 +10,8 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio_ctx_core::future::DoneOwned;
 
-use crate::body::{self, ContextBody};
-use crate::end::RequestEnd;
+use crate::context::body::{self, ContextBody};
+use crate::context::end::RequestEnd;
 use crate::error::ContextError;
 
 pin_project! {
@@ -26,7 +26,8 @@ pin_project! {
     /// use std::sync::mpsc;
     /// use http::{Request, Response};
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx::tower::{ContextLayer, ResponseFuture};
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::context::ResponseFuture;
     /// # use tower::service_fn;
     /// # use tower_layer::Layer;
     /// # use tower_service::Service;

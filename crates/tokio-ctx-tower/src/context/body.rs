@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio_ctx_core::future::DoneOwned;
 
-use crate::end::RequestEnd;
+use crate::context::end::RequestEnd;
 use crate::error::{BoxError, ContextError};
 
 /// How many frames that are ready may still go out once the context has ended: an answer that
@@ -32,7 +32,8 @@ pin_project! {
     /// use http::{Request, Response};
     /// use http_body_util::BodyExt as _;
     /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx::tower::{ContextBody, ContextLayer};
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::context::ContextBody;
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
     ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap, HeaderName, Request};
 use tokio_ctx_core::{Context, owner};
 
-use crate::end::RequestEnd;
+use crate::context::end::RequestEnd;
 use crate::error::DeadlineSource;
 use crate::headers::{GRPC_TIMEOUT, Ignored, KeyList, has, parse_chosen, parse_grpc, text_of};
 

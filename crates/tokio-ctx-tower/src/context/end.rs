@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, owner};
 
-use crate::config::Live;
+use crate::context::config::Live;
 
 /// The right to end the context of one request, which it does when it is dropped.
 ///
