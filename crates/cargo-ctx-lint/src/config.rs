@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::finding::Level;
-use crate::{allow, glob, rules};
+use crate::{glob, spelling};
 
 /// The name of the file.
 pub(crate) const FILE: &str = "ctx-lint.toml";
@@ -52,14 +52,18 @@ pub(crate) struct PathAllow {
 
 impl Config {
     /// Reads a file. Its patterns are relative to the file; `prefix` is the way there from
-    /// the root of the workspace.
-    pub(crate) fn read(path: &Path, prefix: &str) -> Result<Config, String> {
+    /// the root of the workspace, `known` the names of all rules.
+    pub(crate) fn read(
+        path: &Path,
+        prefix: &str,
+        known: &[&'static str],
+    ) -> Result<Config, String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let mut config: Config = toml::from_str(&text)
             .map_err(|error| format!("{}: {}", path.display(), error.to_string().trim_end()))?;
         config
-            .check()
+            .check(known)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         if !prefix.is_empty() {
             let of_allows = config.allows.iter_mut().map(|allow| &mut allow.path);
@@ -73,15 +77,16 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self, known: &[&'static str]) -> Result<(), String> {
         let in_allows = self.allows.iter().flat_map(|allow| &allow.rules);
         if let Some(unknown) = self
             .rules
             .keys()
             .chain(in_allows)
-            .find(|id| rules::find(id).is_none())
+            .find(|id| !known.contains(&id.as_str()))
         {
-            let hint = allow::nearest(unknown).map(|rule| format!(", did you mean `{rule}`?"));
+            let hint =
+                spelling::nearest(unknown, known).map(|rule| format!(", did you mean `{rule}`?"));
             return Err(format!(
                 "there is no rule `{unknown}`{}",
                 hint.unwrap_or_default()

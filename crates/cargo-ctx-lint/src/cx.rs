@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::env::{Env, Holds, Kind};
 use crate::finding::{Finding, Fix, Level};
 use crate::resolve::{Def, Namespace, Ours, Scope, Tables, path_ref};
-use crate::rules::Rule;
+use crate::rule::Rule;
 use crate::source::{Entry, Text};
 
 /// The state of a walk through one file.

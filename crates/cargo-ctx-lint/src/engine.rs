@@ -20,7 +20,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use crate::allow;
-use crate::finding::Finding;
+use crate::finding::{Finding, Level};
 use crate::resolve::{Facts, Tables, collect_file};
 use crate::scan;
 use crate::source::{Entry, Text};
@@ -35,6 +35,14 @@ pub(crate) struct Outcome {
     pub(crate) errors: Vec<Trouble>,
     /// How much was read.
     pub(crate) stats: Stats,
+}
+
+impl Outcome {
+    /// How many findings of that level there are.
+    pub(crate) fn count(&self, level: Level) -> usize {
+        let findings = self.files.iter().flat_map(|file| &file.findings);
+        findings.filter(|finding| finding.level == level).count()
+    }
 }
 
 /// The findings of one file, in order.

@@ -15,11 +15,14 @@ mod finding;
 mod glob;
 mod key;
 mod macros;
+mod registry;
 mod report;
 mod resolve;
+mod rule;
 mod rules;
 mod scan;
 mod source;
+mod spelling;
 mod walk;
 mod workspace;
 
@@ -51,20 +54,21 @@ fn run(command: Command) -> Result<u8, String> {
             print(concat!("cargo-ctx-lint ", env!("CARGO_PKG_VERSION"), "\n")).map(|()| CLEAN)
         }
         Command::List => {
-            let lines: String = rules::ALL
+            let lines: String = registry::ALL
                 .iter()
                 .map(|rule| format!("{:<28}{}\n", rule.id, rule.summary))
                 .collect();
             print(&lines).map(|()| CLEAN)
         }
-        Command::Explain(id) => match rules::find(&id) {
+        Command::Explain(id) => match registry::find(&id) {
             Some(rule) => print(&format!(
                 "{}: {}\n\n{}",
                 rule.id, rule.summary, rule.explain
             ))
             .map(|()| CLEAN),
             None => {
-                let hint = allow::nearest(&id).map(|rule| format!(", did you mean `{rule}`?"));
+                let hint = spelling::nearest(&id, &registry::ids())
+                    .map(|rule| format!(", did you mean `{rule}`?"));
                 Err(format!(
                     "there is no rule `{id}`{}",
                     hint.unwrap_or_default()
@@ -77,10 +81,16 @@ fn run(command: Command) -> Result<u8, String> {
 
 fn check(options: &Options) -> Result<u8, String> {
     let config = options.config.as_deref();
+    let rules = registry::ids();
     let workspace = if options.paths.is_empty() {
-        workspace::discover(options.manifest.as_deref(), &options.packages, config)?
+        workspace::discover(
+            options.manifest.as_deref(),
+            &options.packages,
+            config,
+            &rules,
+        )?
     } else {
-        workspace::loose(&options.paths, config)?
+        workspace::loose(&options.paths, config, &rules)?
     };
     let outcome = engine::run(workspace)?;
     match options.format {
@@ -99,7 +109,7 @@ fn check(options: &Options) -> Result<u8, String> {
     }
     Ok(if !outcome.errors.is_empty() {
         TROUBLE
-    } else if report::count(&outcome, Level::Deny) > 0 {
+    } else if outcome.count(Level::Deny) > 0 {
         FINDINGS
     } else {
         CLEAN

@@ -52,11 +52,13 @@ struct Dependency {
     rename: Option<String>,
 }
 
-/// Reads the workspace around a manifest, or around the current directory.
+/// Reads the workspace around a manifest, or around the current directory. `rules` are the
+/// names that a configuration may use.
 pub(crate) fn discover(
     manifest: Option<&Path>,
     packages: &[String],
     config: Option<&Path>,
+    rules: &[&'static str],
 ) -> Result<Workspace, String> {
     let metadata = metadata(manifest)?;
     let root = &metadata.workspace_root;
@@ -64,7 +66,7 @@ pub(crate) fn discover(
         entries: Vec::new(),
         packages: HashMap::new(),
         libraries: HashMap::new(),
-        config: read_config(config, root)?,
+        config: read_config(config, root, rules)?,
     };
     let members: Vec<&Package> = metadata
         .packages
@@ -81,7 +83,7 @@ pub(crate) fn discover(
         // Names are needed from every package, files only from those asked for.
         found.add_names(package);
         if packages.is_empty() || packages.contains(&package.name) {
-            found.add_files(package, root)?;
+            found.add_files(package, root, rules)?;
         }
     }
     found.entries.sort_by(|a, b| a.shown.cmp(&b.shown));
@@ -94,8 +96,12 @@ pub(crate) fn discover(
 }
 
 /// Reads single files and directories, without any manifest.
-pub(crate) fn loose(paths: &[PathBuf], config: Option<&Path>) -> Result<Workspace, String> {
-    let config = read_config(config, Path::new(""))?;
+pub(crate) fn loose(
+    paths: &[PathBuf],
+    config: Option<&Path>,
+    rules: &[&'static str],
+) -> Result<Workspace, String> {
+    let config = read_config(config, Path::new(""), rules)?;
     let mut entries = Vec::new();
     for path in paths {
         let mut files = Vec::new();
@@ -144,13 +150,17 @@ fn metadata(manifest: Option<&Path>) -> Result<Metadata, String> {
         .map_err(|error| format!("cannot read what `cargo metadata` says: {error}"))
 }
 
-fn read_config(named: Option<&Path>, root: &Path) -> Result<Config, String> {
+fn read_config(
+    named: Option<&Path>,
+    root: &Path,
+    rules: &[&'static str],
+) -> Result<Config, String> {
     if let Some(path) = named {
-        return Config::read(path, "");
+        return Config::read(path, "", rules);
     }
     let path = root.join(config::FILE);
     if path.is_file() {
-        Config::read(&path, "")
+        Config::read(&path, "", rules)
     } else {
         Ok(Config::default())
     }
@@ -178,14 +188,19 @@ impl Workspace {
         }
     }
 
-    fn add_files(&mut self, package: &Package, root: &Path) -> Result<(), String> {
+    fn add_files(
+        &mut self,
+        package: &Package,
+        root: &Path,
+        rules: &[&'static str],
+    ) -> Result<(), String> {
         let Some(home) = package.manifest_path.parent() else {
             return Ok(());
         };
         let prefix = shown(home, root);
         let config = home.join(config::FILE);
         if home != root && config.is_file() {
-            let config_of_package = Config::read(&config, &prefix)?;
+            let config_of_package = Config::read(&config, &prefix, rules)?;
             self.config
                 .merge(config_of_package)
                 .map_err(|error| format!("{}: {error}", config.display()))?;

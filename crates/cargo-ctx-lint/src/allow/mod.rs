@@ -13,8 +13,11 @@ use extents::Extents;
 
 use crate::config::Config;
 use crate::finding::{Finding, Level};
-use crate::rules::{self, Rule, allow_comment};
+use crate::registry;
+use crate::rule::Rule;
+use crate::rules::allow_comment;
 use crate::source::Text;
+use crate::spelling;
 
 /// What every comment for this tool starts with, behind the slashes.
 pub(crate) const MARKER: &str = "ctx-lint:";
@@ -53,7 +56,7 @@ pub(crate) fn apply(
                 let lines = covered(text, &range, &extents);
                 let mut rules = Vec::new();
                 for name in order.rules {
-                    match rules::find(name) {
+                    match registry::find(name) {
                         Some(rule) => rules.push(rule),
                         None => about.push(unknown(config, range.clone(), name)),
                     }
@@ -160,7 +163,7 @@ fn unknown(config: &Config, range: Range<usize>, name: &str) -> Finding {
         range,
         format!("there is no rule `{name}`"),
         "allows nothing",
-        match nearest(name) {
+        match spelling::nearest(name, &registry::ids()) {
             Some(rule) => format!("did you mean `{rule}`?"),
             None => "`cargo ctx-lint --list` prints all rules".to_owned(),
         },
@@ -201,27 +204,6 @@ fn unused(config: &Config, range: Range<usize>, rule: &Rule) -> Finding {
     )
 }
 
-/// The known rule that differs least from a misspelt one.
-pub(crate) fn nearest(name: &str) -> Option<&'static str> {
-    let distance = |rule: &&Rule| edit_distance(name, rule.id);
-    let nearest = rules::ALL.into_iter().min_by_key(distance)?;
-    (edit_distance(name, nearest.id) <= 3).then_some(nearest.id)
-}
-
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (at, a) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, b) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 /// The lines that a comment covers.
 fn covered(text: &Text, comment: &Range<usize>, extents: &Extents) -> (usize, usize) {
     let place = text.position(comment.start);
@@ -240,15 +222,4 @@ fn covered(text: &Text, comment: &Range<usize>, extents: &Extents) -> (usize, us
     };
     let starting = extents.lines.iter().filter(|(start, _)| *start == next);
     (next, starting.map(|(_, end)| *end).max().unwrap_or(next))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn a_misspelt_rule_finds_its_neighbour() {
-        assert_eq!(nearest("guard-droped"), Some("guard-dropped"));
-        assert_eq!(nearest("something-else-entirely"), None);
-    }
 }

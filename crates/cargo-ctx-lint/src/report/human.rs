@@ -5,7 +5,6 @@ use annotate_snippets::{
     AnnotationKind, Group, Level as Severity, Origin, Patch, Renderer, Snippet,
 };
 
-use super::count;
 use crate::engine::{FileReport, Outcome, Trouble};
 use crate::finding::{Finding, Level};
 
@@ -32,7 +31,7 @@ pub(crate) fn render(outcome: &Outcome, color: bool) -> String {
     }
     let summary = summary(outcome);
     if !summary.is_empty() {
-        let worst = if count(outcome, Level::Deny) > 0 || !outcome.errors.is_empty() {
+        let worst = if outcome.count(Level::Deny) > 0 || !outcome.errors.is_empty() {
             Severity::ERROR
         } else {
             Severity::WARNING
@@ -90,8 +89,8 @@ fn summary(outcome: &Outcome) -> String {
         number => parts.push(format!("{number} {one}s")),
     };
     part(outcome.errors.len(), "unreadable file");
-    part(count(outcome, Level::Deny), "finding");
-    part(count(outcome, Level::Warn), "warning");
+    part(outcome.count(Level::Deny), "finding");
+    part(outcome.count(Level::Warn), "warning");
     let rule = outcome.files.iter().flat_map(|file| &file.findings).next();
     let explain =
         rule.map(|finding| format!("; `cargo ctx-lint --explain {}` says why", finding.rule));

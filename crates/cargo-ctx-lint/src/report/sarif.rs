@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::engine::{FileReport, Outcome, Trouble};
 use crate::finding::{Finding, Level};
-use crate::rules;
+use crate::registry;
 
 /// The whole report.
 pub(crate) fn render(outcome: &Outcome) -> String {
@@ -17,7 +17,7 @@ pub(crate) fn render(outcome: &Outcome) -> String {
                 .map(|finding| of_finding(file, finding))
         })
         .collect();
-    let of_rules: Vec<Value> = rules::ALL
+    let of_rules: Vec<Value> = registry::ALL
         .iter()
         .map(|rule| {
             json!({
@@ -60,7 +60,7 @@ fn of_finding(file: &FileReport, finding: &Finding) -> Value {
     };
     let mut result = json!({
         "ruleId": finding.rule,
-        "ruleIndex": rules::ALL.iter().position(|rule| rule.id == finding.rule),
+        "ruleIndex": registry::ALL.iter().position(|rule| rule.id == finding.rule),
         "level": level,
         "message": { "text": format!("{}: {}\nhelp: {}", finding.message, finding.label, finding.help) },
         "locations": [{ "physicalLocation": {

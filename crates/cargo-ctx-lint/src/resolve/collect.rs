@@ -4,7 +4,7 @@ use proc_macro2::TokenTree;
 use syn::visit::Visit;
 use syn::{Attribute, Item, Type, UseTree};
 
-use super::{Facts, Name, Namespace, PathRef, Scope, Shape};
+use super::data::{Facts, Name, Namespace, PathRef, Scope, Shape};
 use crate::key::KeyDecl;
 
 /// Traits whose implementors are one call made into a value, or the argument of one.

@@ -1,6 +1,6 @@
 //! The names this tool knows: ours, and the few of tokio it has an opinion on.
 
-use super::Def;
+use super::data::Def;
 
 /// The crates whose types are ours.
 const CRATES: [&str; 3] = ["tokio_ctx", "spawn_scoped", "tokio_ctx_tower"];

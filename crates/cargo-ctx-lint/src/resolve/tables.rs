@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Def, Facts, Name, Namespace, PathRef, Scope, Shape, names};
+use super::data::{Def, Facts, Name, Namespace, PathRef, Scope, Shape};
+use super::names;
 
 /// How one package names other crates.
 #[derive(Clone, Debug, Default)]

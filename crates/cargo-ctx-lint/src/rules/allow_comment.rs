@@ -1,6 +1,6 @@
 //! The rules about `// ctx-lint: allow(…)` comments themselves.
 
-use super::Rule;
+use crate::rule::Rule;
 
 /// An exception that does not say why.
 pub(crate) const WITHOUT_REASON: Rule = Rule {

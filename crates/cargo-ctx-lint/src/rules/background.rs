@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Rule;
 use crate::cx::Cx;
+use crate::rule::Rule;
 
 /// A context made from nothing in the middle of a program.
 pub(crate) const RULE: Rule = Rule {

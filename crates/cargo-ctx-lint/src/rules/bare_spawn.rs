@@ -3,9 +3,9 @@
 use proc_macro2::Span;
 use syn::ExprCall;
 
-use super::Rule;
 use crate::cx::{Cx, range_of};
 use crate::resolve::{Def, Namespace};
+use crate::rule::Rule;
 
 /// A task spawned beside the context at hand.
 pub(crate) const RULE: Rule = Rule {

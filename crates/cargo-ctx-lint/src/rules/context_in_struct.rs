@@ -2,9 +2,9 @@
 
 use syn::{Fields, GenericArgument, PathArguments, Type};
 
-use super::Rule;
 use crate::cx::{Cx, range_of};
 use crate::resolve::{Namespace, Ours};
+use crate::rule::Rule;
 
 /// A context that outlives the call it was made for.
 pub(crate) const RULE: Rule = Rule {

@@ -2,9 +2,9 @@
 
 use syn::{FnArg, Signature};
 
-use super::Rule;
 use crate::cx::{Cx, range_of, span_of};
 use crate::env::Kind;
+use crate::rule::Rule;
 
 /// A context behind other parameters.
 pub(crate) const RULE: Rule = Rule {

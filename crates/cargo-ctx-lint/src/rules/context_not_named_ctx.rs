@@ -2,9 +2,9 @@
 
 use syn::{FnArg, Pat, Signature};
 
-use super::Rule;
 use crate::cx::{Cx, range_of};
 use crate::env::Kind;
+use crate::rule::Rule;
 
 /// A context under another name.
 pub(crate) const RULE: Rule = Rule {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::Rule;
 use crate::cx::Cx;
 use crate::finding::Fix;
+use crate::rule::Rule;
 
 /// The context at hand is put aside for one made from nothing.
 pub(crate) const RULE: Rule = Rule {

@@ -2,9 +2,9 @@
 
 use syn::{Expr, ExprMethodCall, Local, Pat};
 
-use super::Rule;
 use crate::cx::{Cx, peel, range_of};
 use crate::finding::Fix;
+use crate::rule::Rule;
 
 /// A lifetime that ends as soon as it begins.
 pub(crate) const RULE: Rule = Rule {

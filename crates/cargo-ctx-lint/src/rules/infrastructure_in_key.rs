@@ -3,9 +3,9 @@
 use proc_macro2::Ident;
 use syn::Type;
 
-use super::Rule;
 use crate::cx::{Cx, range_of, span_of};
 use crate::resolve::{Def, Namespace, Shape};
+use crate::rule::Rule;
 
 /// Tools and shared state in a bag of values.
 pub(crate) const RULE: Rule = Rule {

@@ -2,8 +2,8 @@
 
 use syn::{Expr, ExprAssign};
 
-use super::Rule;
 use crate::cx::{Cx, peel, range_of, span_of};
+use crate::rule::Rule;
 
 /// Each turn derives from the turn before.
 pub(crate) const RULE: Rule = Rule {

@@ -3,10 +3,10 @@
 use proc_macro2::{Ident, Span};
 use syn::Type;
 
-use super::Rule;
 use crate::cx::{Cx, range_of};
 use crate::finding::Fix;
 use crate::resolve::Shape;
+use crate::rule::Rule;
 
 /// A key that looks like a secret and asks to be printed.
 pub(crate) const RULE: Rule = Rule {

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Rule;
 use crate::cx::Cx;
+use crate::rule::Rule;
 
 /// A context that was to come later.
 pub(crate) const RULE: Rule = Rule {

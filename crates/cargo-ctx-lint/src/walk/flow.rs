@@ -6,7 +6,7 @@
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprLoop, ExprWhile, Stmt};
 
-use super::Walk;
+use super::state::Walk;
 use crate::cx::peel;
 use crate::env::Holds;
 use crate::macros::Branch;

@@ -4,7 +4,7 @@
 use syn::visit::Visit;
 use syn::{Attribute, Block, Expr, Item, Pat, Signature, Stmt};
 
-use super::Walk;
+use super::state::Walk;
 use crate::cx::{range_of, span_of};
 use crate::env::{Holds, Kind};
 use crate::resolve::{Name, Namespace, Scope, attribute_is_test, cfg_test};

@@ -2,7 +2,7 @@
 
 use syn::{Expr, Stmt};
 
-use super::Walk;
+use super::state::Walk;
 use crate::key::KeyDecl;
 use crate::resolve::{Namespace, Ours};
 use crate::rules;
