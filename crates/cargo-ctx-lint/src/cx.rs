@@ -10,7 +10,7 @@ use syn::{Expr, Type};
 use crate::config::Config;
 use crate::env::{Env, Holds, Kind};
 use crate::finding::{Finding, Fix, Level};
-use crate::resolve::{Def, Namespace, Ours, Scope, Tables, path_ref};
+use crate::resolve::{Def, Namespace, Ours, Scope, Tables, is_one_of, is_starter, path_ref};
 use crate::rule::Rule;
 use crate::source::{Entry, Text};
 
@@ -43,12 +43,45 @@ pub(crate) struct Cx<'a> {
     /// Depth of the bindings outside the innermost loop, while an assignment would be
     /// repeated by it.
     pub(crate) loop_to_grow_in: Option<usize>,
+    /// Whether the code runs where waiting blocks other tasks.
+    pub(crate) in_async: bool,
+    /// Whether it is not known who runs this code, and under what.
+    pub(crate) deferred: bool,
+    /// The loop around, within the function or task.
+    pub(crate) in_loop: Option<Loop>,
     /// Whether the file names our types at all.
     pub(crate) uses_ours: bool,
     /// Names of fields of this file that are contexts or guards.
     pub(crate) context_fields: HashSet<String>,
+    /// Names of fields of this file that start tasks or threads.
+    pub(crate) starter_fields: HashSet<String>,
     /// What was found.
     pub(crate) findings: Vec<Finding>,
+}
+
+/// What a loop does about its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loop {
+    /// Whether it asks a context in each turn.
+    pub(crate) asks: bool,
+}
+
+/// What code should let end it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// The context of that name.
+    Context(String),
+    /// The scope of that name.
+    Scope(String),
+}
+
+impl Keeper {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Keeper::Context(name) | Keeper::Scope(name) => name,
+        }
+    }
 }
 
 impl Cx<'_> {
@@ -111,7 +144,10 @@ impl Cx<'_> {
     /// Whether a path names a function of `spawn_scoped`, which hands its closure a scope.
     pub(crate) fn is_of_scopes(&self, path: &syn::Path) -> bool {
         match self.resolve(path, Namespace::Value) {
-            Def::External(path) => path[0] == "spawn_scoped",
+            Def::External(path) => {
+                let policy = path.iter().any(|segment| segment == "policy");
+                path[0] == "spawn_scoped" || path[0] == "tokio_ctx" && policy
+            }
             Def::Local(_) | Def::Unknown => false,
         }
     }
@@ -124,6 +160,31 @@ impl Cx<'_> {
         } else {
             self.env.running()
         }
+    }
+
+    /// What this code should let end it: the nearest context, or where none was handed over,
+    /// the nearest scope. None in tests, and none once a context has ended.
+    pub(crate) fn keeper(&self) -> Option<Keeper> {
+        if let Some(ctx) = self.running() {
+            return Some(Keeper::Context(ctx));
+        }
+        if self.harness || self.root || self.env.received().is_some() {
+            return None;
+        }
+        self.env.scope().map(Keeper::Scope)
+    }
+
+    /// How often a word stands in the text of a node, comments and strings included.
+    pub(crate) fn num_words(&self, node: &impl Spanned, word: &str) -> usize {
+        let text = self.text.slice(&node.span().byte_range());
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.filter(|found| *found == word).count()
+    }
+
+    /// Whether an expression is a context of which it is certain that it has ended.
+    pub(crate) fn has_ended(&self, expr: &Expr) -> bool {
+        let holds = self.holds(expr);
+        holds.is_context() && holds.surely_ended
     }
 
     /// Whether a type of this name is sent over a channel in this package.
@@ -142,12 +203,19 @@ impl Cx<'_> {
     /// What a declared type says about a binding.
     pub(crate) fn kind_of_type(&self, ty: &Type) -> Option<Kind> {
         match ty {
-            Type::Path(ty) if ty.qself.is_none() => match self.ours(&ty.path, Namespace::Type)? {
-                Ours::Context => Some(Kind::Context),
-                Ours::Guard => Some(Kind::Guard),
-                Ours::Scope => Some(Kind::Scope),
-                Ours::Key | Ours::KeyMacro => None,
-            },
+            Type::Path(ty) if ty.qself.is_none() => {
+                let def = self.resolve(&ty.path, Namespace::Type);
+                if is_starter(&def) {
+                    return Some(Kind::Starter);
+                }
+                match Ours::of(&def)? {
+                    Ours::Context => Some(Kind::Context),
+                    Ours::Guard => Some(Kind::Guard),
+                    Ours::Scope => Some(Kind::Scope),
+                    Ours::Options => Some(Kind::Options),
+                    Ours::Key | Ours::KeyMacro => None,
+                }
+            }
             Type::Reference(ty) => self.kind_of_type(&ty.elem),
             Type::Paren(ty) => self.kind_of_type(&ty.elem),
             Type::Group(ty) => self.kind_of_type(&ty.elem),
@@ -172,8 +240,19 @@ impl Cx<'_> {
                 syn::Member::Named(name) if self.context_fields.contains(&name.to_string()) => {
                     Holds::of(Kind::Context, true)
                 }
+                syn::Member::Named(name) if self.starter_fields.contains(&name.to_string()) => {
+                    Holds::of(Kind::Starter, true)
+                }
                 _ => Holds::default(),
             },
+            Expr::Await(expr) => {
+                let holds = self.holds(&expr.base);
+                // `s.slot().await?` is a scope to spawn in.
+                match holds.kind {
+                    Some(Kind::Scope) => holds,
+                    _ => Holds::default(),
+                }
+            }
             Expr::Call(call) => self.call_holds(call),
             Expr::MethodCall(call) => self.method_holds(call),
             _ => Holds::default(),
@@ -193,10 +272,44 @@ impl Cx<'_> {
                 return Holds::of(Kind::Context, holds.received);
             }
         }
-        match self.constructor(&func.path) {
-            Some(_) => Holds::of(Kind::Context, false),
-            None => Holds::default(),
+        if self.constructor(&func.path).is_some() {
+            return Holds::of(Kind::Context, false);
         }
+        if let Some(kind) = self.made_by(&func.path) {
+            return Holds::of(kind, false);
+        }
+        let name = name.ident.to_string();
+        let ends = name.contains("channel") || name.contains("bounded") || name == "iter";
+        Holds {
+            local: ends || name == "duplex",
+            ..Holds::default()
+        }
+    }
+
+    /// What a constructor makes: `JoinSet::new`, `Handle::current`, `ScopeOptions::new`,
+    /// `tokio::time::sleep`.
+    fn made_by(&self, path: &syn::Path) -> Option<Kind> {
+        let def = self.resolve(path, Namespace::Value);
+        let timers: [&[&str]; 2] = [
+            &["tokio", "time", "sleep"],
+            &["tokio", "time", "sleep_until"],
+        ];
+        if is_one_of(&def, &timers) {
+            return Some(Kind::Timer);
+        }
+        let mut of_type = path_ref(path);
+        let name = of_type.segments.pop()?;
+        let known = ["new", "current", "default", "try_current"].contains(&name.as_str());
+        if !known || of_type.segments.is_empty() {
+            return None;
+        }
+        let def = self
+            .tables
+            .resolve(&self.module, &self.blocks, &of_type, Namespace::Type);
+        if is_starter(&def) {
+            return Some(Kind::Starter);
+        }
+        (Ours::of(&def) == Some(Ours::Options)).then_some(Kind::Options)
     }
 
     fn method_holds(&self, call: &syn::ExprMethodCall) -> Holds {
@@ -204,8 +317,11 @@ impl Cx<'_> {
         let name = call.method.to_string();
         let kind = match (receiver.kind, name.as_str()) {
             (Some(kind), "unwrap" | "expect" | "as_ref" | "borrow" | "by_ref") => kind,
-            (Some(Kind::Scope), "clone") => Kind::Scope,
             (Some(Kind::Scope), "ctx" | "context") => Kind::Context,
+            (Some(Kind::Scope), name) if builds_task(name) => Kind::Scope,
+            (Some(Kind::Options), "run" | "run_reported") => return Holds::default(),
+            (Some(Kind::Options), _) => Kind::Options,
+            (Some(Kind::Starter), "name" | "stack_size" | "handle" | "clone") => Kind::Starter,
             (Some(Kind::Guard), "map") => Kind::Guard,
             (Some(Kind::Context | Kind::Guard), "with_cancel") => Kind::Guard,
             (None, "with_cancel") if self.uses_ours && call.args.is_empty() => {
@@ -214,8 +330,33 @@ impl Cx<'_> {
             (Some(Kind::Context | Kind::Guard), name) if derives(name) => Kind::Context,
             _ => return Holds::default(),
         };
-        Holds::of(kind, receiver.received)
+        // A shield and a detached context do not end with what they come from.
+        let shielded = matches!(name.as_str(), "without_cancel" | "detach_onto");
+        Holds {
+            ended: receiver.ended && !shielded,
+            surely_ended: receiver.surely_ended && !shielded,
+            ..Holds::of(kind, receiver.received)
+        }
     }
+}
+
+/// Whether a method of a scope returns something else to spawn with.
+fn builds_task(name: &str) -> bool {
+    matches!(
+        name,
+        "clone"
+            | "task"
+            | "slot"
+            | "name"
+            | "span"
+            | "background"
+            | "under"
+            | "spawner"
+            | "isolated"
+            | "local"
+            | "waiting"
+            | "own_context"
+    )
 }
 
 /// Whether a method of a context returns another one.
@@ -224,6 +365,7 @@ fn derives(name: &str) -> bool {
         name,
         "clone"
             | "to_owned"
+            | "disarm"
             | "keep"
             | "merge"
             | "detach_onto"
@@ -237,16 +379,6 @@ fn derives(name: &str) -> bool {
             | "with_timeout_cause"
             | "with_value"
     )
-}
-
-/// The expression inside parentheses and references.
-pub(crate) fn peel(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Paren(expr) => peel(&expr.expr),
-        Expr::Group(expr) => peel(&expr.expr),
-        Expr::Reference(expr) => peel(&expr.expr),
-        expr => expr,
-    }
 }
 
 /// The bytes from the first span to the last.

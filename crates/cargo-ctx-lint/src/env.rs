@@ -18,8 +18,15 @@ pub(crate) enum Kind {
     Context,
     /// A `CancelGuard`.
     Guard,
-    /// A `Scope` of `spawn_scoped`.
+    /// A `Scope` or a `Spawner` of `spawn_scoped`.
     Scope,
+    /// The `ScopeOptions` of `spawn_scoped`.
+    Options,
+    /// What starts tasks or threads without asking a context: a runtime's handle, a
+    /// `JoinSet`, a `TaskTracker`.
+    Starter,
+    /// A sleep that is not awaited yet.
+    Timer,
 }
 
 /// One value: its kind, if known, and where it comes from.
@@ -31,8 +38,12 @@ pub(crate) struct Holds {
     pub(crate) received: bool,
     /// Whether a context is in it or went into making it.
     pub(crate) carries: bool,
-    /// Whether the code only gets here after the context has ended.
+    /// Whether the context may have ended by now.
     pub(crate) ended: bool,
+    /// Whether the code only gets here after the context has ended.
+    pub(crate) surely_ended: bool,
+    /// Whether waiting for it ends with this function's own work: a channel made here.
+    pub(crate) local: bool,
 }
 
 impl Holds {
@@ -41,8 +52,8 @@ impl Holds {
         Holds {
             kind: Some(kind),
             received,
-            carries: true,
-            ended: false,
+            carries: !matches!(kind, Kind::Starter | Kind::Timer | Kind::Options),
+            ..Holds::default()
         }
     }
 
@@ -52,11 +63,26 @@ impl Holds {
     }
 }
 
+/// What a frame is the inside of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Border {
+    /// A block, an arm, or a closure of which nothing is known.
+    #[default]
+    Block,
+    /// A function item, which sees nothing of what is around it.
+    Function,
+    /// The body of a scope.
+    Body,
+    /// A task of a scope.
+    Task,
+}
+
 #[derive(Debug, Default)]
 struct Frame {
     names: HashMap<String, Holds>,
-    /// Set at the border of a function item, which sees nothing of what is around it.
-    opaque: bool,
+    /// The contexts that names were derived from, by name.
+    origins: HashMap<String, String>,
+    border: Border,
 }
 
 /// The bindings in sight.
@@ -71,10 +97,10 @@ impl Env {
         self.frames.push(Frame::default());
     }
 
-    /// Enters a function item.
-    pub(crate) fn push_function(&mut self) {
+    /// Enters a function item, the body of a scope, or a task.
+    pub(crate) fn push_border(&mut self, border: Border) {
         self.frames.push(Frame {
-            opaque: true,
+            border,
             ..Frame::default()
         });
     }
@@ -92,15 +118,73 @@ impl Env {
     /// Binds a name.
     pub(crate) fn bind(&mut self, name: String, holds: Holds) {
         if let Some(frame) = self.frames.last_mut() {
+            frame.origins.remove(&name);
             frame.names.insert(name, holds);
         }
     }
 
+    /// Notes that the name bound last was derived from another one.
+    pub(crate) fn set_origin(&mut self, name: String, origin: String) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.origins.insert(name, origin);
+        }
+    }
+
+    /// The name that a name was derived from, and the depth at which it was.
+    pub(crate) fn origin(&self, name: &str) -> Option<(&str, usize)> {
+        let (_, depth) = self.lookup(name)?;
+        let origin = self.frames[depth - 1].origins.get(name)?;
+        Some((origin, depth))
+    }
+
+    /// Notes that a context went into the thing of that name.
+    pub(crate) fn put_context_into(&mut self, name: &str) {
+        if let Some((_, depth)) = self.lookup(name) {
+            if let Some(holds) = self.frames[depth - 1].names.get_mut(name) {
+                holds.carries = true;
+            }
+        }
+    }
+
+    /// Whether the code is in the body of a scope, and the name is bound outside of it.
+    pub(crate) fn is_outside_body(&self, name: &str) -> bool {
+        for frame in self.frames.iter().rev() {
+            // A context that may have ended is noted again where that is known.
+            if frame.names.get(name).is_some_and(|holds| !holds.ended) {
+                return false;
+            }
+            match frame.border {
+                Border::Block => {}
+                Border::Body => return true,
+                Border::Function | Border::Task => return false,
+            }
+        }
+        false
+    }
+
+    /// The nearest scope in sight, by name, up to the function around.
+    pub(crate) fn scope(&self) -> Option<String> {
+        for frame in self.frames.iter().rev() {
+            let mut here: Vec<_> = frame
+                .names
+                .iter()
+                .filter(|(_, holds)| holds.kind == Some(Kind::Scope) && holds.received)
+                .map(|(name, _)| name.clone())
+                .collect();
+            here.sort_unstable();
+            if let Some(name) = here.into_iter().next() {
+                return Some(name);
+            }
+            if frame.border == Border::Function {
+                break;
+            }
+        }
+        None
+    }
+
     /// Binds every name of a pattern to the same thing.
     pub(crate) fn bind_all(&mut self, pat: &Pat, holds: Holds) {
-        let mut names = Names(Vec::new());
-        names.visit_pat(pat);
-        for name in names.0 {
+        for name in names(pat) {
             self.bind(name, holds);
         }
     }
@@ -111,7 +195,7 @@ impl Env {
             if let Some(holds) = frame.names.get(name) {
                 return Some((*holds, depth + 1));
             }
-            if frame.opaque {
+            if frame.border == Border::Function {
                 return None;
             }
         }
@@ -128,7 +212,7 @@ impl Env {
                 return None;
             }
             hidden.extend(frame.names.keys().map(String::as_str));
-            if frame.opaque {
+            if frame.border == Border::Function {
                 break;
             }
         }
@@ -163,7 +247,7 @@ impl Env {
                 return Some((*name).to_owned());
             }
             hidden.extend(frame.names.keys().map(String::as_str));
-            if frame.opaque {
+            if frame.border == Border::Function {
                 return None;
             }
         }
@@ -193,6 +277,13 @@ impl Env {
     fn carries(&self, name: &str) -> bool {
         self.lookup(name).is_some_and(|(holds, _)| holds.carries)
     }
+}
+
+/// The names that a pattern binds.
+pub(crate) fn names(pat: &Pat) -> Vec<String> {
+    let mut names = Names(Vec::new());
+    names.visit_pat(pat);
+    names.0
 }
 
 struct Names(Vec<String>);

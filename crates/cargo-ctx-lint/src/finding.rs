@@ -14,14 +14,17 @@ pub(crate) enum Level {
     Deny,
 }
 
-/// A replacement that repairs a finding.
+/// One replacement of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fix {
+pub(crate) struct Edit {
     /// The bytes to replace.
     pub(crate) range: Range<usize>,
     /// What to put there.
     pub(crate) replacement: String,
 }
+
+/// The replacements that repair a finding together, in the order of the text.
+pub(crate) type Fix = Vec<Edit>;
 
 /// One finding in one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,6 @@ pub(crate) struct Finding {
     pub(crate) label: String,
     /// What to do about it, with the code that does it.
     pub(crate) help: String,
-    /// The edit, where it is certain.
+    /// The repair, where there is one right answer.
     pub(crate) fix: Option<Fix>,
 }

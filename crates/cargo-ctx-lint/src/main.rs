@@ -6,6 +6,7 @@
 //! what comments except, and [`report`] prints the rest.
 
 mod allow;
+mod chain;
 mod cli;
 mod config;
 mod cx;

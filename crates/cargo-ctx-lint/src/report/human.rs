@@ -61,11 +61,13 @@ fn of_finding<'a>(file: &'a FileReport, finding: &'a Finding) -> Vec<Group<'a>> 
     match &finding.fix {
         None => vec![main.element(Severity::HELP.message(finding.help.as_str()))],
         Some(fix) => {
-            let patch = Patch::new(fix.range.clone(), fix.replacement.as_str());
+            let patches = fix
+                .iter()
+                .map(|edit| Patch::new(edit.range.clone(), edit.replacement.as_str()));
             let help = Severity::HELP.secondary_title(finding.help.as_str());
             vec![
                 main,
-                help.element(Snippet::source(source).path(path).patch(patch)),
+                help.element(Snippet::source(source).path(path).patches(patches)),
             ]
         }
     }

@@ -35,9 +35,12 @@ pub(crate) fn render(outcome: &Outcome) -> String {
 
 fn of_finding(file: &FileReport, finding: &Finding) -> Value {
     let fix = finding.fix.as_ref().map(|fix| {
-        let mut fix_json = range(file, &fix.range);
-        fix_json["replacement"] = json!(fix.replacement);
-        fix_json
+        let edits = fix.iter().map(|edit| {
+            let mut edit_json = range(file, &edit.range);
+            edit_json["replacement"] = json!(edit.replacement);
+            edit_json
+        });
+        edits.collect::<Vec<_>>()
     });
     let mut report = json!({
         "rule": finding.rule,

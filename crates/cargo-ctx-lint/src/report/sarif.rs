@@ -73,10 +73,10 @@ fn of_finding(file: &FileReport, finding: &Finding) -> Value {
             "description": { "text": finding.help },
             "artifactChanges": [{
                 "artifactLocation": artifact(&file.shown),
-                "replacements": [{
-                    "deletedRegion": region(file, &fix.range),
-                    "insertedContent": { "text": fix.replacement },
-                }],
+                "replacements": fix.iter().map(|edit| json!({
+                    "deletedRegion": region(file, &edit.range),
+                    "insertedContent": { "text": edit.replacement },
+                })).collect::<Vec<_>>(),
             }],
         }]);
     }

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenTree;
 use syn::visit::Visit;
-use syn::{Attribute, Item, Type, UseTree};
+use syn::{Attribute, GenericArgument, Item, PathArguments, Type, UseTree};
 
 use super::data::{Facts, Name, Namespace, PathRef, Scope, Shape};
 use crate::key::KeyDecl;
@@ -125,6 +125,12 @@ fn collect_items(
                 let shape = Shape::of(fields.map(|field| &field.ty));
                 facts.types.push((child(module, &item.ident), shape));
             }
+            Item::Type(item) => {
+                let path = child(module, &item.ident);
+                let held = held_paths(&item.ty).into_iter().map(path_ref).collect();
+                facts.aliases.push((path.clone(), held));
+                facts.types.push((path, Shape::of([&*item.ty])));
+            }
             Item::Impl(item) => collect_impl(module, item, facts),
             Item::Macro(item) if item.ident.is_none() => {
                 let last = item.mac.path.segments.last();
@@ -167,6 +173,44 @@ fn collect_impl(module: &[String], item: &syn::ItemImpl, facts: &mut Facts) {
                 facts.key_values.extend(last_names(&Shape::of([&value.ty])));
             }
         }
+    }
+}
+
+/// The types that something of this type holds for as long as it lives: itself and the
+/// arguments of its generics, not what it borrows, calls, or passes on.
+pub(crate) fn held_paths(ty: &Type) -> Vec<&syn::Path> {
+    let mut held = Vec::new();
+    add_held(ty, &mut held);
+    held
+}
+
+fn add_held<'t>(ty: &'t Type, held: &mut Vec<&'t syn::Path>) {
+    match ty {
+        Type::Path(ty) if ty.qself.is_none() => {
+            held.push(&ty.path);
+            let Some(last) = ty.path.segments.last() else {
+                return;
+            };
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return;
+            };
+            let name = last.ident.to_string();
+            // A channel's end passes contexts on, a marker holds none.
+            if name == "PhantomData" || name.ends_with("Sender") || name.ends_with("Receiver") {
+                return;
+            }
+            for argument in &arguments.args {
+                if let GenericArgument::Type(ty) = argument {
+                    add_held(ty, held);
+                }
+            }
+        }
+        Type::Array(ty) => add_held(&ty.elem, held),
+        Type::Group(ty) => add_held(&ty.elem, held),
+        Type::Paren(ty) => add_held(&ty.elem, held),
+        Type::Slice(ty) => add_held(&ty.elem, held),
+        Type::Tuple(ty) => ty.elems.iter().for_each(|ty| add_held(ty, held)),
+        _ => {}
     }
 }
 
@@ -300,6 +344,15 @@ impl<'ast> Visit<'ast> for Shape {
         } else {
             syn::visit::visit_trait_bound(self, bound);
         }
+    }
+
+    fn visit_type_trait_object(&mut self, object: &'ast syn::TypeTraitObject) {
+        for bound in &object.bounds {
+            if let syn::TypeParamBound::Trait(bound) = bound {
+                self.objects.push(path_ref(&bound.path));
+            }
+        }
+        syn::visit::visit_type_trait_object(self, object);
     }
 
     // What a marker names is not held.

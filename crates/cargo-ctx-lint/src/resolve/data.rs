@@ -62,6 +62,8 @@ impl Scope {
 pub(crate) struct Shape {
     /// Every path in it, the arguments of generics included.
     pub(crate) paths: Vec<PathRef>,
+    /// The traits of every `dyn …` in it.
+    pub(crate) objects: Vec<PathRef>,
     /// Whether a function pointer or a `dyn Fn…` is in it.
     pub(crate) callback: bool,
 }
@@ -71,6 +73,8 @@ pub(crate) struct Shape {
 pub(crate) struct Facts {
     /// Modules: one for the file, one for each inline `mod`.
     pub(crate) modules: Vec<(Vec<String>, Scope)>,
+    /// What aliases hold of other types, by the module and name of the alias.
+    pub(crate) aliases: Vec<(Vec<String>, Vec<PathRef>)>,
     /// The fields of structs and enum variants, by the module and name of the type.
     pub(crate) types: Vec<(Vec<String>, Shape)>,
     /// Types that are one call made into a value: futures, streams, iterators, extractors.

@@ -15,7 +15,9 @@ mod data;
 mod names;
 mod tables;
 
-pub(crate) use collect::{attribute_is_test, cfg_test, collect_block, collect_file, path_ref};
+pub(crate) use collect::{
+    attribute_is_test, cfg_test, collect_block, collect_file, held_paths, path_ref,
+};
 pub(crate) use data::{Def, Facts, Name, Namespace, Scope, Shape};
-pub(crate) use names::Ours;
+pub(crate) use names::{Ours, is_one_of, is_starter, opens_scope};
 pub(crate) use tables::{PackageNames, Tables};

@@ -17,6 +17,7 @@ pub(crate) struct PackageNames {
 pub(crate) struct Tables {
     modules: HashMap<Vec<String>, Scope>,
     types: HashMap<Vec<String>, Shape>,
+    aliases: HashMap<Vec<String>, Vec<PathRef>>,
     calls: HashSet<Vec<String>>,
     test_modules: HashSet<Vec<String>>,
     packages: HashMap<String, PackageNames>,
@@ -52,6 +53,7 @@ impl Tables {
                 known.names.entry(name).or_default().extend(meanings);
             }
         }
+        self.aliases.extend(facts.aliases);
         self.types.extend(facts.types);
         self.calls.extend(facts.calls);
         self.test_modules.extend(facts.test_modules);
@@ -65,6 +67,36 @@ impl Tables {
     /// The fields of a type of the workspace.
     pub(crate) fn fields(&self, local: &[String]) -> Option<&Shape> {
         self.types.get(local)
+    }
+
+    /// Whether a path of a type leads to `Context`, or to an alias that holds one.
+    pub(crate) fn holds_context(
+        &self,
+        module: &[String],
+        blocks: &[Scope],
+        path: &PathRef,
+    ) -> bool {
+        self.leads_to_context(module, blocks, path, 0)
+    }
+
+    fn leads_to_context(
+        &self,
+        module: &[String],
+        blocks: &[Scope],
+        path: &PathRef,
+        depth: usize,
+    ) -> bool {
+        let def = self.resolve(module, blocks, path, Namespace::Type);
+        if names::Ours::of(&def) == Some(names::Ours::Context) {
+            return true;
+        }
+        let Def::Local(local) = def else { return false };
+        let Some(held) = self.aliases.get(&local).filter(|_| depth < MAX_HOPS) else {
+            return false;
+        };
+        let home = &local[..local.len() - 1];
+        held.iter()
+            .any(|path| self.leads_to_context(home, &[], path, depth + 1))
     }
 
     /// Whether the type is one call made into a value.

@@ -1,16 +1,18 @@
 //! A sleep or a timeout that does not know the context at hand.
 
 use proc_macro2::Span;
-use syn::ExprCall;
+use syn::{ExprAwait, ExprCall};
 
+use crate::chain::name_of;
 use crate::cx::{Cx, range_of};
-use crate::resolve::{Def, Namespace};
+use crate::env::Kind;
+use crate::resolve::{Def, Namespace, is_one_of};
 use crate::rule::Rule;
 
 /// Waiting that cancellation does not cut short.
 pub(crate) const RULE: Rule = Rule {
     id: "bare-timer",
-    summary: "a bare `sleep` or `timeout` awaited in a function that has a context",
+    summary: "a bare `sleep` or `timeout` in a function that has a context",
     explain: "\
 A bare sleep goes on after the context has ended; a bare timeout sets a deadline that the code
 below cannot see.
@@ -22,13 +24,55 @@ below cannot see.
     let ctx = ctx.with_timeout(limit);
     let row = query(&ctx, id).await?;
 
-Silent inside `ctx.run(…)`, `fut.with_context(&ctx)`, `spawn_cancellable`, and a `select!` that
+`std::thread::sleep` in async code is reported as well: it stops the thread, and every task on it.
+
+Silent inside `ctx.run(…)`, in tasks that are dropped when cancelled, and in a `select!` that
 has a branch on the context; where the future is kept instead of awaited on the spot; where the
 timed-out future already names the context; after the context has ended, where a grace period is
 timed (behind `ctx.done().await`, or a `select!` or loop that only a branch on it leaves); in
 tests.
 ",
 };
+
+/// Called for every call: sleeping in async code blocks the tasks around as well.
+pub(crate) fn check_thread(cx: &mut Cx<'_>, path: &syn::Path) {
+    if !cx.in_async {
+        return;
+    }
+    let Some(ctx) = cx.running() else { return };
+    let sleeps: [&[&str]; 1] = [&["std", "thread", "sleep"]];
+    if !is_one_of(&cx.resolve(path, Namespace::Value), &sleeps) {
+        return;
+    }
+    let spans: Vec<Span> = path.segments.iter().map(|s| s.ident.span()).collect();
+    cx.report(
+        &RULE,
+        range_of(&spans),
+        format!("a thread that sleeps on after `{ctx}` has ended"),
+        "blocks the runtime, and is not cut short by cancellation",
+        format!("wait under the context: `{ctx}.run(tokio::time::sleep(…)).await?`"),
+        None,
+    );
+}
+
+/// Called for every `.await`: a sleep that was kept is awaited here.
+pub(crate) fn check_kept(cx: &mut Cx<'_>, expr: &ExprAwait) {
+    if cx.covered || cx.holds(&expr.base).kind != Some(Kind::Timer) {
+        return;
+    }
+    let Some(name) = name_of(&expr.base) else {
+        return;
+    };
+    let Some(ctx) = cx.running() else { return };
+    cx.report(
+        &RULE,
+        range_of(&[name.span()]),
+        format!("a sleep that goes on after `{ctx}` has ended"),
+        "not cut short by cancellation",
+        format!("wait under the context: `{ctx}.run({name}).await?`"),
+        None,
+    );
+}
 
 /// Called for a call that is awaited on the spot.
 pub(crate) fn check(cx: &mut Cx<'_>, call: &ExprCall, path: &syn::Path) {

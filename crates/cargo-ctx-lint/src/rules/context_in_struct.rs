@@ -1,9 +1,9 @@
 //! A context kept in a field.
 
-use syn::{Fields, GenericArgument, PathArguments, Type};
+use syn::{Fields, Type};
 
 use crate::cx::{Cx, range_of};
-use crate::resolve::{Namespace, Ours};
+use crate::resolve::{held_paths, path_ref};
 use crate::rule::Rule;
 
 /// A context that outlives the call it was made for.
@@ -62,32 +62,11 @@ pub(crate) fn check(cx: &mut Cx<'_>, owner: &str, fields: &Fields) {
     }
 }
 
-/// The `Context` that a field of this type would keep.
+/// The `Context` that a field of this type would keep, or the alias that stands for it.
 pub(crate) fn held_context<'t>(cx: &Cx<'_>, ty: &'t Type) -> Option<&'t syn::Path> {
-    match ty {
-        Type::Path(ty) if ty.qself.is_none() => {
-            if cx.ours(&ty.path, Namespace::Type) == Some(Ours::Context) {
-                return Some(&ty.path);
-            }
-            let last = ty.path.segments.last()?;
-            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-                return None;
-            };
-            let name = last.ident.to_string();
-            // A channel's end passes contexts on, a marker holds none.
-            if name == "PhantomData" || name.ends_with("Sender") || name.ends_with("Receiver") {
-                return None;
-            }
-            arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::Type(ty) => held_context(cx, ty),
-                _ => None,
-            })
-        }
-        Type::Array(ty) => held_context(cx, &ty.elem),
-        Type::Group(ty) => held_context(cx, &ty.elem),
-        Type::Paren(ty) => held_context(cx, &ty.elem),
-        Type::Slice(ty) => held_context(cx, &ty.elem),
-        Type::Tuple(ty) => ty.elems.iter().find_map(|ty| held_context(cx, ty)),
-        _ => None,
-    }
+    let holds = |path: &syn::Path| {
+        cx.tables
+            .holds_context(&cx.module, &cx.blocks, &path_ref(path))
+    };
+    held_paths(ty).into_iter().find(|path| holds(path))
 }

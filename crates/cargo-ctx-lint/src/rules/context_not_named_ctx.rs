@@ -1,9 +1,12 @@
 //! The name of a context parameter.
 
-use syn::{FnArg, Pat, Signature};
+use proc_macro2::{Span, TokenTree};
+use syn::visit::Visit;
+use syn::{Block, FnArg, Pat, Signature};
 
 use crate::cx::{Cx, range_of};
 use crate::env::Kind;
+use crate::finding::{Edit, Fix};
 use crate::rule::Rule;
 
 /// A context under another name.
@@ -29,7 +32,7 @@ const NAMES: [&str; 9] = [
 ];
 
 /// Called for every signature that its author could have written otherwise.
-pub(crate) fn check(cx: &mut Cx<'_>, sig: &Signature) {
+pub(crate) fn check(cx: &mut Cx<'_>, sig: &Signature, body: Option<&Block>) {
     if cx.harness {
         return;
     }
@@ -51,5 +54,54 @@ pub(crate) fn check(cx: &mut Cx<'_>, sig: &Signature) {
     let range = range_of(&[pat.ident.span()]);
     let message = format!("the context of `{}` is named `{name}`", sig.ident);
     let help = format!("name it `ctx`, here and in the body of `{}`", sig.ident);
-    cx.report(&RULE, range, message, "should be `ctx`", help, None);
+    let fix = renamed(cx, sig, body, &pat.ident);
+    cx.report(&RULE, range, message, "should be `ctx`", help, fix);
+}
+
+/// The edits that rename a parameter, where the name stands for nothing else in the function.
+fn renamed(cx: &Cx<'_>, sig: &Signature, body: Option<&Block>, old: &syn::Ident) -> Option<Fix> {
+    let mut spans = vec![old.span()];
+    if let Some(body) = body {
+        let taken = cx.num_words(sig, "ctx") + cx.num_words(body, "ctx");
+        let mut uses = Uses {
+            name: old,
+            spans: Vec::new(),
+        };
+        uses.visit_block(body);
+        // Text that is not code to the parser (a format string, a macro of its own) also says it.
+        if taken > 0 || uses.spans.len() != cx.num_words(body, &old.to_string()) {
+            return None;
+        }
+        spans.extend(uses.spans);
+    }
+    let edits = spans.into_iter().map(|span| Edit {
+        range: span.byte_range(),
+        replacement: "ctx".to_owned(),
+    });
+    Some(edits.collect())
+}
+
+/// The places where a name is used as a variable.
+struct Uses<'n> {
+    name: &'n syn::Ident,
+    spans: Vec<Span>,
+}
+
+impl<'ast> Visit<'ast> for Uses<'_> {
+    fn visit_expr_path(&mut self, expr: &'ast syn::ExprPath) {
+        if let Some(ident) = expr.path.get_ident().filter(|ident| *ident == self.name) {
+            self.spans.push(ident.span());
+        }
+    }
+
+    fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        let mut open: Vec<TokenTree> = mac.tokens.clone().into_iter().collect();
+        while let Some(token) = open.pop() {
+            match token {
+                TokenTree::Ident(ident) if ident == *self.name => self.spans.push(ident.span()),
+                TokenTree::Group(group) => open.extend(group.stream()),
+                _ => {}
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::cx::Cx;
-use crate::finding::Fix;
+use crate::finding::Edit;
 use crate::rule::Rule;
 
 /// The context at hand is put aside for one made from nothing.
@@ -46,9 +46,11 @@ pub(crate) fn check(
     );
     // `&Context::background()` becomes `ctx` only if `ctx` is a reference, which a rewrite
     // cannot know; `ctx.clone()` is right for both.
-    let fix = called.map(|range| Fix {
-        range,
-        replacement: format!("{ctx}.clone()"),
+    let fix = called.map(|range| {
+        vec![Edit {
+            range,
+            replacement: format!("{ctx}.clone()"),
+        }]
     });
     cx.report(&RULE, range, message, &label, help, fix);
 }

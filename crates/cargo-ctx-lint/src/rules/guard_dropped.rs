@@ -2,8 +2,9 @@
 
 use syn::{Expr, ExprMethodCall, Local, Pat};
 
-use crate::cx::{Cx, peel, range_of};
-use crate::finding::Fix;
+use crate::chain::{ends_with_guard, name_of, peel, unwrapped};
+use crate::cx::{Cx, range_of};
+use crate::finding::{Edit, Fix};
 use crate::rule::Rule;
 
 /// A lifetime that ends as soon as it begins.
@@ -28,32 +29,16 @@ and where the drop is spelt out (`drop(guard)`).
 ",
 };
 
-const DERIVES: [&str; 15] = [
-    "with_timeout",
-    "with_timeout_cause",
-    "with_deadline",
-    "with_deadline_cause",
-    "with_budget",
-    "with_value",
-    "without_value",
-    "with_name",
-    "merge",
-    "clone",
-    "to_owned",
-    "handle",
-    "token",
-    "done_owned",
-    "run",
-];
-
 /// Called for every `let`.
 pub(crate) fn check_let(cx: &mut Cx<'_>, local: &Local) {
     let Some(init) = &local.init else { return };
     if let Pat::Wild(wild) = &local.pat {
         let range = range_of(&[wild.underscore_token.span]);
-        let fix = |name: &str| Fix {
-            range: range.clone(),
-            replacement: name.to_owned(),
+        let fix = |name: &str| {
+            vec![Edit {
+                range: range.clone(),
+                replacement: name.to_owned(),
+            }]
         };
         if let Some(call) = guard(cx, &init.expr) {
             report_guard(cx, call, "`let _` drops it at once", Some(fix("_guard")));
@@ -83,7 +68,7 @@ pub(crate) fn check_value(cx: &mut Cx<'_>, expr: &Expr) {
     let Expr::MethodCall(last) = unwrapped(expr) else {
         return;
     };
-    if !DERIVES.iter().any(|name| last.method == name) {
+    if !(ends_with_guard(&last.method) || last.method == "run") {
         return;
     }
     let mut receiver = peel(&last.receiver);
@@ -96,7 +81,7 @@ pub(crate) fn check_value(cx: &mut Cx<'_>, expr: &Expr) {
             return report_guard(cx, call, &label, None);
         }
         match receiver {
-            Expr::MethodCall(call) if DERIVES.iter().any(|name| call.method == name) => {
+            Expr::MethodCall(call) if ends_with_guard(&call.method) => {
                 receiver = peel(&call.receiver);
             }
             _ => return,
@@ -107,7 +92,7 @@ pub(crate) fn check_value(cx: &mut Cx<'_>, expr: &Expr) {
 fn report_guard(cx: &mut Cx<'_>, call: &ExprMethodCall, label: &str, fix: Option<Fix>) {
     let range = range_of(&[call.method.span()]);
     let message = "a guard that cancels as soon as it is made".to_owned();
-    let help = match base_name(&call.receiver) {
+    let help = match name_of(&call.receiver) {
         Some(name) => format!(
             "bind it for as long as the work lasts: `let guard = {name}.with_cancel();`, and \
              derive from `guard`"
@@ -151,22 +136,4 @@ fn registration<'e>(cx: &Cx<'_>, expr: &'e Expr) -> Option<&'e ExprMethodCall> {
         return None;
     };
     (call.method == "on_cancel" && cx.holds(&call.receiver).is_context()).then_some(call)
-}
-
-/// Looks through what takes a result apart.
-fn unwrapped(expr: &Expr) -> &Expr {
-    match peel(expr) {
-        Expr::Try(expr) => unwrapped(&expr.expr),
-        Expr::MethodCall(call) if call.method == "unwrap" || call.method == "expect" => {
-            unwrapped(&call.receiver)
-        }
-        expr => expr,
-    }
-}
-
-fn base_name(expr: &Expr) -> Option<String> {
-    match peel(expr) {
-        Expr::Path(expr) => expr.path.get_ident().map(ToString::to_string),
-        _ => None,
-    }
 }

@@ -23,7 +23,7 @@ context a place where strangers write to each other.
     async fn save(ctx: &Context, db: &PgPool, row: Row) -> …
 
 Found by the name of the type: locks, cells, atomics, ends of channels, task handles, function
-pointers and `dyn Fn…`, and names that end in `Pool`, `Client` or `Logger`. A type of the
+pointers, `dyn Fn…` and other trait objects (except errors), and names that end in `Pool`, `Client` or `Logger`. A type of the
 workspace is judged by its fields instead, so a `Client` that is a row of customer data is fine.
 `infrastructure-types` and `not-infrastructure` in ctx-lint.toml correct the list. Silent in
 test code.
@@ -73,6 +73,11 @@ const EXACT: [&str; 38] = [
 
 const ENDINGS: [&str; 6] = ["Sender", "Receiver", "Pool", "Client", "Logger", "Dispatch"];
 
+/// Traits whose objects are data, or come beside another one.
+const PLAIN_TRAITS: [&str; 8] = [
+    "Error", "StdError", "Debug", "Display", "Send", "Sync", "Unpin", "ToString",
+];
+
 /// How many types of the workspace deep the search goes.
 const MAX_DEPTH: usize = 4;
 
@@ -103,6 +108,13 @@ fn culprit(cx: &Cx<'_>, module: &[String], shape: &Shape, depth: usize) -> Optio
     if shape.callback {
         return Some("a callback".to_owned());
     }
+    let object = shape.objects.iter().filter_map(|path| path.segments.last());
+    let behaves = |name: &&String| {
+        !PLAIN_TRAITS.contains(&name.as_str()) && !cx.config.not_infrastructure.contains(*name)
+    };
+    if let Some(name) = object.into_iter().find(behaves) {
+        return Some(format!("dyn {name}"));
+    }
     shape.paths.iter().find_map(|path| {
         let name = path.segments.last()?;
         if cx.config.not_infrastructure.contains(name) {
@@ -119,7 +131,9 @@ fn culprit(cx: &Cx<'_>, module: &[String], shape: &Shape, depth: usize) -> Optio
                 let depth = depth.checked_sub(1)?;
                 culprit(cx, home, fields, depth)
             }
-            Def::External(_) => {
+            // Under another name it is what it is: `use sqlx::PgPool as Db`.
+            Def::External(real) => {
+                let name = real.last()?;
                 let known = EXACT.contains(&name.as_str())
                     || ENDINGS.iter().any(|ending| name.ends_with(ending));
                 known.then(|| name.clone())

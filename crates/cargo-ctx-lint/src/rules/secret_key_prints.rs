@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::Type;
 
 use crate::cx::{Cx, range_of};
-use crate::finding::Fix;
+use crate::finding::Edit;
 use crate::resolve::Shape;
 use crate::rule::Rule;
 
@@ -86,9 +86,11 @@ pub(crate) fn check(
     } else {
         format!("the key `{key}` prints a `{name}`, which looks like a secret")
     };
-    let fix = removal.map(|range| Fix {
-        range,
-        replacement: String::new(),
+    let fix = removal.map(|range| {
+        vec![Edit {
+            range,
+            replacement: String::new(),
+        }]
     });
     let help =
         format!("leave the value out of logs: `key! {{ {key}: … }}`, and print an id instead");

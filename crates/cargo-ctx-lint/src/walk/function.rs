@@ -6,7 +6,7 @@ use syn::{Attribute, Block, Expr, Item, Pat, Signature, Stmt};
 
 use super::state::Walk;
 use crate::cx::{range_of, span_of};
-use crate::env::{Holds, Kind};
+use crate::env::{Border, Holds, Kind};
 use crate::resolve::{Name, Namespace, Scope, attribute_is_test, cfg_test};
 use crate::rules;
 use crate::source::Class;
@@ -19,10 +19,15 @@ impl Walk<'_> {
                 Item::Struct(item) => {
                     for field in &item.fields {
                         let kind = self.cx.kind_of_type(&field.ty);
-                        if let (Some(name), Some(Kind::Context | Kind::Guard)) =
-                            (&field.ident, kind)
-                        {
-                            self.cx.context_fields.insert(name.to_string());
+                        let Some(name) = &field.ident else { continue };
+                        match kind {
+                            Some(Kind::Context | Kind::Guard) => {
+                                self.cx.context_fields.insert(name.to_string());
+                            }
+                            Some(Kind::Starter) => {
+                                self.cx.starter_fields.insert(name.to_string());
+                            }
+                            _ => {}
                         }
                     }
                 }
@@ -64,12 +69,13 @@ impl Walk<'_> {
         self.item(attrs, Some(&sig.generics), |walk| {
             if !walk.in_trait_impl {
                 rules::context_not_first::check(&mut walk.cx, sig);
-                rules::context_not_named_ctx::check(&mut walk.cx, sig);
+                rules::context_not_named_ctx::check(&mut walk.cx, sig, block);
+                rules::context_parameter_type::check(&mut walk.cx, sig, block);
             }
             let Some(block) = block else { return };
             let root = walk.is_root(attrs, sig);
             walk.cx.functions.push(sig.ident.to_string());
-            walk.cx.env.push_function();
+            walk.cx.env.push_border(Border::Function);
             for input in &sig.inputs {
                 if let syn::FnArg::Typed(param) = input {
                     let kind = walk.cx.kind_of_type(&param.ty);
@@ -82,7 +88,12 @@ impl Walk<'_> {
             }
             let outside = (walk.cx.covered, walk.cx.loop_to_grow_in, walk.in_trait_impl);
             (walk.cx.covered, walk.cx.loop_to_grow_in, walk.in_trait_impl) = (false, None, false);
-            walk.within(|walk| &mut walk.cx.root, root, |walk| walk.body(block));
+            let is_async = sig.asyncness.is_some();
+            walk.within(
+                |walk| &mut walk.cx.root,
+                root,
+                |walk| walk.inside(is_async, false, |walk| walk.body(block)),
+            );
             (walk.cx.covered, walk.cx.loop_to_grow_in, walk.in_trait_impl) = outside;
             walk.cx.env.pop();
             walk.cx.functions.pop();
@@ -119,8 +130,16 @@ impl Walk<'_> {
         }
     }
 
-    pub(super) fn closure(&mut self, closure: &syn::ExprClosure, first: Holds) {
-        self.cx.env.push();
+    /// Enters code that a function, a closure or an async block is made of.
+    pub(super) fn inside(&mut self, is_async: bool, deferred: bool, body: impl FnOnce(&mut Self)) {
+        let outside = (self.cx.in_async, self.cx.deferred, self.cx.in_loop);
+        (self.cx.in_async, self.cx.deferred, self.cx.in_loop) = (is_async, deferred, None);
+        body(self);
+        (self.cx.in_async, self.cx.deferred, self.cx.in_loop) = outside;
+    }
+
+    pub(super) fn closure(&mut self, closure: &syn::ExprClosure, first: Holds, border: Border) {
+        self.cx.env.push_border(border);
         for (at, input) in closure.inputs.iter().enumerate() {
             let holds = match input {
                 Pat::Type(typed) => {
@@ -132,21 +151,44 @@ impl Walk<'_> {
             };
             self.cx.env.bind_all(input, holds);
         }
-        match &*closure.body {
-            Expr::Block(body) => self.body(&body.block),
-            body => {
-                rules::guard_dropped::check_value(&mut self.cx, body);
-                self.visit_expr(body);
+        let known = border != Border::Block;
+        if known {
+            // `|ctx| async move { … }` and `|ctx| { …; async move { … } }` run at once.
+            let tail = match &*closure.body {
+                Expr::Block(body) => match body.block.stmts.last() {
+                    Some(Stmt::Expr(tail, None)) => tail,
+                    _ => &*closure.body,
+                },
+                body => body,
+            };
+            if let Expr::Async(block) = tail {
+                self.known_async = Some(std::ptr::from_ref(block).addr());
             }
         }
+        self.inside(
+            closure.asyncness.is_some(),
+            !known,
+            |walk| match &*closure.body {
+                Expr::Block(body) => walk.body(&body.block),
+                body => {
+                    rules::guard_dropped::check_value(&mut walk.cx, body);
+                    walk.visit_expr(body);
+                }
+            },
+        );
         self.cx.env.pop();
     }
 
     /// Visits arguments; a closure among them is handed `first`.
-    pub(super) fn arguments<'ast>(&mut self, args: impl Iterator<Item = &'ast Expr>, first: Holds) {
+    pub(super) fn arguments<'ast>(
+        &mut self,
+        args: impl Iterator<Item = &'ast Expr>,
+        first: Holds,
+        border: Border,
+    ) {
         for arg in args {
             match arg {
-                Expr::Closure(closure) => self.closure(closure, first),
+                Expr::Closure(closure) => self.closure(closure, first, border),
                 arg => self.visit_expr(arg),
             }
         }

@@ -53,13 +53,18 @@ pub(crate) fn check_file(
         harness,
         covered: false,
         loop_to_grow_in: None,
+        in_async: false,
+        deferred: false,
+        in_loop: None,
         uses_ours: false,
         context_fields: HashSet::new(),
+        starter_fields: HashSet::new(),
         findings: Vec::new(),
     };
     let mut walk = Walk {
         cx,
         awaited: None,
+        known_async: None,
         in_trait_impl: false,
         at_crate_root: true,
         ended_by_break: Vec::new(),

@@ -4,9 +4,11 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Block, Expr, Pat, Stmt};
 
 use super::state::Walk;
-use crate::env::{Holds, Kind};
+use crate::chain::peel;
+use crate::cx::Loop;
+use crate::env::{Border, Holds, Kind};
 use crate::macros;
-use crate::resolve::{Namespace, Ours, collect_block};
+use crate::resolve::{Namespace, Ours, collect_block, opens_scope};
 use crate::rules;
 
 impl<'ast> Visit<'ast> for Walk<'_> {
@@ -75,6 +77,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
         self.item(&item.attrs, None, |walk| {
+            rules::context_in_static::check(&mut walk.cx, &item.ident, &item.ty);
             visit::visit_item_static(walk, item);
         });
     }
@@ -117,6 +120,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             grow_in,
             |walk| visit::visit_block(walk, block),
         );
+        rules::guard_outlived::check_block(&mut self.cx, block);
+        rules::derived_unused::check_block(&mut self.cx, block);
         self.cx.env.pop();
         if has_items {
             self.cx.blocks.pop();
@@ -126,7 +131,9 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_stmt(&mut self, stmt: &'ast Stmt) {
         if let Stmt::Expr(expr, Some(_)) = stmt {
             rules::guard_dropped::check_statement(&mut self.cx, expr);
+            rules::derived_unused::check_statement(&mut self.cx, expr);
         }
+        rules::cancel_swallowed::check_statement(&mut self.cx, stmt);
         visit::visit_stmt(self, stmt);
     }
 
@@ -147,6 +154,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         }
         holds.carries |= self.cx.env.mentions(&init.expr);
         self.cx.env.bind_all(&local.pat, holds);
+        self.note_origin(&local.pat, &init.expr);
     }
 
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
@@ -167,6 +175,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                     ..Holds::default()
                 },
             );
+            self.note_origin(&arm.pat, &expr.expr);
             self.visit_arm(arm);
             self.cx.env.pop();
         }
@@ -192,6 +201,13 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 ..Holds::default()
             },
         );
+        self.note_origin(&expr.pat, &expr.expr);
+    }
+
+    fn visit_expr_async(&mut self, expr: &'ast syn::ExprAsync) {
+        let known = self.known_async.take() == Some(std::ptr::from_ref(expr).addr());
+        let deferred = self.cx.deferred || !known;
+        self.inside(true, deferred, |walk| visit::visit_expr_async(walk, expr));
     }
 
     fn visit_expr_loop(&mut self, expr: &'ast syn::ExprLoop) {
@@ -214,16 +230,19 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 ..Holds::default()
             },
         );
-        self.block_in_loop(&expr.body, depth);
+        let turn = Loop {
+            asks: self.asks(&expr.body, None),
+        };
+        self.block_in_loop(&expr.body, depth, turn);
         self.cx.env.pop();
     }
 
     fn visit_expr_closure(&mut self, closure: &'ast syn::ExprClosure) {
-        self.closure(closure, Holds::default());
+        self.closure(closure, Holds::default(), Border::Block);
     }
 
     fn visit_expr_assign(&mut self, assign: &'ast syn::ExprAssign) {
-        rules::reassigned_in_loop::check(&mut self.cx, assign);
+        rules::reassigned_in_loop::check(&mut self.cx, &assign.left, &assign.right);
         if !matches!(*assign.left, Expr::Infer(_)) {
             rules::guard_dropped::check_value(&mut self.cx, &assign.right);
         }
@@ -247,12 +266,15 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_expr_await(&mut self, expr: &'ast syn::ExprAwait) {
-        if let Expr::Call(call) = crate::cx::peel(&expr.base) {
+        if let Expr::Call(call) = peel(&expr.base) {
             self.awaited = Some(std::ptr::from_ref(call).addr());
         }
+        rules::unending_wait::check_await(&mut self.cx, expr);
+        rules::bare_timer::check_kept(&mut self.cx, expr);
+        rules::ended_context::check_await(&mut self.cx, expr);
         visit::visit_expr_await(self, expr);
         if let Some(name) = self.awaited_end(&expr.base) {
-            self.mark_ended(&name);
+            self.mark_ended(&name, true);
         }
     }
 
@@ -264,21 +286,27 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.constructor(&func.path, Some(call));
         let found = self.cx.findings.len();
         rules::bare_spawn::check(&mut self.cx, call, &func.path);
+        rules::bare_timer::check_thread(&mut self.cx, &func.path);
+        rules::reassigned_in_loop::check_replace(&mut self.cx, call, &func.path);
+        rules::guard_outlived::check_forget(&mut self.cx, call, &func.path);
+        rules::background::check_token(&mut self.cx, call, &func.path);
         // What a bare task does is not reported a second time.
         let covered = self.cx.covered || self.cx.findings.len() > found;
         if awaited {
             rules::bare_timer::check(&mut self.cx, call, &func.path);
         }
         let takes_closure = call.args.iter().any(|arg| matches!(arg, Expr::Closure(_)));
-        let first = if takes_closure && self.cx.is_of_scopes(&func.path) {
+        let opens = opens_scope(&self.cx.resolve(&func.path, Namespace::Value));
+        let first = if takes_closure && (opens || self.cx.is_of_scopes(&func.path)) {
             Holds::of(Kind::Scope, true)
         } else {
             Holds::default()
         };
+        let border = if opens { Border::Body } else { Border::Block };
         self.within(
             |walk| &mut walk.cx.covered,
             covered,
-            |walk| walk.arguments(call.args.iter(), first),
+            |walk| walk.arguments(call.args.iter(), first, border),
         );
     }
 
@@ -287,7 +315,21 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         let name = call.method.to_string();
         let runs = receiver.is_context() && name == "run";
         let drops = receiver.kind == Some(Kind::Scope) && name == "spawn_cancellable";
+        let opens = receiver.kind == Some(Kind::Options) && name.starts_with("run");
+        let border = match receiver.kind {
+            Some(Kind::Scope) => Border::Task,
+            Some(Kind::Options) if opens => Border::Body,
+            _ => Border::Block,
+        };
+        rules::bare_spawn::check_method(&mut self.cx, call);
+        rules::unending_wait::check_blocking(&mut self.cx, call);
+        rules::outer_context_in_body::check(&mut self.cx, call);
+        rules::ended_context::check_run(&mut self.cx, call);
+        rules::task_context_ignored::check(&mut self.cx, call);
+        rules::reassigned_in_loop::check_fold(&mut self.cx, call);
+        self.note_put(call);
         let first = match receiver.kind {
+            Some(Kind::Options) if opens => Holds::of(Kind::Scope, true),
             Some(Kind::Scope) => Holds::of(Kind::Context, true),
             Some(Kind::Guard) if name == "map" => Holds::of(Kind::Context, receiver.received),
             _ => Holds::default(),
@@ -302,7 +344,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.within(
             |walk| &mut walk.cx.covered,
             outside || runs || drops,
-            |walk| walk.arguments(call.args.iter(), first),
+            |walk| walk.arguments(call.args.iter(), first, border),
         );
     }
 
@@ -310,6 +352,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         if self.cx.ours(&mac.path, Namespace::Macro) == Some(Ours::KeyMacro) {
             return self.keys(mac);
         }
+        rules::context_in_static::check_macro(&mut self.cx, mac);
         match macros::parse(mac) {
             macros::Body::Nothing => {}
             macros::Body::Exprs(exprs) => {
@@ -318,7 +361,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 }
             }
             macros::Body::Statements(block) => self.visit_block(&block),
-            macros::Body::Select(branches) => self.select(&branches),
+            macros::Body::Select(branches) => self.select(mac, &branches),
         }
     }
 }

@@ -91,10 +91,10 @@ fn json_says_everything_the_report_says() {
             "label": "`let _` drops it at once",
             "help": "bind it for as long as the work lasts: `let guard = ctx.with_cancel();`, \
                      and derive from `guard`",
-            "fix": {
+            "fix": [{
                 "line": 4, "column": 9, "end_line": 4, "end_column": 10,
                 "replacement": "_guard",
-            },
+            }],
         }],
         "errors": [],
         "stats": { "files": 1, "lines": 5, "parsed": 1 },

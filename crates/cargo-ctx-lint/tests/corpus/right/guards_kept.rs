@@ -4,6 +4,7 @@ use tokio_ctx::{CancelGuard, Context};
 async fn work(ctx: &Context) -> CancelGuard {
     let guard = ctx.with_cancel();
     let child = guard.with_timeout(LIMIT);
+    query(&child).await;
     let _guard = ctx.with_cancel();
     let mapped = ctx.with_cancel().map(|ctx| ctx.with_timeout(LIMIT));
     let kept = ctx.with_cancel().keep();

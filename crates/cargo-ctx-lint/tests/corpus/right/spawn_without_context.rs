@@ -12,7 +12,6 @@ fn unused(_ctx: &Context) {
 }
 
 fn other_spawn(ctx: &Context) {
-    std::thread::spawn(|| compute());
     pool.spawn(compute());
     let spawn = |n: u32| n;
     my::spawn(ctx);

@@ -1,4 +1,4 @@
 //! A root for the whole process.
 use tokio_ctx::Context;
 
-static EVERYWHERE: Context = Context::background(); //~ background-outside-root
+static EVERYWHERE: Context = Context::background(); //~ background-outside-root context-in-static
