@@ -56,6 +56,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "crates/cut-points/Cargo.toml",
+        &["cooked-waker", "tokio", "tokio-ctx-core", "tokio-util"],
+    ),
+    (
         "crates/cargo-ctx-lint/Cargo.toml",
         &[
             "annotate-snippets",

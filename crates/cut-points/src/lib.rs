@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod call;
+mod engine;
+mod environment;
+mod explore;
+mod name;
+mod panics;
+mod report;
+mod run;
+mod sample;
+mod settings;
+mod signal;
+mod world;
+
+pub use call::Ending;
+pub use name::{Frame, Place};
+pub use report::{Cut, Fault, FaultKind, Outcome, Report};
+pub use signal::Signal;
+pub use world::{World, world};

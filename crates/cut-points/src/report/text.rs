@@ -1,0 +1,160 @@
+//! The report for a person at a terminal.
+
+use std::fmt;
+
+use super::{Cut, Outcome, Report};
+
+/// Text from outside, on one line and with nothing in it that a terminal acts on.
+pub(crate) fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let joined = lines.collect::<Vec<_>>().join(", ");
+    let mut escaped = String::with_capacity(joined.len());
+    for char in joined.chars() {
+        if char.is_control() {
+            escaped.extend(char.escape_default());
+        } else {
+            escaped.push(char);
+        }
+    }
+    escaped
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.summary())?;
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        if let Some(clean) = &self.clean {
+            writeln!(
+                f,
+                "\nthe call fails although nothing is cut, so nothing was cut:"
+            )?;
+            faults(f, clean)?;
+        }
+        for group in self.groups() {
+            let first = group[0];
+            write!(f, "\ncut {}", numbers(&group))?;
+            write!(f, " of {}", self.points)?;
+            if group.iter().all(|cut| cut.between) {
+                f.write_str(", after a spawned task was polled")?;
+            }
+            writeln!(f, ", while it awaits")?;
+            places(f, first)?;
+            if !matches!(first.outcome, Outcome::Dropped) {
+                writeln!(f, "  the call {}", first.outcome)?;
+            }
+            faults(f, first)?;
+            writeln!(f, "  replay: {}", self.replay(first.point))?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    /// One line: how many points, runs, and faults.
+    pub fn summary(&self) -> String {
+        let failures = self.failures().count();
+        let verdict = match (&self.clean, failures) {
+            (Some(_), _) => "the call fails without a cut".to_owned(),
+            (None, 0) => "no cut leaves a fault".to_owned(),
+            (None, 1) => "1 cut leaves a fault".to_owned(),
+            (None, more) => format!("{more} cuts leave a fault"),
+        };
+        format!(
+            "{} at {}:{}: {} points, {} runs, {:.1?}: {verdict}",
+            self.mode.method(),
+            self.caller.file(),
+            self.caller.line(),
+            self.points,
+            self.runs,
+            self.took,
+        )
+    }
+
+    /// Failing cuts that say the same of the same place, in the order of their first point.
+    pub(super) fn groups(&self) -> Vec<Vec<&Cut>> {
+        let mut groups: Vec<Vec<&Cut>> = Vec::new();
+        for cut in self.failures() {
+            let same = |group: &&mut Vec<&Cut>| {
+                let first = group[0];
+                first.places == cut.places
+                    && first.faults == cut.faults
+                    && first.outcome == cut.outcome
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(cut),
+                None => groups.push(vec![cut]),
+            }
+        }
+        groups
+    }
+
+    /// The command that repeats one cut alone.
+    pub(super) fn replay(&self, point: u64) -> String {
+        let test = self
+            .test
+            .as_deref()
+            .map_or_else(String::new, |test| format!(" {test}"));
+        format!("CUT_POINTS_ONLY={point} cargo test{test}")
+    }
+}
+
+/// `3, 5 to 8`
+pub(super) fn numbers(cuts: &[&Cut]) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for cut in cuts {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == cut.point => *last = cut.point,
+            _ => runs.push((cut.point, cut.point)),
+        }
+    }
+    let runs = runs.into_iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    runs.collect::<Vec<_>>().join(", ")
+}
+
+fn places(f: &mut fmt::Formatter<'_>, cut: &Cut) -> fmt::Result {
+    if cut.places.is_empty() {
+        return writeln!(f, "    something that kept no waker");
+    }
+    for (index, place) in cut.places.iter().enumerate() {
+        if index > 0 {
+            writeln!(f, "  and")?;
+        }
+        if let Some(awaited) = place.awaited() {
+            writeln!(f, "    {awaited}")?;
+        }
+        for frame in place.frames() {
+            match frame.source() {
+                Some(source) => writeln!(f, "    at {frame}: {source}")?,
+                None => writeln!(f, "    at {frame}")?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn faults(f: &mut fmt::Formatter<'_>, cut: &Cut) -> fmt::Result {
+    for fault in &cut.faults {
+        writeln!(f, "  FAULT: {}", fault.text)?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Dropped => f.write_str("was dropped"),
+            Outcome::Cancelled => f.write_str("said that it was cancelled"),
+            Outcome::Deaf => f.write_str("was deaf"),
+            Outcome::Finished => f.write_str("finished"),
+            Outcome::Failed(error) => write!(f, "failed: {error}"),
+            Outcome::Panicked(text) => write!(f, "panicked: {text}"),
+            Outcome::Hangs => f.write_str("hangs"),
+        }
+    }
+}
