@@ -46,6 +46,7 @@
 //! | learn why | [`err`](Context::err), [`Cancelled`], [`Reason`] |
 //! | carry values | [`key!`], [`with_value`](Context::with_value), [`value`](Context::value) |
 //! | outlive a request | [`detach_onto`](Context::detach_onto), [`without_cancel`](Context::without_cancel) |
+//! | stop what runs at a server | [`interrupt`] |
 //! | end with either of two | [`merge`](Context::merge) |
 //! | speak to code that knows tokens | [`token`](Context::token), [`Context::from_token`] |
 //!
@@ -85,6 +86,7 @@ mod cancelled;
 mod context;
 pub mod future;
 mod guard;
+pub mod interrupt;
 mod key;
 mod lineage;
 #[cfg(any(loom, shuttle))]

@@ -12,6 +12,7 @@ mod models {
     mod deadline;
     mod harness;
     mod history;
+    mod interrupt;
     #[cfg(all(shuttle, not(loom)))]
     mod large;
     mod litmus;

@@ -4,7 +4,7 @@
 #[doc(inline)]
 pub use tokio_ctx_core::{
     Budget, CancelGuard, CancelHandle, CancellationToken, Cancelled, Context, ContextExt, Key,
-    OnCancel, Reason, Signal, StreamContextExt, future, key,
+    OnCancel, Reason, Signal, StreamContextExt, future, interrupt, key,
 };
 
 #[cfg(feature = "scope")]

@@ -12,6 +12,7 @@ mod detach;
 mod display;
 mod errors;
 mod futures;
+mod interrupt;
 mod limits;
 mod merge;
 mod on_cancel;
