@@ -36,7 +36,7 @@ fn derive_with_timeout(bencher: Bencher<'_, '_>) {
 fn is_done(bencher: Bencher<'_, '_>, depth: usize) {
     let mut ctx = Context::background();
     for _ in 0..depth {
-        ctx = ctx.with_cancel().keep();
+        ctx = ctx.with_cancel().disarm();
     }
     bencher.bench_local(|| black_box(&ctx).is_done());
 }

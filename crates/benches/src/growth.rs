@@ -199,7 +199,7 @@ fn width(width: usize) -> Group<'static> {
             for _ in 0..times {
                 let parent = Context::background().with_cancel();
                 let children: Vec<Context> =
-                    (0..width).map(|_| parent.with_cancel().keep()).collect();
+                    (0..width).map(|_| parent.with_cancel().disarm()).collect();
                 if wait {
                     assert!(children.iter().all(|child| poll_once(child.done())));
                 }
@@ -228,7 +228,8 @@ fn width(width: usize) -> Group<'static> {
         })
         .side("derive, drop: per child", move || {
             let parent = Context::background().with_cancel();
-            let children: Vec<Context> = (0..width).map(|_| parent.with_cancel().keep()).collect();
+            let children: Vec<Context> =
+                (0..width).map(|_| parent.with_cancel().disarm()).collect();
             black_box(&children);
         })
         .per(width as u64)
@@ -278,7 +279,7 @@ fn tasks(count: usize) -> Group<'static> {
 
 fn shared(threads: usize) -> Group<'static> {
     let parent = Context::background().with_cancel();
-    let asked = parent.with_cancel().keep();
+    let asked = parent.with_cancel().disarm();
     let token = CancellationToken::new();
     let asked_token = token.clone();
     Group::new()
@@ -324,8 +325,9 @@ fn stalls() -> String {
         "`is_done` of the parent",
         std::array::from_fn(|_| {
             let parent = Context::background().with_cancel();
-            let children: Vec<Context> =
-                (0..CHILDREN).map(|_| parent.with_cancel().keep()).collect();
+            let children: Vec<Context> = (0..CHILDREN)
+                .map(|_| parent.with_cancel().disarm())
+                .collect();
             assert!(children.iter().all(|child| poll_once(child.done())));
             let asked = Context::clone(&parent);
             worst_call(move || asked.is_done(), || assert!(parent.cancel()))
@@ -335,8 +337,9 @@ fn stalls() -> String {
         "`is_done` of the last child",
         std::array::from_fn(|_| {
             let parent = Context::background().with_cancel();
-            let children: Vec<Context> =
-                (0..CHILDREN).map(|_| parent.with_cancel().keep()).collect();
+            let children: Vec<Context> = (0..CHILDREN)
+                .map(|_| parent.with_cancel().disarm())
+                .collect();
             assert!(children.iter().all(|child| poll_once(child.done())));
             let asked = children.last().cloned().unwrap_or_default();
             worst_call(move || asked.is_done(), || assert!(parent.cancel()))

@@ -77,8 +77,8 @@ const OPERATIONS: &[Operation] = &[
         name: "is-done",
         work: "`is_done`, live, depth 3",
         ours: |times| {
-            let context = Context::background().with_cancel().keep();
-            let context = context.with_cancel().keep().with_cancel().keep();
+            let context = Context::background().with_cancel().disarm();
+            let context = context.with_cancel().disarm().with_cancel().disarm();
             for _ in 0..times {
                 black_box(black_box(&context).is_done());
             }

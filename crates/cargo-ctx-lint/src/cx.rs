@@ -366,7 +366,6 @@ fn derives(name: &str) -> bool {
         "clone"
             | "to_owned"
             | "disarm"
-            | "keep"
             | "merge"
             | "detach_onto"
             | "without_cancel"

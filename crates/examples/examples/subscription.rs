@@ -73,6 +73,6 @@ async fn main() {
     .await
     .unwrap_err();
     println!("subscription ended: {ended}");
-    assert_eq!(ended.reason(), Reason::Explicit);
+    assert_eq!(ended.reason(), Reason::Cancelled);
     assert!(ended.to_string().contains("the server shuts down"));
 }

@@ -108,7 +108,7 @@ async fn observed(ctx: Context, number: u64, mut request: Request, next: Next) -
             of_request.in_scope(|| tracing::info!("the client is gone: its request is cancelled"));
         }
     })
-    .detach();
+    .disarm();
     request.extensions_mut().insert(ctx);
 
     // The server would survive a panic as well, but it closes the connection without a word.

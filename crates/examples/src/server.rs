@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::panic::Location;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -84,7 +83,7 @@ impl Server {
         let (seen, running) = (Arc::clone(&last), Arc::clone(&journal));
         // Written down before anything can stop: this runs before the requests hear of the end.
         stop.on_cancel(move |_| drop(seen.set((Instant::now(), running.running()))))
-            .detach();
+            .disarm();
 
         let ctx = Context::clone(&stop);
         let of_app = Arc::clone(&journal);
@@ -129,8 +128,7 @@ impl Server {
     /// The server stops even if the future is dropped; only the account of it is lost.
     #[track_caller]
     pub fn shutdown(self, reason: Reason) -> impl Future<Output = Shutdown> {
-        let why = tokio_ctx_core::owner::cancelled(reason, Location::caller(), None);
-        tokio_ctx_core::owner::cancel(&self.stop.handle(), why);
+        self.stop.cancel_with(reason);
         self.stopped()
     }
 

@@ -33,7 +33,7 @@ pub(crate) type Place = &'static Location<'static>;
 /// ctx.cancel_with("the disk is full");
 ///
 /// let cancelled = ctx.err().unwrap();
-/// assert_eq!(cancelled.reason(), Reason::Explicit);
+/// assert_eq!(cancelled.reason(), Reason::Cancelled);
 /// assert!(cancelled.to_string().starts_with("cancelled: the disk is full (at "));
 /// assert_eq!(cancelled.location().file(), file!());
 /// ```
@@ -74,7 +74,9 @@ struct Full {
 /// What kind of event ended a context.
 ///
 /// Decide by this (or by [`Cancelled::is_timeout`]), and show the whole [`Cancelled`] to
-/// people.
+/// people. An application can give one to
+/// [`cancel_with`](crate::CancelGuard::cancel_with), such as [`Shutdown`](Reason::Shutdown);
+/// most are given by the crates that find them out.
 ///
 /// # Examples
 ///
@@ -89,14 +91,14 @@ struct Full {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Somebody called `cancel` or `cancel_with`.
-    Explicit,
+    /// `cancel` or `cancel_with` was called.
+    Cancelled,
     /// The last owner of the right to cancel dropped its guard.
     GuardDropped,
     /// A deadline passed.
     Deadline,
     /// The token given to [`Context::from_token`](crate::Context::from_token) was cancelled.
-    Foreign,
+    Token,
     /// Too little time was left for the work: see [`Budget::at_least`](crate::Budget::at_least).
     BudgetExhausted,
     /// The future of a task scope was dropped before it was finished.
@@ -352,13 +354,40 @@ impl fmt::Display for Cancelled {
     }
 }
 
+/// A reason in the place of a cause: see [`because`].
+#[derive(Debug)]
+struct Because(Reason);
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.what())
+    }
+}
+
+impl Error for Because {}
+
+/// For [`cancel_with`](crate::CancelGuard::cancel_with), which takes a reason as well as a cause.
+impl From<Reason> for Box<dyn Error + Send + Sync> {
+    fn from(reason: Reason) -> Self {
+        Box::new(Because(reason))
+    }
+}
+
+/// What a cancel was given: a reason, or a cause, which goes with [`Reason::Cancelled`].
+pub(crate) fn because(cause: Box<dyn Error + Send + Sync>) -> (Reason, Option<SharedCause>) {
+    match cause.downcast::<Because>() {
+        Ok(because) => (because.0, None),
+        Err(cause) => (Reason::Cancelled, Some(Arc::from(cause))),
+    }
+}
+
 impl Reason {
     fn what(self) -> &'static str {
         match self {
-            Reason::Explicit => "cancelled",
+            Reason::Cancelled => "cancelled",
             Reason::GuardDropped => "cancelled because its guard was dropped",
             Reason::Deadline => "deadline exceeded",
-            Reason::Foreign => "cancelled by a foreign token",
+            Reason::Token => "cancelled by a foreign token",
             Reason::BudgetExhausted => "too little time left to start",
             Reason::ScopeDropped => "cancelled because its scope was dropped unfinished",
             Reason::ScopeFinished => "its scope is finished",
@@ -378,7 +407,7 @@ impl Reason {
         match self {
             Reason::Deadline => "set at",
             Reason::GuardDropped => "keep the guard made at",
-            Reason::Foreign => "token adopted at",
+            Reason::Token => "token adopted at",
             Reason::ScopeDropped | Reason::ScopeFinished => "scope at",
             Reason::TaskFailed | Reason::TaskPanicked | Reason::TaskLost | Reason::TaskAborted => {
                 "task spawned at"

@@ -136,7 +136,7 @@ impl Context {
         Context::of(Node::todo(Location::caller()))
     }
 
-    /// A context that ends when `token` is cancelled, with [`Reason::Foreign`].
+    /// A context that ends when `token` is cancelled, with [`Reason::Token`].
     ///
     /// The bridge from code that speaks tokens. Nothing that happens to the context cancels
     /// the token. Asking costs the token's lock, as asking the token does.
@@ -150,7 +150,7 @@ impl Context {
     /// let ctx = Context::from_token(&token);
     /// assert!(!ctx.is_done());
     /// token.cancel();
-    /// assert_eq!(ctx.err().unwrap().reason(), Reason::Foreign);
+    /// assert_eq!(ctx.err().unwrap().reason(), Reason::Token);
     /// ```
     #[track_caller]
     #[must_use]
@@ -469,11 +469,13 @@ impl Context {
         self.living(Some(Arc::new(node)))
     }
 
-    /// These values with no lifetime: never ends, has no deadline.
+    /// These values without the cancellation: never ends, has no deadline.
     ///
-    /// For work that outlives its request and that somebody else sees to; where there is a
-    /// somebody, use [`detach_onto`](Context::detach_onto). Values whose key does not survive
-    /// a detach are left behind.
+    /// A shield for work that must not be cut short, such as a commit. The scope around this
+    /// context stays the scope around the shield: if a scope that was opened on the shield is
+    /// dropped unfinished, its tasks are waited for there. To hand work to another context, use
+    /// [`detach_onto`](Context::detach_onto). Values whose key does not survive a detach are
+    /// left behind.
     ///
     /// Go: `context.WithoutCancel`.
     ///
@@ -490,10 +492,12 @@ impl Context {
     /// assert!(!detached.is_done());
     /// assert_eq!(detached.value::<TraceId>(), Some(&7));
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn without_cancel(&self) -> Context {
+        let shield = |node| Node::shield(node, Location::caller());
         Context {
-            lifetime: None,
+            lifetime: self.lifetime.as_ref().and_then(shield).map(Arc::new),
             values: value::detached(&self.values),
         }
     }
@@ -563,7 +567,8 @@ impl Context {
         if !two.can_end() || is_below(one, two) || self.is_done() {
             return self.clone();
         }
-        if !one.can_end() || is_below(two, one) || other.is_done() {
+        let adds_nothing = (!one.can_end() || other.is_done()) && one.owners().next().is_none();
+        if adds_nothing || is_below(two, one) {
             return self.living(Some(Arc::clone(two)));
         }
         let node = Node::merged(one, two, Location::caller());

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
-use crate::cancelled::{Cancelled, Reason, SharedCause};
+use crate::cancelled::{Cancelled, Reason, because};
 use crate::context::Context;
 use crate::node::Node;
 
@@ -31,7 +31,7 @@ use crate::node::Node;
 /// }
 /// assert_eq!(child.err().unwrap().reason(), Reason::GuardDropped);
 /// ```
-#[must_use = "the context ends when its guard is dropped: keep the guard in a named variable, or call `keep`"]
+#[must_use = "the context ends when its guard is dropped: keep the guard in a named variable, or call `disarm`"]
 pub struct CancelGuard {
     context: Context,
     /// What to end; `None` for the lifetime of `context`, as long as nothing was built on it.
@@ -74,10 +74,14 @@ impl CancelGuard {
     pub fn cancel(&self) -> bool {
         let location = Location::caller();
         self.target()
-            .is_some_and(|node| node.cancel(Reason::Explicit, location, None))
+            .is_some_and(|node| node.cancel(Reason::Cancelled, location, None))
     }
 
-    /// Ends the context with a cause: a text, or an error of any kind.
+    /// Ends the context with a cause: a text, an error of any kind, or a [`Reason`].
+    ///
+    /// A text or an error is what people read; the reason is then [`Reason::Cancelled`]. A
+    /// `Reason` is what programs decide by, and takes that one's place: a server that stops
+    /// says [`Reason::Shutdown`], one whose client hung up [`Reason::CallerGone`].
     ///
     /// Two causes never mix. Of two threads that cancel the same context, one is told `true`,
     /// and every reader gets that one's cause; likewise with a parent's cancel, see
@@ -86,19 +90,23 @@ impl CancelGuard {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::Context;
+    /// use tokio_ctx::{Context, Reason};
     ///
     /// let ctx = Context::background().with_cancel();
     /// assert!(ctx.cancel_with("quota used up"));
     /// assert!(!ctx.cancel_with("too late"));
     /// assert!(ctx.err().unwrap().to_string().contains("quota used up"));
+    ///
+    /// let server = Context::background().with_cancel();
+    /// server.cancel_with(Reason::Shutdown);
+    /// assert_eq!(server.err().unwrap().reason(), Reason::Shutdown);
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
         let location = Location::caller();
-        let cause: SharedCause = Arc::from(cause.into());
+        let (reason, cause) = because(cause.into());
         self.target()
-            .is_some_and(|node| node.cancel(Reason::Explicit, location, Some(cause)))
+            .is_some_and(|node| node.cancel(reason, location, cause))
     }
 
     /// A right to end the context that can be cloned and sent, and whose drop ends nothing.
@@ -116,12 +124,12 @@ impl CancelGuard {
     #[inline]
     #[must_use]
     pub fn handle(&self) -> CancelHandle {
-        CancelHandle {
-            node: self.target().cloned(),
-        }
+        CancelHandle::new(self.target().cloned())
     }
 
     /// The context without its guard: it then ends with its parent, or by a handle.
+    ///
+    /// tokio-util: `DropGuard::disarm`.
     ///
     /// # Examples
     ///
@@ -129,14 +137,14 @@ impl CancelGuard {
     /// use tokio_ctx::Context;
     ///
     /// let parent = Context::background().with_cancel();
-    /// let child = parent.with_cancel().keep();
+    /// let child = parent.with_cancel().disarm();
     /// assert!(!child.is_done());
     /// parent.cancel();
     /// assert!(child.is_done());
     /// ```
     #[inline]
     #[must_use]
-    pub fn keep(mut self) -> Context {
+    pub fn disarm(mut self) -> Context {
         // What is left of `self` is dropped here, and must have nothing to end.
         self.target = None;
         std::mem::take(&mut self.context)
@@ -172,25 +180,6 @@ impl CancelGuard {
     }
 }
 
-impl CancelGuard {
-    /// Ends the context as `cancelled` says. Returns whether it was live.
-    pub(crate) fn end(&mut self, cancelled: Cancelled) -> bool {
-        let Some(node) = self.target.as_mut().or(self.context.lifetime.as_mut()) else {
-            return false;
-        };
-        if node.is_ended() {
-            return false;
-        }
-        if Node::end_unseen(node) {
-            // Nothing is left that the drop would have to ask about once more.
-            self.target = None;
-            self.context.lifetime = None;
-            return true;
-        }
-        node.cancel_as(cancelled)
-    }
-}
-
 impl Deref for CancelGuard {
     type Target = Context;
 
@@ -206,10 +195,7 @@ impl RefUnwindSafe for CancelGuard {}
 
 impl Drop for CancelGuard {
     fn drop(&mut self) {
-        let Some(node) = self.target.as_mut().or(self.context.lifetime.as_mut()) else {
-            return;
-        };
-        if !Node::end_unseen(node) {
+        if let Some(node) = self.target() {
             node.cancel(Reason::GuardDropped, node.made_at(), None);
         }
     }
@@ -237,9 +223,7 @@ impl fmt::Debug for CancelGuard {
 /// assert!(handle.cancel_with("by the operator"));
 /// ```
 #[derive(Clone)]
-pub struct CancelHandle {
-    node: Option<Arc<Node>>,
-}
+pub struct CancelHandle(Context);
 
 impl CancelHandle {
     /// Ends the context, as [`CancelGuard::cancel`] does.
@@ -256,9 +240,8 @@ impl CancelHandle {
     #[track_caller]
     pub fn cancel(&self) -> bool {
         let location = Location::caller();
-        self.node
-            .as_ref()
-            .is_some_and(|node| node.cancel(Reason::Explicit, location, None))
+        self.node()
+            .is_some_and(|node| node.cancel(Reason::Cancelled, location, None))
     }
 
     /// Ends the context with a cause, as [`CancelGuard::cancel_with`] does.
@@ -275,24 +258,30 @@ impl CancelHandle {
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
         let location = Location::caller();
-        let cause: SharedCause = Arc::from(cause.into());
-        self.node
-            .as_ref()
-            .is_some_and(|node| node.cancel(Reason::Explicit, location, Some(cause)))
+        let (reason, cause) = because(cause.into());
+        self.node()
+            .is_some_and(|node| node.cancel(reason, location, cause))
+    }
+
+    pub(crate) fn new(lifetime: Option<Arc<Node>>) -> CancelHandle {
+        CancelHandle(Context {
+            lifetime,
+            values: None,
+        })
     }
 
     /// What it can end, without values.
-    fn context(&self) -> Context {
-        Context {
-            lifetime: self.node.clone(),
-            values: None,
-        }
+    #[inline]
+    pub(crate) fn context(&self) -> &Context {
+        &self.0
+    }
+
+    fn node(&self) -> Option<&Arc<Node>> {
+        self.0.lifetime.as_ref()
     }
 
     pub(crate) fn cancel_as(&self, cancelled: Cancelled) -> bool {
-        self.node
-            .as_ref()
-            .is_some_and(|node| node.cancel_as(cancelled))
+        self.node().is_some_and(|node| node.cancel_as(cancelled))
     }
 }
 
@@ -303,6 +292,6 @@ impl RefUnwindSafe for CancelHandle {}
 
 impl fmt::Debug for CancelHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CancelHandle({:?})", self.context())
+        write!(f, "CancelHandle({:?})", self.0)
     }
 }

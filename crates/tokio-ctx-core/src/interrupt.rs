@@ -68,7 +68,7 @@ use crate::context::Context;
 /// match interrupt.run(&ctx, count).await {
 ///     Outcome::Stopped { output, why } => {
 ///         assert!(output >= 3);
-///         assert_eq!(why.reason(), tokio_ctx::Reason::Explicit);
+///         assert_eq!(why.reason(), tokio_ctx::Reason::Cancelled);
 ///     }
 ///     outcome => panic!("{outcome:?}"),
 /// }

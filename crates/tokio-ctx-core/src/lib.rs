@@ -102,7 +102,6 @@ mod value;
 pub use budget::Budget;
 pub use cancelled::{Cancelled, Reason, Signal};
 pub use context::Context;
-pub use future::{ContextExt, StreamContextExt};
 pub use guard::{CancelGuard, CancelHandle};
 pub use key::Key;
 pub use on_cancel::OnCancel;

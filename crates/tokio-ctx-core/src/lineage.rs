@@ -57,6 +57,7 @@ fn write_step(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
     match node.kind() {
         Kind::Cancel => write!(f, "cancel({file}:{line})"),
         Kind::Todo => write!(f, "todo({file}:{line})"),
+        Kind::Shield => write!(f, "shield({file}:{line})"),
         Kind::Foreign => write!(f, "token({file}:{line})"),
         Kind::Scope => write!(f, "scope({file}:{line})"),
         Kind::Named(name) => write!(f, "named({name:?})"),

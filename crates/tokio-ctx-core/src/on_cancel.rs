@@ -16,7 +16,7 @@ use crate::sync::Mutex;
 ///
 /// `context.AfterFunc` returns a `stop` function that is easily lost, or deferred by mistake.
 /// Here losing the registration means stopping it, which the compiler warns about; say
-/// [`detach`](OnCancel::detach) to mean the opposite.
+/// [`disarm`](OnCancel::disarm) to mean the opposite.
 ///
 /// # Examples
 ///
@@ -28,11 +28,11 @@ use crate::sync::Mutex;
 /// assert!(registration.stop());
 /// ctx.cancel();
 /// ```
-#[must_use = "dropping the registration stops the callback: keep it, or call `detach`"]
+#[must_use = "dropping the registration stops the callback: keep it, or call `disarm`"]
 pub struct OnCancel(Kind);
 
 enum Kind {
-    /// Ran, was stopped, or was detached.
+    /// Ran, was stopped, or was disarmed.
     Over,
     Waiting(Registration),
     /// On a context that nothing can end: kept only for what its drop may do. In a mutex so that
@@ -68,7 +68,7 @@ impl OnCancel {
         self.stop_now()
     }
 
-    /// Keeps the callback for the life of the context.
+    /// Keeps the callback for the life of the context: it can no longer be stopped.
     ///
     /// # Examples
     ///
@@ -78,11 +78,11 @@ impl OnCancel {
     ///
     /// let (sender, receiver) = mpsc::channel();
     /// let ctx = Context::background().with_cancel();
-    /// ctx.on_cancel(move |_| sender.send("bye").unwrap()).detach();
+    /// ctx.on_cancel(move |_| sender.send("bye").unwrap()).disarm();
     /// ctx.cancel();
     /// assert_eq!(receiver.recv(), Ok("bye"));
     /// ```
-    pub fn detach(mut self) {
+    pub fn disarm(mut self) {
         self.0 = Kind::Over;
     }
 

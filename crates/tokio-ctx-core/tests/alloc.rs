@@ -128,7 +128,7 @@ fn a_plain_cancel_costs_nothing_and_a_clone_of_its_error_neither() {
         let guard = parent.with_cancel();
         let leaf = guard.with_cancel();
         drop(guard);
-        leaf.keep()
+        leaf.disarm()
     };
     assert_eq!(cost(chain).0, 2);
 }
@@ -198,7 +198,7 @@ fn a_million_children_leave_nothing_at_their_parent() {
             poll_once(&child);
         }
         if round % 2 == 0 {
-            drop(child.keep());
+            drop(child.disarm());
         }
     });
 }
@@ -214,7 +214,7 @@ fn a_million_merges_leave_nothing_at_either_parent() {
         let merged = parent.merge(&other);
         match round % 8 {
             0 => poll_once(&merged),
-            1 => merged.on_cancel(|_| ()).detach(),
+            1 => merged.on_cancel(|_| ()).disarm(),
             2 => drop(merged.token()),
             _ => assert!(!merged.is_done()),
         }
@@ -261,7 +261,7 @@ fn a_million_cancels_leave_nothing() {
         let child = parent.with_cancel();
         if round % 4 == 0 {
             poll_once(&child);
-            child.on_cancel(|_| ()).detach();
+            child.on_cancel(|_| ()).disarm();
         }
         let cancel: fn(&CancelGuard) -> bool = match round % 2 {
             0 => |child| child.cancel(),

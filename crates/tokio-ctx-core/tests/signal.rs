@@ -97,7 +97,7 @@ fn a_cancel_before_the_signal_wins_and_a_later_signal_is_not_deadly() {
         timeout(PATIENCE, listens.done())
             .await
             .expect("the signal arrives");
-        assert_eq!(server.err().expect("it ended").reason(), Reason::Explicit);
+        assert_eq!(server.err().expect("it ended").reason(), Reason::Cancelled);
     });
 }
 
@@ -111,7 +111,7 @@ fn giving_up_the_guard_ends_the_watch() {
             tokio::task::yield_now().await;
             assert_eq!(metrics.num_alive_tasks(), 1);
             if keep {
-                let ctx = server.keep();
+                let ctx = server.disarm();
                 assert!(!ctx.is_done());
                 parent.cancel();
             } else {

@@ -97,7 +97,7 @@ impl ContextError {
     /// assert_eq!(error(Reason::Deadline).code(), "deadline_exceeded");
     /// assert_eq!(error(Reason::Shutdown).code(), "shutting_down");
     /// assert_eq!(error(Reason::CallerGone).code(), "client_closed_request");
-    /// assert_eq!(error(Reason::Explicit).code(), "cancelled");
+    /// assert_eq!(error(Reason::Cancelled).code(), "cancelled");
     /// ```
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -3,8 +3,8 @@
 
 #[doc(inline)]
 pub use tokio_ctx_core::{
-    Budget, CancelGuard, CancelHandle, CancellationToken, Cancelled, Context, ContextExt, Key,
-    OnCancel, Reason, Signal, StreamContextExt, future, interrupt, key,
+    Budget, CancelGuard, CancelHandle, CancellationToken, Cancelled, Context, Key, OnCancel,
+    Reason, Signal, future, interrupt, key,
 };
 
 #[cfg(feature = "scope")]

@@ -18,7 +18,7 @@ pub(super) fn against_go<'a>(go: &'a Go, depth: usize, work: &'static str) -> Gr
             let root = Context::background().with_cancel();
             let mut last = Context::clone(&root);
             for _ in 0..depth {
-                last = last.with_cancel().keep();
+                last = last.with_cancel().disarm();
             }
             black_box(root.cancel());
             assert!(last.is_done());
@@ -80,7 +80,7 @@ pub(crate) fn chain(root: &Context, depth: usize) -> Vec<Context> {
     let mut nodes = Vec::with_capacity(depth);
     for index in 0..depth {
         let parent = index.checked_sub(1).map_or(root, |above| &nodes[above]);
-        nodes.push(CancelGuard::keep(parent.with_cancel()));
+        nodes.push(CancelGuard::disarm(parent.with_cancel()));
     }
     nodes
 }

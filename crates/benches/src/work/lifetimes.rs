@@ -58,9 +58,9 @@ pub(super) fn timeout(go: &Go) -> Group<'_> {
 
 /// A context with two ancestors; nobody waits on it.
 fn third() -> Context {
-    let context = Context::background().with_cancel().keep();
-    let context = context.with_cancel().keep();
-    context.with_cancel().keep()
+    let context = Context::background().with_cancel().disarm();
+    let context = context.with_cancel().disarm();
+    context.with_cancel().disarm()
 }
 
 pub(super) fn ask<'a>() -> Group<'a> {
@@ -189,7 +189,7 @@ async fn select_loop_random(context: &Context, times: u64) -> Duration {
 }
 
 pub(super) fn select<'a>() -> Group<'a> {
-    let (timed, plain) = (third().with_timeout(HOUR), third().with_cancel().keep());
+    let (timed, plain) = (third().with_timeout(HOUR), third().with_cancel().disarm());
     let (one, other) = (runtime(), runtime());
     Group::new()
         .timed("with a deadline", move |times| {
@@ -208,7 +208,7 @@ pub(super) fn select<'a>() -> Group<'a> {
 }
 
 pub(super) fn select_random<'a>() -> Group<'a> {
-    let (timed, plain) = (third().with_timeout(HOUR), third().with_cancel().keep());
+    let (timed, plain) = (third().with_timeout(HOUR), third().with_cancel().disarm());
     let (one, other) = (runtime(), runtime());
     Group::new()
         .timed("with a deadline", move |times| {

@@ -13,7 +13,7 @@ const CRATES: [&str; 6] = [
 ];
 
 /// What `use tokio_ctx::*` and its like bring in.
-const EXPORTS: [&str; 17] = [
+const EXPORTS: [&str; 16] = [
     "Context",
     "CancelGuard",
     "CancelHandle",
@@ -22,7 +22,6 @@ const EXPORTS: [&str; 17] = [
     "Key",
     "OnCancel",
     "Budget",
-    "ContextExt",
     "key",
     "scope",
     "Scope",

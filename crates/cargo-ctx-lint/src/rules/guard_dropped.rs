@@ -23,7 +23,7 @@ of the statement, so what was derived from it is already cancelled when it is us
     let child = guard.with_timeout(limit);
     let guard = ctx.with_cancel().map(|ctx| ctx.with_timeout(limit));
 
-`keep()` gives up the right to cancel and returns the plain context.
+`disarm()` gives up the right to cancel and returns the plain context.
 Silent where the whole chain is used within its statement (`ctx.with_cancel().run(fut).await`)
 and where the drop is spelt out (`drop(guard)`).
 ",
@@ -106,7 +106,7 @@ fn report_registration(cx: &mut Cx<'_>, call: &ExprMethodCall, fix: Option<Fix>)
     let range = range_of(&[call.method.span()]);
     let message = "a callback that is taken back as soon as it is registered".to_owned();
     let help = "keep the registration, `let on_cancel = ctx.on_cancel(…);`, or leave it to the \
-                context: `ctx.on_cancel(…).detach();`";
+                context: `ctx.on_cancel(…).disarm();`";
     cx.report(
         &RULE,
         range,

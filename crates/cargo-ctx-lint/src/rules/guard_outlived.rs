@@ -200,7 +200,7 @@ impl<'ast> Visit<'ast> for Moves<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
-        let takes = ["disarm", "keep", "map", "into"];
+        let takes = ["disarm", "map", "into"];
         if self.is_guard(&call.receiver) {
             self.moved |= takes.iter().any(|name| call.method == name);
             return call.args.iter().for_each(|arg| self.visit_expr(arg));

@@ -334,13 +334,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             Some(Kind::Guard) if name == "map" => Holds::of(Kind::Context, receiver.received),
             _ => Holds::default(),
         };
-        let wraps = name == "with_context" && call.args.iter().any(|arg| self.cx.env.mentions(arg));
         let outside = self.cx.covered;
-        self.within(
-            |walk| &mut walk.cx.covered,
-            outside || wraps,
-            |walk| walk.visit_expr(&call.receiver),
-        );
+        self.visit_expr(&call.receiver);
         self.within(
             |walk| &mut walk.cx.covered,
             outside || runs || drops,

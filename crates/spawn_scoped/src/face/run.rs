@@ -118,7 +118,7 @@ where
         .and_then(|config| config.limit)
         .map(|limit| Box::new(Slots::new(limit)));
     let shared = Shared::open(STOCK, parent, location, config, slots);
-    let ctx = shared.lifetime.with_values_of(parent);
+    let ctx = owner::with_values_of(&shared.lifetime, parent);
     let scope = Scope::of_body(shared, ctx);
     let shared = &scope.shared;
     let mut hand_over = HandOver {
@@ -136,13 +136,7 @@ where
         join(&background, &mut watch).await;
     }
     hand_over.joined = true;
-    let finished = || owner::cancelled(Reason::ScopeFinished, location, None);
-    if Arc::strong_count(shared) == 1 {
-        // No handle escaped, so nobody asks the scope for its context any more.
-        shared.lifetime.finish(scope.with_values(), finished);
-    } else {
-        shared.end(finished());
-    }
+    shared.end(owner::cancelled(Reason::ScopeFinished, location, None));
     settle(shared, body_end, late)
 }
 

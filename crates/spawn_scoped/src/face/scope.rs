@@ -88,8 +88,7 @@ impl<E> Scope<E> {
     /// ```
     #[must_use]
     pub fn context(&self) -> &Context {
-        self.with_values()
-            .unwrap_or_else(|| self.shared.lifetime.context())
+        self.with_values().unwrap_or_else(|| self.shared.context())
     }
 
     /// The same, if it has values.
@@ -167,7 +166,7 @@ impl<E> Scope<E> {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        self.cancel_at(Location::caller(), None)
+        self.cancel_at(Location::caller())
     }
 
     /// The same with a cause, which the tasks find in their context's error.
@@ -190,22 +189,28 @@ impl<E> Scope<E> {
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
-        self.cancel_at(Location::caller(), Some(Arc::from(cause.into())))
+        // The ticket keeps the result open until it is known who won.
+        let Some(_ticket) = self.ticket() else {
+            return false;
+        };
+        let won = self.shared.lifetime.cancel_with(cause);
+        self.ended_by_owner(won)
     }
 
     /// The owner's cancel, from the line at `location`.
-    pub(crate) fn cancel_at(
-        &self,
-        location: Place,
-        cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
-    ) -> bool {
-        // The ticket keeps the result open until it is known who won.
+    pub(crate) fn cancel_at(&self, location: Place) -> bool {
+        // As above.
         let Some(_ticket) = self.ticket() else {
             return false;
         };
         let won = self
             .shared
-            .end(owner::cancelled(Reason::Explicit, location, cause));
+            .end(owner::cancelled(Reason::Cancelled, location, None));
+        self.ended_by_owner(won)
+    }
+
+    /// Notes that it was the owner who ended the scope, if it `won`.
+    fn ended_by_owner(&self, won: bool) -> bool {
         if won {
             self.shared.rare.lock().failures.enough = true;
         }

@@ -203,11 +203,7 @@ fn show(
     Some(ScopeSnapshot {
         name: scope.name().map(ToString::to_string),
         opened_at: scope.location.to_string(),
-        ended: scope
-            .lifetime
-            .context()
-            .err()
-            .map(|cancelled| cancelled.to_string()),
+        ended: scope.context().err().map(|cancelled| cancelled.to_string()),
         handed_over: scope.is_handed_over(),
         tasks,
         scopes,

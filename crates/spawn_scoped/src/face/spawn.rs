@@ -218,7 +218,9 @@ impl<'s, E> TaskBuilder<'s, E> {
         if let Some(other) = &self.under {
             // What is dropped under that context comes to the scope that waits for the task.
             let home: Weak<Shared> = Arc::downgrade(ticket.shared());
-            ctx = owner::attach_at(other, home, self.location).keep();
+            let lifetime = owner::attach(other, home, self.location);
+            ctx = owner::with_values_of(&lifetime, other)
+                .unwrap_or_else(|| owner::context(&lifetime).clone());
         }
         if ctx.is_done() {
             if let Some(cancelled) = stopped(&ticket, &ctx, unasked) {

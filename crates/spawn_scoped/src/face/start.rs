@@ -390,7 +390,7 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
             drop(abandon);
             match said {
                 Said::Ready(value) => {
-                    let _the_scopes_now = lifetime.keep();
+                    let _the_scopes_now = lifetime.disarm();
                     Ok((value, task))
                 }
                 Said::Over(Some(error)) => Err(error),

@@ -34,8 +34,8 @@ impl Shared {
         };
         fresh.rare.lock().foreground = Some(Arc::downgrade(self));
         let ticket = Ticket::owed(&fresh);
-        let with_values = fresh.lifetime.with_values_of(ctx);
-        let ctx = with_values.unwrap_or_else(|| fresh.lifetime.context().clone());
+        let with_values = owner::with_values_of(&fresh.lifetime, ctx);
+        let ctx = with_values.unwrap_or_else(|| fresh.context().clone());
         let mut ours = Some(Background {
             shared: fresh,
             open: Some((ticket, ctx)),

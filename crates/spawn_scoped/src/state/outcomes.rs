@@ -34,7 +34,7 @@ impl Shared {
 
     fn take_error(self: &Arc<Self>, who: &Who, error: ErasedError, matters: bool) -> Cancelled {
         // A task that fails after the end of its context failed because of it.
-        let ended = self.lifetime.context().err();
+        let ended = self.context().err();
         let failure = TaskFailure::new(who, FailureKind::Failed, self.describe(&error));
         let cause = Some(Arc::new(failure.clone()) as _);
         let cancelled = owner::cancelled(Reason::TaskFailed, who.location, cause);

@@ -6,8 +6,7 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio_ctx_core::owner::Lifetime;
-use tokio_ctx_core::{Cancelled, Context, OnCancel};
+use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
 
 use crate::data::config::Config;
 use crate::data::entry::{Name, Place};
@@ -34,7 +33,7 @@ pub(crate) struct Shared {
     /// carries no values: whoever leaves last lets go of this a little after the
     /// scope has returned, and by then no value may be held by anything of the
     /// scope's.
-    pub(crate) lifetime: Lifetime,
+    pub(crate) lifetime: CancelHandle,
     /// The line of the call that made the scope.
     pub(crate) location: Place,
     pub(crate) config: Option<Arc<Config>>,
@@ -144,7 +143,7 @@ impl Shared {
     ) -> Arc<Shared> {
         Arc::new_cyclic(|me: &Weak<Shared>| {
             // Whoever opens a scope ends it, so there is no guard.
-            let lifetime = Lifetime::attach_at(parent, me.clone(), location);
+            let lifetime = owner::attach(parent, me.clone(), location);
             Shared {
                 ledger: Ledger::new(stock),
                 lifetime,
@@ -155,6 +154,12 @@ impl Shared {
                 rare: RareCell::new(),
             }
         })
+    }
+
+    /// The scope's own context, without values.
+    #[inline]
+    pub(crate) fn context(&self) -> &Context {
+        owner::context(&self.lifetime)
     }
 
     pub(crate) fn name(&self) -> Option<&Name> {
@@ -218,7 +223,7 @@ impl Shared {
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether
     /// that was what ended it.
     pub(crate) fn end(&self, cancelled: Cancelled) -> bool {
-        self.lifetime.cancel(cancelled)
+        owner::cancel(&self.lifetime, cancelled)
     }
 
     /// Remembers a scope below, for the tree that people look at.

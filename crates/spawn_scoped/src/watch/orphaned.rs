@@ -50,7 +50,7 @@ impl Chase {
 
     fn ring(scope: &Weak<Shared>, since: Stamp) {
         let Some(scope) = scope.upgrade() else { return };
-        let Some(cause) = scope.lifetime.context().err() else {
+        let Some(cause) = scope.context().err() else {
             return;
         };
         log(&scope, &own(&scope), &cause, since);

@@ -238,7 +238,7 @@ pub(crate) fn list(scope: &Arc<Shared>) -> Vec<Straggler> {
 
 /// Those of the scope's own ledger.
 pub(crate) fn own(scope: &Shared) -> Vec<Straggler> {
-    let cause = scope.lifetime.context().err();
+    let cause = scope.context().err();
     let tasks = scope.ledger.unfinished().into_iter();
     tasks
         .map(|entry| Straggler::new(entry, cause.clone()))

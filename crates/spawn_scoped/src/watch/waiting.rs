@@ -98,7 +98,7 @@ impl<'a> Watch<'a> {
             State::Fresh(0) => {
                 self.shared.start_clock();
                 self.shared.show_in_tree(self.parent);
-                self.state = State::Armed(Box::pin(self.shared.lifetime.context().done_owned()));
+                self.state = State::Armed(Box::pin(self.shared.context().done_owned()));
             }
             State::Fresh(_) => return self.yield_once(cx),
             State::Armed(_) | State::Ended(_) => {}

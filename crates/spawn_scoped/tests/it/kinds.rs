@@ -115,7 +115,7 @@ fn a_blocking_task_checks_its_context() {
                 }
             });
             s.cancel();
-            assert_eq!(busy.await.unwrap_err().reason(), Reason::Explicit);
+            assert_eq!(busy.await.unwrap_err().reason(), Reason::Cancelled);
             Ok::<_, Cancelled>(())
         })
         .await;

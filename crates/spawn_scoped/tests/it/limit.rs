@@ -171,9 +171,9 @@ fn a_spawn_after_the_cancel_is_refused_not_queued() {
         scope(&Context::background(), async |s| {
             s.cancel();
             let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
-            assert_eq!(refused.cancelled().unwrap().reason(), Reason::Explicit);
+            assert_eq!(refused.cancelled().unwrap().reason(), Reason::Cancelled);
             let task = s.spawn(async |_| -> Result<(), Cancelled> { unreachable!() });
-            assert_eq!(task.await.unwrap_err().reason(), Reason::Explicit);
+            assert_eq!(task.await.unwrap_err().reason(), Reason::Cancelled);
             Ok(())
         })
         .await

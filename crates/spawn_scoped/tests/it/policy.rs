@@ -46,7 +46,7 @@ fn collect_all_under_an_ended_context_has_an_error_for_each() {
         assert!(
             results
                 .iter()
-                .all(|r| r.as_ref().unwrap_err().reason() == Reason::Explicit)
+                .all(|r| r.as_ref().unwrap_err().reason() == Reason::Cancelled)
         );
     });
 }
@@ -121,7 +121,7 @@ fn a_race_whose_parent_ends_says_so() {
         let parent = Context::background().with_cancel();
         parent.cancel();
         let result = race(&parent, [1, 2], async |_, n| Ok::<_, Cancelled>(n)).await;
-        assert_eq!(result.unwrap().unwrap_err().reason(), Reason::Explicit);
+        assert_eq!(result.unwrap().unwrap_err().reason(), Reason::Cancelled);
     });
 }
 

@@ -227,7 +227,7 @@ async fn unfinished() {
     })
     .await
     .unwrap_err();
-    assert_eq!(stopped.reason(), Reason::Explicit);
+    assert_eq!(stopped.reason(), Reason::Cancelled);
     assert!(stopped.to_string().contains("the client left"));
 
     let parent = Context::background().with_cancel();
@@ -289,7 +289,7 @@ async fn wound_down() {
         let dropped = s.spawn_cancellable(started.clone().hang::<(), _>(live.token()));
         started.all(2).await;
         s.cancel();
-        assert_eq!(dropped.await.unwrap_err().reason(), Reason::Explicit);
+        assert_eq!(dropped.await.unwrap_err().reason(), Reason::Cancelled);
         assert_eq!(live.count(), 0);
         flush.await
     })
@@ -477,7 +477,7 @@ async fn limited() {
                 Ok(())
             });
             let refused = s.spawn_when_free(async |_| Ok(())).await.unwrap_err();
-            assert_eq!(refused.cancelled().unwrap().reason(), Reason::Explicit);
+            assert_eq!(refused.cancelled().unwrap().reason(), Reason::Cancelled);
             Ok(s.clone())
         })
         .await

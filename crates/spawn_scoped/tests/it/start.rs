@@ -149,7 +149,7 @@ fn e_a_scope_that_ends_meanwhile_gives_an_error() {
             }
             s.cancel_with("shutdown");
             let stopped = starter.await.unwrap().unwrap_err();
-            assert_eq!(stopped.reason(), Reason::Explicit);
+            assert_eq!(stopped.reason(), Reason::Cancelled);
             Ok(s.clone())
         })
         .await

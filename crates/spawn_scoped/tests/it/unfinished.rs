@@ -21,7 +21,7 @@ fn a_task_stopped_by_the_parent_makes_the_scope_an_error() {
         })
         .await;
         let cancelled = result.unwrap_err();
-        assert_eq!(cancelled.reason(), Reason::Explicit);
+        assert_eq!(cancelled.reason(), Reason::Cancelled);
         assert!(cancelled.to_string().contains("the client left"));
     });
 }
@@ -36,7 +36,7 @@ fn a_spawn_refused_because_the_parent_ended_makes_the_scope_an_error() {
             Ok(())
         })
         .await;
-        assert_eq!(result.unwrap_err().reason(), Reason::Explicit);
+        assert_eq!(result.unwrap_err().reason(), Reason::Cancelled);
     });
 }
 
@@ -215,7 +215,7 @@ fn a_cancellable_task_is_dropped_when_the_context_ends() {
             });
             has_started.await.unwrap();
             s.cancel();
-            assert_eq!(task.await.unwrap_err().reason(), Reason::Explicit);
+            assert_eq!(task.await.unwrap_err().reason(), Reason::Cancelled);
             assert_eq!(live.count(), 0);
             Ok(())
         })

@@ -89,7 +89,7 @@ fn a_cancellable_task_ends_or_is_stopped_by_the_parent() {
             }));
             match result {
                 Ok(()) => seen.mark("ended"),
-                Err(Failed::Stopped(Reason::Explicit)) => seen.mark("stopped"),
+                Err(Failed::Stopped(Reason::Cancelled)) => seen.mark("stopped"),
                 other => panic!("{other:?}"),
             }
             canceller.unwrap().join().unwrap();

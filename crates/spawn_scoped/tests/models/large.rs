@@ -45,7 +45,7 @@ fn nested_scopes_leave_nobody_behind() {
         canceller.unwrap().join().unwrap();
         match (result, ctx.and_then(|ctx| ctx.err()).unwrap().reason()) {
             (Err(Failed::Own), Reason::TaskFailed) => seen.mark("failed"),
-            (Err(_), Reason::Explicit) => seen.mark("cancelled"),
+            (Err(_), Reason::Cancelled) => seen.mark("cancelled"),
             other => panic!("{other:?}"),
         }
     });

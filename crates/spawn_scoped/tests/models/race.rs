@@ -29,12 +29,12 @@ fn a_first_error_against_the_parents_cancel() {
             let reason = ctx.and_then(|ctx| ctx.err()).unwrap().reason();
             match result {
                 Err(Failed::Own) => {
-                    assert!([Reason::TaskFailed, Reason::Explicit].contains(&reason));
+                    assert!([Reason::TaskFailed, Reason::Cancelled].contains(&reason));
                     seen.mark("failed");
                 }
                 // Only the parent's cancel stops a task before the body failed.
                 Err(Failed::Stopped(why)) => {
-                    assert_eq!((why, reason), (Reason::Explicit, Reason::Explicit));
+                    assert_eq!((why, reason), (Reason::Cancelled, Reason::Cancelled));
                     seen.mark("stopped");
                 }
                 Ok(()) => panic!("the body failed"),
@@ -89,7 +89,7 @@ fn a_slot_against_the_cancel() {
             }));
             assert!(matches!(
                 result,
-                Ok(()) | Err(Failed::Stopped(Reason::Explicit))
+                Ok(()) | Err(Failed::Stopped(Reason::Cancelled))
             ));
             canceller.unwrap().join().unwrap();
         });

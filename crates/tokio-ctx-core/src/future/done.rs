@@ -93,7 +93,7 @@ pin_project! {
     /// let ctx = Context::background().with_cancel();
     /// let done: DoneOwned = ctx.done_owned();
     /// ctx.cancel();
-    /// assert_eq!(done.await.reason(), tokio_ctx::Reason::Explicit);
+    /// assert_eq!(done.await.reason(), tokio_ctx::Reason::Cancelled);
     /// # }
     /// ```
     #[must_use = "futures do nothing unless you `.await` or poll them"]

@@ -1,9 +1,7 @@
-//! The futures and streams of this crate, by name.
+//! The futures of this crate, by name.
 
 mod done;
-mod ext;
 mod run;
 
 pub use self::done::{Done, DoneOwned};
-pub use self::ext::{ContextExt, StreamContextExt, UntilDone};
 pub use self::run::Run;

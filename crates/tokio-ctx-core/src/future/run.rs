@@ -11,8 +11,7 @@ use super::DoneOwned;
 use crate::cancelled::Cancelled;
 
 pin_project! {
-    /// The future of [`Context::run`](crate::Context::run) and of
-    /// [`with_context`](super::ContextExt::with_context).
+    /// The future of [`Context::run`](crate::Context::run).
     ///
     /// # Panics
     ///

@@ -86,7 +86,7 @@ impl Node {
     fn own_outcome(&self, carried: Option<&Cancelled>, now: u64) -> Option<Cancelled> {
         match self.root() {
             Root::Foreign if self.foreign_is_cancelled() => {
-                return Some(Cancelled::plain(Reason::Foreign, self.made_at()).named(self.name()));
+                return Some(Cancelled::plain(Reason::Token, self.made_at()).named(self.name()));
             }
             Root::Merge(merge) => {
                 // Both were latched before: they come earlier in the list of chains.
@@ -98,7 +98,7 @@ impl Node {
                     return inherited;
                 }
             }
-            Root::Foreign | Root::None | Root::Todo => {}
+            Root::Foreign | Root::None | Root::Todo | Root::Shield(_) => {}
         }
         // Of deadlines the earliest counts, and a node's own is earlier than its ancestors'.
         let is_due = self.is_deadline() && now >= self.deadline;

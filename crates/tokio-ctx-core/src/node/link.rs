@@ -1,6 +1,7 @@
 //! The upper ends of chains: what a node without a parent hangs on.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, Weak};
 
 use super::{ENDED, HANGING, Node};
 use crate::sync::CancellationToken;
@@ -13,11 +14,16 @@ pub(crate) enum Root {
     None,
     /// Nothing, and nobody can end it.
     Todo,
+    /// Nothing: here for the owners around a context that dropped its cancellation, nearest first.
+    Shield(Box<[Owner]>),
     /// A token of somebody else's, in the node's token slot. We never cancel that one.
     Foreign,
     /// Two other chains.
     Merge(Merge),
 }
+
+/// What owns a node: a scope, a service. Held weakly, a context keeps none of them alive.
+pub(crate) type Owner = Weak<dyn Any + Send + Sync>;
 
 /// The upper side of a merged node.
 pub(crate) struct Merge {
@@ -75,7 +81,7 @@ impl Node {
     #[inline(never)]
     pub(super) fn root_is_ended(&self, top: &Node) -> bool {
         let ended = match top.root() {
-            Root::None | Root::Todo => false,
+            Root::None | Root::Todo | Root::Shield(_) => false,
             Root::Foreign => top.foreign_is_cancelled(),
             Root::Merge(merge) => merge.chains().iter().any(|chain| chain.chain_is_ended()),
         };

@@ -28,20 +28,17 @@ mod link;
 mod state;
 mod wait;
 
-use std::any::Any;
 use std::borrow::Cow;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cancelled::{Cancelled, Facts, Place, Reason, SharedCause};
 use crate::sync::clock::{self, NEVER};
-use crate::sync::{
-    AtomicFlag, AtomicPlace, COUNTS_DECIDE, CancellationToken, Mutex, Slot, Tracked,
-};
+use crate::sync::{AtomicFlag, AtomicPlace, CancellationToken, Mutex, Slot, Tracked};
 
 use self::after::After;
 pub(crate) use self::callback::Registration;
-pub(crate) use self::link::{Merge, Root};
+pub(crate) use self::link::{Merge, Owner, Root};
 use self::state::State;
 
 /// Nobody was seen to have ended this node or an ancestor.
@@ -85,7 +82,7 @@ enum Origin {
 
 struct Owned {
     made_at: Place,
-    owner: Weak<dyn Any + Send + Sync>,
+    owner: Owner,
 }
 
 /// What few nodes have, and none has two of.
@@ -121,6 +118,7 @@ pub(crate) enum Kind<'a> {
     Cancel,
     Deadline,
     Todo,
+    Shield,
     Foreign,
     Named(&'a str),
     Scope,
@@ -135,13 +133,9 @@ impl Node {
         Node::new(parent, Origin::Place { made_at, rare })
     }
 
-    /// The same of which `owner` is the owner.
+    /// A child that holds a weak pointer to `owner`.
     #[inline]
-    pub(crate) fn owned(
-        parent: Option<&Arc<Node>>,
-        made_at: Place,
-        owner: Weak<dyn Any + Send + Sync>,
-    ) -> Node {
+    pub(crate) fn owned(parent: Option<&Arc<Node>>, made_at: Place, owner: Owner) -> Node {
         Node::new(parent, Origin::Owned(Box::new(Owned { made_at, owner })))
     }
 
@@ -190,6 +184,20 @@ impl Node {
     /// A root that nobody can end.
     pub(crate) fn todo(made_at: Place) -> Node {
         Node::child(None, made_at).with_rare(Rare::Root(Root::Todo))
+    }
+
+    /// A root that nobody can end, with the owners of `node`; `None` if that has none.
+    ///
+    /// A list, and not a way up to `node`: a shield may be kept for long, and must keep neither
+    /// nodes nor the callbacks in them.
+    pub(crate) fn shield(node: &Arc<Node>, made_at: Place) -> Option<Node> {
+        let owners: Box<[Owner]> = node
+            .owners()
+            .filter(|owner| owner.strong_count() > 0)
+            .cloned()
+            .collect();
+        let root = (!owners.is_empty()).then_some(Root::Shield(owners))?;
+        Some(Node::child(None, made_at).with_rare(Rare::Root(root)))
     }
 
     /// A root that ends with a token of somebody else's.
@@ -255,11 +263,15 @@ impl Node {
         }
     }
 
-    pub(crate) fn owner(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        match &self.origin {
-            Origin::Owned(owned) => owned.owner.upgrade(),
-            Origin::Place { .. } => None,
-        }
+    /// The owners of this node and of those above it, nearest first.
+    pub(crate) fn owners(self: &Arc<Node>) -> impl Iterator<Item = &Owner> {
+        std::iter::successors(Some(self), |node| node.first_parent()).flat_map(|node| {
+            match (&node.origin, node.root()) {
+                (Origin::Owned(owned), _) => std::slice::from_ref(&owned.owner),
+                (_, Root::Shield(owners)) => owners,
+                _ => &[],
+            }
+        })
     }
 
     /// Whether the node set its own deadline.
@@ -270,6 +282,7 @@ impl Node {
     pub(crate) fn kind(&self) -> Kind<'_> {
         match self.rare() {
             Some(Rare::Root(Root::Todo)) => Kind::Todo,
+            Some(Rare::Root(Root::Shield(_))) => Kind::Shield,
             Some(Rare::Root(Root::Foreign)) => Kind::Foreign,
             Some(Rare::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
             Some(Rare::Name(name)) => Kind::Named(name),
@@ -296,8 +309,12 @@ impl Node {
 
     /// Whether anything can end this node.
     pub(crate) fn can_end(self: &Arc<Node>) -> bool {
-        self.lineage()
-            .any(|node| !matches!(node.rare(), Some(Rare::Name(_) | Rare::Root(Root::Todo))))
+        self.lineage().any(|node| {
+            !matches!(
+                node.rare(),
+                Some(Rare::Name(_) | Rare::Root(Root::Todo | Root::Shield(_)))
+            )
+        })
     }
 
     /// The name of this node, or of the nearest ancestor that has one.
@@ -410,29 +427,6 @@ impl Node {
             self.run(*extra);
         }
         true
-    }
-
-    /// Whether its guard can let go of `node` without ending it, and nobody could see the
-    /// difference: it ended before, or only the guard knows it any more.
-    pub(crate) fn end_unseen(node: &mut Arc<Node>) -> bool {
-        if !COUNTS_DECIDE {
-            return false;
-        }
-        // The count first: to be sure of it takes an exclusive access to memory.
-        node.flag.load() > HANGING
-            || (Arc::strong_count(node) == 1
-                && Arc::get_mut(node).is_some_and(|node| {
-                    node.token.get().is_none() && node.state.get_mut().is_live()
-                }))
-    }
-
-    /// Whether `node` is known to `num` holders alone, and nobody waits for its end or has left
-    /// anything to be run then: both begin by making the token.
-    ///
-    /// The caller owns those references, or whatever they can be reached through, so that no
-    /// new one comes about: a count that is as low as that then stays so.
-    pub(crate) fn is_known_only_to(node: &Arc<Node>, num: usize) -> bool {
-        COUNTS_DECIDE && Arc::strong_count(node) == num && node.token.get().is_none()
     }
 }
 

@@ -89,7 +89,7 @@ fn a_budget_of_an_ended_context_is_its_own_end() {
     let ctx = Context::background().with_cancel();
     ctx.cancel_with("closed");
     let refused = ctx.with_budget(Budget::fraction(0.5)).unwrap_err();
-    assert_eq!(refused.reason(), Reason::Explicit);
+    assert_eq!(refused.reason(), Reason::Cancelled);
     assert_eq!(cause_of(&ctx).as_deref(), Some("closed"));
 }
 

@@ -50,7 +50,7 @@ fn when_cancel_returns_everything_says_so() {
     let ctx = Context::background().with_cancel();
     let token = ctx.token();
     assert!(ctx.cancel());
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
     assert!(token.is_cancelled());
 }
 
@@ -60,7 +60,7 @@ fn a_value_on_a_context_shares_its_end() {
     let valued = ctx.with_value::<Item>(1);
     assert_live(&valued);
     ctx.cancel_with("both");
-    assert_ended(&valued, Reason::Explicit);
+    assert_ended(&valued, Reason::Cancelled);
     assert_eq!(cause_of(&valued).as_deref(), Some("both"));
 }
 
@@ -69,7 +69,7 @@ fn a_child_below_a_value_ends_in_the_same_call() {
     let parent = Context::background().with_cancel();
     let child = parent.with_value::<Item>(1).with_cancel();
     parent.cancel();
-    assert_ended(&child, Reason::Explicit);
+    assert_ended(&child, Reason::Cancelled);
 }
 
 #[test]
@@ -90,13 +90,13 @@ fn cancelling_the_parent_ends_every_kind_of_descendant() {
         parent.merge(&other),
         other.merge(&parent),
         other.detach_onto(&parent),
-        guarded.with_cancel().keep(),
+        guarded.with_cancel().disarm(),
         parent.without_value::<Item>(),
     ];
     descendants.iter().for_each(assert_live);
     parent.cancel_with("everything stops");
     for ctx in &descendants {
-        assert_ended(ctx, Reason::Explicit);
+        assert_ended(ctx, Reason::Cancelled);
         assert_eq!(cause_of(ctx).as_deref(), Some("everything stops"));
     }
     assert_live(&other);
@@ -107,7 +107,7 @@ fn a_value_on_an_ended_context_is_ended() {
     let ctx = Context::background().with_cancel();
     ctx.cancel();
     let valued = ctx.with_value::<Item>(1);
-    assert_ended(&valued, Reason::Explicit);
+    assert_ended(&valued, Reason::Cancelled);
     assert_eq!(valued.value::<Item>(), Some(&1));
 }
 
@@ -115,12 +115,12 @@ fn a_value_on_an_ended_context_is_ended() {
 fn a_child_that_ends_leaves_its_parent_live() {
     for parent in [
         Context::background(),
-        Context::background().with_cancel().keep(),
+        Context::background().with_cancel().disarm(),
     ] {
         let child = parent.with_cancel();
         let sibling = parent.with_cancel();
         child.cancel();
-        assert_ended(&child, Reason::Explicit);
+        assert_ended(&child, Reason::Cancelled);
         assert_live(&parent);
         assert_live(&sibling);
     }
@@ -131,13 +131,13 @@ fn a_child_of_an_ended_parent_is_born_ended_with_its_cause() {
     let parent = Context::background().with_cancel();
     parent.cancel_with("closed");
     for child in [
-        parent.with_cancel().keep(),
+        parent.with_cancel().disarm(),
         parent.with_timeout(HOUR),
         parent.with_name("late"),
         parent.merge(&Context::background().with_cancel()),
         Context::background().with_cancel().merge(&parent),
     ] {
-        assert_ended(&child, Reason::Explicit);
+        assert_ended(&child, Reason::Cancelled);
         assert_eq!(cause_of(&child).as_deref(), Some("closed"));
     }
 }
@@ -165,7 +165,7 @@ fn cancel_works_from_a_thread_without_a_runtime() {
             .join()
             .expect("no panic")
     );
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn an_explicit_cancel_is_not_overwritten_when_the_guard_drops() {
     let ctx = Context::clone(&guard);
     guard.cancel_with("on purpose");
     drop(guard);
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
 }
 
 #[test]
@@ -223,14 +223,14 @@ fn keep_gives_up_the_guard_and_nothing_else() {
     let parent = Context::background().with_cancel();
     let guard = parent.with_cancel();
     let handle = guard.handle();
-    let ctx = guard.keep();
+    let ctx = guard.disarm();
     assert_live(&ctx);
     assert!(handle.cancel());
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
 
-    let other = parent.with_cancel().keep();
+    let other = parent.with_cancel().disarm();
     parent.cancel();
-    assert_ended(&other, Reason::Explicit);
+    assert_ended(&other, Reason::Cancelled);
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn map_onto_another_lifetime_still_guards_the_first() {
     assert_live(&guard);
     assert!(guard.cancel());
     assert_live(&guard);
-    assert_ended(&first, Reason::Explicit);
+    assert_ended(&first, Reason::Cancelled);
 }
 
 #[test]
@@ -280,10 +280,10 @@ fn a_mapped_guard_that_is_kept_ends_nothing() {
         .with_cancel()
         .map(|ctx| ctx.with_timeout(HOUR));
     let handle = guard.handle();
-    let ctx = guard.keep();
+    let ctx = guard.disarm();
     assert_live(&ctx);
     assert!(handle.cancel());
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
 }
 
 #[test]
@@ -300,8 +300,8 @@ fn a_batch_derives_a_thousand_siblings_from_one_guard() {
 fn a_descendant_keeps_the_chain_to_its_ancestors() {
     let root = Context::background().with_cancel();
     let handle = root.handle();
-    let middle = root.keep().with_cancel().keep();
-    let leaf = middle.with_cancel().keep();
+    let middle = root.disarm().with_cancel().disarm();
+    let leaf = middle.with_cancel().disarm();
     drop(middle);
     assert_live(&leaf);
     handle.cancel_with("from far above");
@@ -331,7 +331,7 @@ async fn a_generator_that_waits_to_send_exits_when_its_context_ends() {
         }
     }
     ctx.cancel();
-    assert_eq!(generator.await.expect("no panic"), Reason::Explicit);
+    assert_eq!(generator.await.expect("no panic"), Reason::Cancelled);
 }
 
 #[test]
@@ -348,5 +348,5 @@ fn cancel_ends_what_is_below_and_does_not_wait_for_the_work() {
     // The worker is busy until it is told otherwise, which happens after `cancel` returned.
     assert!(ctx.cancel());
     go.send(()).expect("the worker listens");
-    assert_eq!(worker.join().expect("no panic"), Reason::Explicit);
+    assert_eq!(worker.join().expect("no panic"), Reason::Cancelled);
 }

@@ -13,7 +13,7 @@ use crate::support::{HOUR, assert_ended, assert_live, cause_of, reason_of};
 fn a_plain_cancel_has_no_cause_but_itself() {
     let ctx = Context::background().with_cancel();
     ctx.cancel();
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
     assert_eq!(cause_of(&ctx), None);
 }
 
@@ -22,7 +22,7 @@ fn a_cause_is_reported_as_source_and_by_its_type() {
     let ctx = Context::background().with_cancel();
     ctx.cancel_with(io::Error::new(io::ErrorKind::StorageFull, "no room"));
     let cancelled = ctx.err().expect("it ended");
-    assert_eq!(cancelled.reason(), Reason::Explicit);
+    assert_eq!(cancelled.reason(), Reason::Cancelled);
     let cause = cancelled
         .cause::<io::Error>()
         .expect("an io::Error was given");
@@ -105,10 +105,10 @@ async fn the_cause_of_a_deadline_is_not_used_by_an_earlier_cancel() {
     let guard = Context::background().with_cancel();
     let ctx = guard.with_timeout_cause(Duration::from_secs(1), "too slow");
     guard.cancel();
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
     assert_eq!(cause_of(&ctx), None);
     advance(HOUR).await;
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
     assert_eq!(cause_of(&ctx), None);
 }
 
@@ -162,7 +162,7 @@ fn a_descendant_reports_the_line_that_cancelled_its_ancestor() {
     let parent = Context::background().with_cancel();
     let leaf = parent
         .with_cancel()
-        .keep()
+        .disarm()
         .with_timeout(HOUR)
         .with_name("leaf");
     let line = line!() + 1;
@@ -222,6 +222,29 @@ fn what_was_reported_once_is_reported_for_ever() {
         assert_eq!(cause_of(&leaf).as_deref(), Some("child"));
         assert_eq!(cause_of(&child).as_deref(), Some("child"));
         assert_eq!(cause_of(&parent).as_deref(), Some("parent"));
-        assert_eq!(reason_of(&leaf), Reason::Explicit);
+        assert_eq!(reason_of(&leaf), Reason::Cancelled);
+    }
+}
+
+#[test]
+fn a_reason_can_be_given_in_the_place_of_a_cause() {
+    for (given, by_handle) in [(Reason::Shutdown, true), (Reason::CallerGone, false)] {
+        let ctx = Context::background().with_name("api").with_cancel();
+        let line = line!() + 2;
+        let won = if by_handle {
+            ctx.handle().cancel_with(given)
+        } else {
+            ctx.cancel_with(given)
+        };
+        assert!(won);
+        let cancelled = ctx.err().expect("it ended");
+        assert_eq!(cancelled.reason(), given);
+        assert!(
+            std::error::Error::source(&cancelled).is_none(),
+            "it is no cause"
+        );
+        let place = cancelled.location();
+        assert!((line..line + 3).contains(&place.line()), "{place}");
+        assert_eq!(cancelled.name(), Some("api"));
     }
 }

@@ -47,7 +47,7 @@ async fn what_is_built_on_a_deadline_reports_it() {
     let ctx = Context::background().with_timeout(SECOND);
     let built = [
         ctx.with_value::<Item>(1),
-        ctx.with_cancel().keep(),
+        ctx.with_cancel().disarm(),
         ctx.with_name("built"),
     ];
     advance(SECOND).await;
@@ -121,9 +121,9 @@ fn a_deadline_at_birth_needs_no_runtime() {
 async fn a_cancel_before_the_deadline_wins_at_once() {
     let guard = Context::background().with_timeout(SECOND).with_cancel();
     guard.cancel();
-    assert_ended(&guard, Reason::Explicit);
+    assert_ended(&guard, Reason::Cancelled);
     advance(HOUR).await;
-    assert_ended(&guard, Reason::Explicit);
+    assert_ended(&guard, Reason::Cancelled);
 }
 
 #[test]
@@ -153,7 +153,7 @@ async fn the_parents_end_wins_over_a_deadline_in_the_past() {
     let parent = Context::background().with_cancel();
     parent.cancel_with("closed");
     let child = parent.with_deadline_cause(Instant::now() - SECOND, "overdue");
-    assert_ended(&child, Reason::Explicit);
+    assert_ended(&child, Reason::Cancelled);
     assert_eq!(cause_of(&child).as_deref(), Some("closed"));
 }
 
@@ -233,7 +233,7 @@ async fn deriving_waiting_and_firing_make_no_task() {
     let merged = child.merge(
         &Context::background()
             .with_cancel()
-            .keep()
+            .disarm()
             .with_timeout(HOUR),
     );
     let token = merged.token();
@@ -320,5 +320,5 @@ async fn cancelling_a_context_lets_go_of_its_timer() {
     advance(HOUR).await;
     tokio::time::sleep(MILLI).await;
     assert_eq!(count.get(), 1);
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
 }

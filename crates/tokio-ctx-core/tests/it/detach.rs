@@ -75,7 +75,7 @@ fn detaching_onto_a_server_ends_with_the_server_and_not_with_the_request() {
     request.cancel();
     assert_live(&audit);
     server.cancel();
-    assert_ended(&audit, Reason::Explicit);
+    assert_ended(&audit, Reason::Cancelled);
 }
 
 #[test]

@@ -78,10 +78,11 @@ fn every_kind_of_lifetime_prints_its_own_word() {
     );
 
     let scope: std::sync::Arc<dyn std::any::Any + Send + Sync> = std::sync::Arc::new(());
-    let line = line!() + 1;
-    let owned = owner::attach(&other, std::sync::Arc::downgrade(&scope));
+    let place = std::panic::Location::caller();
+    let line = place.line();
+    let owned = owner::attach(&other, std::sync::Arc::downgrade(&scope), place);
     assert!(
-        text(&owned).ends_with(&format!(" > scope(here:{line})")),
+        text(owner::context(&owned)).ends_with(&format!(" > scope(here:{line})")),
         "{owned:?}"
     );
 }
@@ -167,7 +168,7 @@ fn a_secret_is_printed_by_nothing() {
 fn a_long_lineage_prints_its_nearest_steps() {
     let mut ctx = Context::background().with_name("root");
     for _ in 0..100 {
-        ctx = ctx.with_cancel().keep();
+        ctx = ctx.with_cancel().disarm();
     }
     let text = text(&ctx.with_name("leaf"));
     assert!(text.starts_with("background > … > cancel("), "{text}");
@@ -209,10 +210,10 @@ async fn a_deadline_prints_its_length_its_cause_and_the_line_that_set_it() {
 fn every_reason_prints_a_line_of_its_own() {
     let place = std::panic::Location::caller();
     let reasons = [
-        Reason::Explicit,
+        Reason::Cancelled,
         Reason::GuardDropped,
         Reason::Deadline,
-        Reason::Foreign,
+        Reason::Token,
         Reason::BudgetExhausted,
         Reason::ScopeDropped,
         Reason::ScopeFinished,
@@ -254,7 +255,7 @@ fn debug_of_an_error_lists_its_facts() {
     let cancelled: Cancelled = ctx.err().expect("it ended");
     let text = format!("{cancelled:?}").replace(file!(), "here");
     let start = format!(
-        "Cancelled {{ reason: Explicit, name: \"checkout\", cause: quota, location: here:{line}:"
+        "Cancelled {{ reason: Cancelled, name: \"checkout\", cause: quota, location: here:{line}:"
     );
     assert!(text.starts_with(&start), "{text}");
 }

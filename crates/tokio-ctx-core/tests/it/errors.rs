@@ -9,7 +9,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason};
 fn ended() -> Context {
     let ctx = Context::background().with_cancel();
     ctx.cancel_with(io::Error::other("disk full"));
-    ctx.keep()
+    ctx.disarm()
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn it_survives_anyhow() {
     let cancelled = error
         .downcast_ref::<Cancelled>()
         .expect("it is still inside");
-    assert_eq!(cancelled.reason(), Reason::Explicit);
+    assert_eq!(cancelled.reason(), Reason::Cancelled);
     let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
     assert_eq!(chain.len(), 3);
     assert_eq!(
@@ -107,9 +107,9 @@ fn only_deadlines_and_budgets_are_timeouts() {
     for (reason, is_timeout) in [
         (Reason::Deadline, true),
         (Reason::BudgetExhausted, true),
-        (Reason::Explicit, false),
+        (Reason::Cancelled, false),
         (Reason::GuardDropped, false),
-        (Reason::Foreign, false),
+        (Reason::Token, false),
         (Reason::CallerGone, false),
         (Reason::Signal(Signal::Interrupt), false),
     ] {

@@ -67,7 +67,7 @@ async fn work_is_not_begun_after_the_end() {
     ctx.cancel();
     let work = async { unreachable!("it is never polled") };
     match never_sent().run(&ctx, work).await {
-        Outcome::Refused(why) => assert_eq!(why.reason(), Reason::Explicit),
+        Outcome::Refused(why) => assert_eq!(why.reason(), Reason::Cancelled),
         outcome => panic!("{outcome:?}"),
     }
 }

@@ -29,7 +29,7 @@ fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
 fn chain(root: &Context, length: usize) -> Context {
     let mut leaf = root.clone();
     for _ in 0..length {
-        leaf = leaf.with_cancel().keep();
+        leaf = leaf.with_cancel().disarm();
     }
     leaf
 }
@@ -53,13 +53,13 @@ fn a_chain_of_a_million_is_waited_for_cancelled_and_dropped() {
         let leaf = chain(&root, MILLION);
         let (woken, ran) = (Count::default(), Count::default());
         let counted = ran.clone();
-        leaf.on_cancel(move |_| counted.add()).detach();
+        leaf.on_cancel(move |_| counted.add()).disarm();
         let mut done = Box::pin(leaf.done());
         assert!(poll_with(done.as_mut(), &woken.waker()).is_pending());
         root.cancel();
         assert_eq!((woken.get(), ran.get()), (1, 1));
         assert!(poll(done.as_mut()).is_ready());
-        assert_ended(&leaf, Reason::Explicit);
+        assert_ended(&leaf, Reason::Cancelled);
         drop(done);
         drop(leaf);
     });
@@ -86,7 +86,7 @@ fn a_cancelled_chain_of_a_million_is_asked_once_dearly_and_then_cheaply() {
         for _ in 0..100_000 {
             assert!(leaf.is_done());
         }
-        assert_ended(&leaf, Reason::Explicit);
+        assert_ended(&leaf, Reason::Cancelled);
         drop(root);
         drop(leaf);
     });
@@ -133,7 +133,7 @@ fn a_chain_of_a_million_values_is_bound_read_detached_and_dropped() {
 fn a_long_chain_of_merges_is_asked_and_dropped_without_recursion() {
     on_a_small_stack(|| {
         let root = Context::background().with_cancel();
-        let mut ctx = root.with_cancel().keep();
+        let mut ctx = root.with_cancel().disarm();
         for _ in 0..600 {
             // Merged with something of its own, and a chain between: links of both kinds.
             let other = chain(&Context::background(), 10);
@@ -141,7 +141,7 @@ fn a_long_chain_of_merges_is_asked_and_dropped_without_recursion() {
         }
         assert!(!ctx.is_done());
         root.cancel();
-        assert_ended(&ctx, Reason::Explicit);
+        assert_ended(&ctx, Reason::Cancelled);
         drop(ctx);
     });
 }
@@ -155,7 +155,7 @@ fn a_million_children_are_cancelled_while_another_thread_only_asks() {
     // Each child is waited for, so the cancel has to reach each of them.
     let waiters: Vec<_> = (0..MILLION)
         .map(|_| {
-            let mut done = Box::pin(parent.with_cancel().keep().done_owned());
+            let mut done = Box::pin(parent.with_cancel().disarm().done_owned());
             assert!(poll_with(done.as_mut(), &waker).is_pending());
             done
         })
@@ -166,7 +166,7 @@ fn a_million_children_are_cancelled_while_another_thread_only_asks() {
     let asker = std::thread::spawn({
         let contexts = [
             Context::clone(&parent),
-            parent.with_cancel().keep(),
+            parent.with_cancel().disarm(),
             parent.with_timeout(HOUR),
         ];
         let (asked, stop, start) = (Arc::clone(&asked), Arc::clone(&stop), Arc::clone(&start));

@@ -18,7 +18,7 @@ fn a_merge_ends_with_either_parent_and_leaves_the_other_alone() {
         assert_live(&merged);
         let (ended, other) = if first { (&one, &two) } else { (&two, &one) };
         ended.cancel_with("half is enough");
-        assert_ended(&merged, Reason::Explicit);
+        assert_ended(&merged, Reason::Cancelled);
         assert_eq!(cause_of(&merged).as_deref(), Some("half is enough"));
         assert_live(other);
         other.cancel_with("too late");
@@ -31,7 +31,7 @@ fn waiters_of_a_merge_are_woken_by_either_parent() {
     for first in [true, false] {
         let one = Context::background().with_cancel();
         let two = Context::background().with_cancel();
-        let below = one.merge(&two).with_cancel().keep();
+        let below = one.merge(&two).with_cancel().disarm();
         let count = Count::default();
         let mut done = std::pin::pin!(below.done());
         assert!(poll_with(done.as_mut(), &count.waker()).is_pending());
@@ -51,11 +51,11 @@ fn waiters_of_a_merge_are_woken_by_either_parent() {
 fn a_merge_has_the_values_of_the_first() {
     let one = Context::background()
         .with_cancel()
-        .keep()
+        .disarm()
         .with_value::<Item>(1);
     let two = Context::background()
         .with_cancel()
-        .keep()
+        .disarm()
         .with_value::<Item>(2);
     assert_eq!(one.merge(&two).value::<Item>(), Some(&1));
     assert_eq!(two.merge(&one).value::<Item>(), Some(&2));
@@ -133,7 +133,7 @@ fn merging_with_an_ended_context_ends_at_birth() {
     ended.cancel_with("before");
     let live = Context::background().with_cancel();
     for merged in [ended.merge(&live), live.merge(&ended)] {
-        assert_ended(&merged, Reason::Explicit);
+        assert_ended(&merged, Reason::Cancelled);
         assert_eq!(cause_of(&merged).as_deref(), Some("before"));
     }
 }
@@ -166,7 +166,7 @@ fn a_merge_of_foreign_tokens_ends_with_either() {
         ended.cancel();
         assert_eq!(count.get(), 1);
         assert!(poll(done).is_ready());
-        assert_ended(&merged, Reason::Foreign);
+        assert_ended(&merged, Reason::Token);
         assert!(!(one.is_cancelled() && two.is_cancelled()));
     }
 }
@@ -179,7 +179,7 @@ fn a_merge_of_merges_ends_with_any_of_its_ancestors() {
             .collect();
         let left = roots[0].merge(&roots[1]).with_cancel();
         let right = roots[2].merge(&roots[3]).with_cancel();
-        let below = left.merge(&right).with_cancel().keep();
+        let below = left.merge(&right).with_cancel().disarm();
         let count = Count::default();
         let mut done = std::pin::pin!(below.done());
         assert!(poll_with(done.as_mut(), &count.waker()).is_pending());
@@ -196,16 +196,19 @@ fn a_merge_of_merges_ends_with_any_of_its_ancestors() {
 #[test]
 fn a_diamond_of_merges_is_asked_waited_for_and_dropped_without_doubling() {
     let root = Context::background().with_cancel();
-    let mut ctx = root.with_cancel().keep();
+    let mut ctx = root.with_cancel().disarm();
     for _ in 0..40 {
-        ctx = ctx.with_cancel().keep().merge(&ctx.with_cancel().keep());
+        ctx = ctx
+            .with_cancel()
+            .disarm()
+            .merge(&ctx.with_cancel().disarm());
     }
     // A walk that doubled at each merge would take a million million steps.
     assert_live(&ctx);
     let token = ctx.token();
     root.cancel_with("the top");
     assert!(token.is_cancelled());
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
     assert_eq!(cause_of(&ctx).as_deref(), Some("the top"));
 }
 

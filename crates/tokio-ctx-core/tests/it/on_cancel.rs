@@ -39,15 +39,19 @@ fn a_callback_has_run_when_cancel_returns_and_cannot_be_stopped_then() {
 #[test]
 fn a_callback_below_the_cancelled_context_has_run_when_cancel_returns() {
     let parent = Context::background().with_cancel();
-    let child = parent.with_cancel().keep().with_timeout(HOUR).with_cancel();
+    let child = parent
+        .with_cancel()
+        .disarm()
+        .with_timeout(HOUR)
+        .with_cancel();
     let count = Count::default();
     let ran = count.clone();
     child
         .on_cancel(move |why| {
-            assert_eq!(why.reason(), Reason::Explicit);
+            assert_eq!(why.reason(), Reason::Cancelled);
             ran.add();
         })
-        .detach();
+        .disarm();
     parent.cancel();
     assert_eq!(count.get(), 1);
 }
@@ -59,7 +63,7 @@ fn a_callback_runs_when_the_guard_drops() {
     let seen = Arc::clone(&reason);
     guard
         .on_cancel(move |why| *seen.lock().expect("no panic") = Some(why.reason()))
-        .detach();
+        .disarm();
     drop(guard);
     assert_eq!(
         *reason.lock().expect("no panic"),
@@ -139,7 +143,7 @@ fn a_detached_callback_runs_without_its_registration() {
     let ctx = Context::background().with_cancel();
     let count = Count::default();
     let ran = count.clone();
-    ctx.on_cancel(move |_| ran.add()).detach();
+    ctx.on_cancel(move |_| ran.add()).disarm();
     ctx.cancel();
     assert_eq!(count.get(), 1);
 }
@@ -164,7 +168,7 @@ fn a_context_dropped_without_an_end_drops_its_callbacks_without_running_them() {
         drop(held);
         counted.add();
     })
-    .detach();
+    .disarm();
     drop(ctx);
     assert_eq!((ran.get(), dropped.get()), (0, 1));
 }
@@ -218,7 +222,7 @@ fn asking_runs_no_callback_on_the_thread_that_asks() {
     let ctx = Context::background().with_timeout(crate::support::SOON);
     let (sender, receiver) = mpsc::channel();
     ctx.on_cancel(move |_| sender.send(std::thread::current().id()).expect("received"))
-        .detach();
+        .disarm();
     let asker = std::thread::current().id();
     while !ctx.is_done() {
         std::hint::spin_loop();
@@ -244,7 +248,7 @@ fn a_blocked_callback_blocks_nobody_but_its_caller() {
     let canceller = std::thread::spawn(move || handle.cancel_with("blocked inside"));
     entered.wait();
     // The callback is on the other thread's stack now, and holds no lock.
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
     assert!(!ctx.cancel());
     assert!(parent.cancel());
     let count = Count::default();
@@ -258,11 +262,11 @@ fn a_blocked_callback_blocks_nobody_but_its_caller() {
 #[test]
 fn a_callback_below_a_foreign_token_is_run_by_the_token() {
     let token = CancellationToken::new();
-    let ctx = Context::from_token(&token).with_cancel().keep();
+    let ctx = Context::from_token(&token).with_cancel().disarm();
     let count = Count::default();
     let ran = count.clone();
     let registration = ctx.on_cancel(move |why| {
-        assert_eq!(why.reason(), Reason::Foreign);
+        assert_eq!(why.reason(), Reason::Token);
         ran.add();
     });
     token.cancel();
@@ -277,7 +281,7 @@ fn a_callback_on_a_merge_runs_when_either_parent_ends() {
         let two = Context::background().with_cancel();
         let count = Count::default();
         let ran = count.clone();
-        one.merge(&two).on_cancel(move |_| ran.add()).detach();
+        one.merge(&two).on_cancel(move |_| ran.add()).disarm();
         assert_eq!(
             count.get(),
             0,
@@ -285,7 +289,7 @@ fn a_callback_on_a_merge_runs_when_either_parent_ends() {
         );
         let merged = one.merge(&two);
         let ran = count.clone();
-        merged.on_cancel(move |_| ran.add()).detach();
+        merged.on_cancel(move |_| ran.add()).disarm();
         if first {
             one.cancel()
         } else {
@@ -303,6 +307,6 @@ fn a_callback_may_take_what_is_sent_but_not_shared() {
     // `Cell` is `Send` and not `Sync`.
     let cell = std::cell::Cell::new(1);
     let ctx = Context::background().with_cancel();
-    ctx.on_cancel(move |_| cell.set(2)).detach();
+    ctx.on_cancel(move |_| cell.set(2)).disarm();
     assert!(ctx.cancel());
 }

@@ -2,13 +2,21 @@
 
 use std::any::Any;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use tokio_ctx_core::{Cancelled, Context, Reason, key, owner};
+use tokio_ctx_core::{CancelHandle, Context, Reason, key, owner};
 
-use crate::support::{Count, HOUR, assert_ended, assert_live, poll, poll_with};
+use crate::support::{HOUR, assert_ended, assert_live};
 
 type Owner = Arc<dyn Any + Send + Sync>;
+
+fn attach(ctx: &Context, owner: &Owner) -> CancelHandle {
+    owner::attach(ctx, Arc::downgrade(owner), Location::caller())
+}
+
+fn owned(ctx: &Context, owner: &Owner) -> Context {
+    owner::context(&attach(ctx, owner)).clone()
+}
 
 fn names(ctx: &Context) -> Vec<&'static str> {
     owner::enclosing(ctx)
@@ -19,14 +27,13 @@ fn names(ctx: &Context) -> Vec<&'static str> {
 #[test]
 fn owners_are_found_along_the_lifetime_nearest_first() {
     let (outer, inner): (Owner, Owner) = (Arc::new("outer"), Arc::new("inner"));
-    let server = owner::attach(&Context::background(), Arc::downgrade(&outer));
+    let server = owned(&Context::background(), &outer);
     let request = server.with_timeout(HOUR).with_cancel();
-    let scope = owner::attach(&request, Arc::downgrade(&inner));
-    let leaf = scope.with_cancel().keep();
+    let scope = owned(&request, &inner);
+    let leaf = scope.with_cancel().disarm();
     assert_eq!(names(&leaf), ["inner", "outer"]);
     assert_eq!(names(&request), ["outer"]);
     assert_eq!(names(&leaf.detach_onto(&server)), ["outer"]);
-    assert!(names(&leaf.without_cancel()).is_empty());
     assert_eq!(
         names(&leaf.merge(&Context::background().with_cancel())),
         ["inner", "outer"]
@@ -37,7 +44,7 @@ fn owners_are_found_along_the_lifetime_nearest_first() {
 fn a_context_keeps_no_owner_alive() {
     let scope: Owner = Arc::new("scope");
     let weak = Arc::downgrade(&scope);
-    let ctx = owner::attach(&Context::background(), Arc::downgrade(&scope));
+    let ctx = owned(&Context::background(), &scope);
     assert_eq!(names(&ctx), ["scope"]);
     drop(scope);
     assert!(weak.upgrade().is_none());
@@ -61,68 +68,77 @@ fn an_owner_ends_its_lifetime_for_a_reason_of_its_own_and_once() {
     assert!(cancelled.to_string().contains("connection reset"));
 }
 
-/// What `finish` ends a lifetime with, if it ends it at all.
-fn finished() -> Cancelled {
-    owner::cancelled(Reason::ScopeFinished, Location::caller(), None)
-}
+#[test]
+fn a_context_keeps_its_owners_when_it_drops_its_cancellation() {
+    let (outer, inner): (Owner, Owner) = (Arc::new("outer"), Arc::new("inner"));
+    let server = owned(&Context::background(), &outer);
+    let request = server.with_cancel();
+    let scope = attach(&request, &inner);
+    let shield = owner::context(&scope).with_timeout(HOUR).without_cancel();
+    assert_eq!(names(&shield), ["inner", "outer"]);
+    assert_eq!(
+        names(&shield.with_cancel().without_cancel()),
+        ["inner", "outer"]
+    );
+    let third: Owner = Arc::new("third");
+    assert_eq!(names(&owned(&shield, &third)), ["third", "inner", "outer"]);
 
-/// A lifetime under that of `ctx`, and its context if that has values.
-fn owned_under(ctx: &Context) -> (owner::Lifetime, Option<Context>) {
-    let lifetime = owner::Lifetime::attach_at(ctx, Weak::<Owner>::new(), Location::caller());
-    let with_values = lifetime.with_values_of(ctx);
-    (lifetime, with_values)
+    scope.cancel();
+    request.cancel();
+    assert_live(&shield);
+    assert!(!shield.can_be_cancelled());
+    assert_eq!(shield.deadline(), None);
+    drop(inner);
+    assert_eq!(names(&shield), ["outer"]);
+    drop(outer);
+    assert!(names(&shield).is_empty());
+    assert!(
+        format!("{shield:?}").starts_with("background > shield("),
+        "{shield:?}"
+    );
+    let plain = shield.without_cancel();
+    assert_eq!(format!("{plain:?}"), "background", "nobody is left to keep");
 }
 
 #[test]
-fn a_lifetime_is_finished_for_whoever_else_knows_it() {
-    type Observer = Box<dyn FnOnce() -> bool>;
-    fn ended(ctx: Context) -> Observer {
-        Box::new(move || {
-            ctx.err()
-                .is_some_and(|cancelled| cancelled.reason() == Reason::ScopeFinished)
-        })
-    }
-    let observers: [fn(&Context) -> Observer; 7] = [
-        |ctx| ended(ctx.clone()),
-        |ctx| ended(ctx.with_cancel().keep()),
-        |ctx| ended(ctx.with_name("part")),
-        |ctx| ended(ctx.merge(&Context::background().with_cancel())),
-        |ctx| {
-            let token = ctx.token();
-            Box::new(move || token.is_cancelled())
-        },
-        |ctx| {
-            let wakes = Count::default();
-            let mut done = Box::pin(ctx.done_owned());
-            assert!(poll_with(done.as_mut(), &wakes.waker()).is_pending());
-            Box::new(move || wakes.get() == 1 && poll(done.as_mut()).is_ready())
-        },
-        |ctx| {
-            let runs = Count::default();
-            let counted = runs.clone();
-            ctx.on_cancel(move |_| counted.add()).detach();
-            Box::new(move || runs.get() == 1)
-        },
-    ];
-    key! { Id: u32 }
-    let with_values = Context::background().with_value::<Id>(7);
-    for (num, observe) in observers.into_iter().enumerate() {
-        for above in [&Context::background(), &with_values] {
-            let (lifetime, last) = owned_under(above);
-            let sees_the_end = observe(last.as_ref().unwrap_or(lifetime.context()));
-            lifetime.finish(last.as_ref(), finished);
-            assert!(sees_the_end(), "observer {num}");
-        }
-    }
+fn a_shield_keeps_nothing_of_what_it_came_from_alive() {
+    let scope: Owner = Arc::new("scope");
+    let weak = Arc::downgrade(&scope);
+    let held = Arc::new(());
+    let of_callback = Arc::downgrade(&held);
+    let ctx = owned(&Context::background(), &scope);
+    ctx.on_cancel(move |_| drop(held)).disarm();
+    let shield = ctx.without_cancel();
+    drop((scope, ctx));
+    assert_eq!((weak.strong_count(), of_callback.strong_count()), (0, 0));
+    assert_live(&shield);
 }
 
 #[test]
-fn a_lifetime_that_nobody_else_knows_is_let_go_without_an_error() {
+fn a_merge_keeps_the_owner_of_the_shield_that_it_began_with() {
+    let (scope, other): (Owner, Owner) = (Arc::new("scope"), Arc::new("other"));
+    let shield = owned(&Context::background(), &scope).without_cancel();
+    let stop = attach(&Context::background(), &other);
+    let merged = shield.merge(owner::context(&stop));
+    assert_eq!(names(&merged), ["scope"]);
+    assert_live(&merged);
+    stop.cancel();
+    assert_ended(&merged, Reason::Cancelled);
+    assert_eq!(names(&shield.merge(owner::context(&stop))), ["scope"]);
+    let plain = Context::background().merge(owner::context(&stop));
+    assert_eq!(names(&plain), ["other"]);
+}
+
+#[test]
+fn values_are_given_to_an_owned_context_when_it_is_handed_out() {
     key! { Id: u32 }
-    let with_values = Context::background().with_value::<Id>(7);
-    for above in [&Context::background(), &with_values] {
-        let (lifetime, last) = owned_under(above);
-        drop(lifetime.context().clone());
-        lifetime.finish(last.as_ref(), || panic!("nobody would read it"));
-    }
+    let scope: Owner = Arc::new("scope");
+    let above = Context::background().with_value::<Id>(7);
+    let handle = attach(&above, &scope);
+    assert_eq!(owner::context(&handle).value::<Id>(), None);
+    let ctx = owner::with_values_of(&handle, &above).expect("there are values");
+    assert_eq!(ctx.value::<Id>(), Some(&7));
+    assert!(owner::with_values_of(&handle, &Context::background()).is_none());
+    handle.cancel();
+    assert_ended(&ctx, Reason::Cancelled);
 }

@@ -34,7 +34,7 @@ impl std::error::Error for Cause {}
 #[test]
 fn a_panicking_callback_harms_neither_the_canceller_nor_the_others() {
     let ctx = Context::background().with_cancel();
-    let child = ctx.with_cancel().keep();
+    let child = ctx.with_cancel().disarm();
     let count = Count::default();
     for index in 0..6 {
         let ran = count.clone();
@@ -43,14 +43,14 @@ fn a_panicking_callback_harms_neither_the_canceller_nor_the_others() {
             ran.add();
             assert!(index % 3 != 1, "on purpose");
         })
-        .detach();
+        .disarm();
     }
     let woken = Count::default();
     let mut done = std::pin::pin!(child.done());
     assert!(poll_with(done.as_mut(), &woken.waker()).is_pending());
     assert!(ctx.cancel_with("stop"));
     assert_eq!((count.get(), woken.get()), (6, 1));
-    assert_ended(&child, Reason::Explicit);
+    assert_ended(&child, Reason::Cancelled);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_panicking_callback_on_an_ended_context_harms_nobody() {
     ctx.cancel();
     let registration = ctx.on_cancel(|_| panic!("on purpose"));
     assert!(!registration.stop());
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_panic_whose_payload_panics_when_dropped_harms_nobody() {
     let count = Count::default();
     let ran = count.clone();
     ctx.on_cancel(|_| std::panic::panic_any(on_drop(|| panic!("on purpose, again"))))
-        .detach();
-    ctx.on_cancel(move |_| ran.add()).detach();
+        .disarm();
+    ctx.on_cancel(move |_| ran.add()).disarm();
     assert!(ctx.cancel());
     assert_eq!(count.get(), 1);
 }
@@ -90,12 +90,12 @@ fn a_callback_may_cancel_and_ask_its_own_context_and_its_relatives() {
     ctx.on_cancel(move |why| {
         for (handle, relative) in handles.iter().zip(&relatives) {
             let won = handle.cancel_with("from the callback");
-            assert_ended(relative, Reason::Explicit);
+            assert_ended(relative, Reason::Cancelled);
             seen.lock().expect("no panic").push(won);
         }
-        assert_eq!(why.reason(), Reason::Explicit);
+        assert_eq!(why.reason(), Reason::Cancelled);
     })
-    .detach();
+    .disarm();
     ctx.cancel_with("from outside");
     assert_eq!(*results.lock().expect("no panic"), [true, false, false]);
     assert_eq!(cause_of(&ctx).as_deref(), Some("from outside"));
@@ -112,14 +112,14 @@ fn a_callback_may_derive_wait_and_register_on_its_own_context() {
     ctx.on_cancel(move |_| {
         let inner = ran.clone();
         assert!(!again.on_cancel(move |_| inner.add()).stop());
-        assert_ended(&again.with_timeout(HOUR).with_cancel(), Reason::Explicit);
+        assert_ended(&again.with_timeout(HOUR).with_cancel(), Reason::Cancelled);
         assert_ended(
             &again.merge(&Context::background().with_cancel()),
-            Reason::Explicit,
+            Reason::Cancelled,
         );
         ran.add();
     })
-    .detach();
+    .disarm();
     ctx.cancel();
     assert_eq!(count.get(), 2);
 }
@@ -158,7 +158,7 @@ fn a_callback_may_drop_the_last_handle_of_its_own_context() {
             drop(own.lock().expect("no panic").take());
             ran.add();
         })
-        .detach();
+        .disarm();
     *place.lock().expect("no panic") = Some(guard);
     assert!(handle.cancel());
     assert_eq!(count.get(), 1);
@@ -208,7 +208,7 @@ fn a_cause_that_lost_may_derive_and_cancel_while_it_is_dropped() {
     let count = Count::default();
     let dropped = count.clone();
     let lost = ctx.cancel_with(cause(move || {
-        assert_ended(&again.with_cancel().with_timeout(HOUR), Reason::Explicit);
+        assert_ended(&again.with_cancel().with_timeout(HOUR), Reason::Cancelled);
         assert!(!handle.cancel_with("from the drop"));
         dropped.add();
     }));
@@ -225,13 +225,13 @@ fn a_cause_may_derive_and_cancel_while_its_context_is_dropped() {
     let dropped = count.clone();
     ctx.cancel_with(cause(move || {
         let derived = above.with_cancel();
-        derived.on_cancel(|_| ()).detach();
+        derived.on_cancel(|_| ()).disarm();
         assert!(derived.cancel());
         assert!(handle.cancel_with("from the drop"));
         dropped.add();
     }));
     let leaf = ctx.with_cancel();
-    assert_ended(&leaf, Reason::Explicit);
+    assert_ended(&leaf, Reason::Cancelled);
     drop((ctx, leaf));
     assert_eq!(count.get(), 1);
     assert_eq!(cause_of(&parent).as_deref(), Some("from the drop"));
@@ -280,12 +280,12 @@ fn a_waker_may_cancel_ask_and_derive_from_inside_wake() {
         if above.cancel_with("from inside wake") {
             woken.add();
         }
-        assert_ended(&beside, Reason::Explicit);
-        assert_ended(&beside.with_timeout(HOUR), Reason::Explicit);
+        assert_ended(&beside, Reason::Cancelled);
+        assert_ended(&beside.with_timeout(HOUR), Reason::Cancelled);
     });
     let ran = Count::default();
     let counted = ran.clone();
-    sibling.on_cancel(move |_| counted.add()).detach();
+    sibling.on_cancel(move |_| counted.add()).disarm();
     let mut done = std::pin::pin!(ctx.done());
     assert!(poll_with(done.as_mut(), &waker).is_pending());
     assert!(ctx.cancel_with("from outside"));
@@ -301,7 +301,7 @@ fn a_waker_woken_by_somebody_who_only_asks_may_cancel_with_callbacks() {
     let other = Context::background().with_cancel();
     let (handle, ran) = (other.handle(), Count::default());
     let counted = ran.clone();
-    other.on_cancel(move |_| counted.add()).detach();
+    other.on_cancel(move |_| counted.add()).disarm();
     let waker = waker(move || {
         handle.cancel_with("from inside wake");
     });
@@ -332,10 +332,10 @@ fn a_panicking_waker_reaches_neither_the_canceller_nor_the_callbacks() {
     assert!(poll_with(done.as_mut(), &panics).is_pending());
     let ran = Count::default();
     let counted = ran.clone();
-    ctx.on_cancel(move |_| counted.add()).detach();
+    ctx.on_cancel(move |_| counted.add()).disarm();
     assert!(ctx.cancel_with("stop"));
     assert_eq!(ran.get(), 1);
-    assert_ended(&ctx, Reason::Explicit);
+    assert_ended(&ctx, Reason::Cancelled);
     assert!(poll(done).is_ready());
 }
 
@@ -375,7 +375,7 @@ fn a_thread_local_may_cancel_while_its_thread_ends() {
     let ctx = Context::background().with_cancel();
     let ran = Count::default();
     let counted = ran.clone();
-    ctx.on_cancel(move |_| counted.add()).detach();
+    ctx.on_cancel(move |_| counted.add()).disarm();
     let handle = ctx.handle();
     let thread = std::thread::spawn(move || {
         AT_EXIT.with(|cell| assert!(cell.set(AtExit(handle)).is_ok()));
@@ -395,7 +395,7 @@ fn a_guard_dropped_by_a_panic_ends_its_context() {
         counted.add();
         panic!("on purpose, while the thread unwinds already");
     })
-    .detach();
+    .disarm();
     let unwound = std::thread::spawn(move || {
         let _guard = guard;
         panic!("on purpose");

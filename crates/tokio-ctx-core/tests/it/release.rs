@@ -24,10 +24,10 @@ fn a_child_that_is_dropped_is_forgotten_by_its_parent() {
     {
         let mut done = std::pin::pin!(child.done());
         assert!(poll_with(done.as_mut(), &woken.waker()).is_pending());
-        child.on_cancel(move |_| drop(held)).detach();
+        child.on_cancel(move |_| drop(held)).disarm();
         assert!(weak.upgrade().is_some());
     }
-    drop(child.keep());
+    drop(child.disarm());
     assert!(
         weak.upgrade().is_none(),
         "the child and its callbacks are gone"
@@ -83,10 +83,10 @@ fn children_with_waiters_and_callbacks_come_and_go_under_a_long_lived_parent() {
     for round in 0..1000 {
         let child = parent.with_timeout(HOUR).with_cancel();
         let captured = Arc::clone(&held);
-        child.on_cancel(move |_| drop(captured)).detach();
+        child.on_cancel(move |_| drop(captured)).disarm();
         assert!(poll_with(std::pin::pin!(child.done()), &woken.waker()).is_pending());
         if round % 2 == 0 {
-            drop(child.keep());
+            drop(child.disarm());
         } else {
             drop(child);
         }
@@ -103,9 +103,9 @@ fn merges_come_and_go_between_two_long_lived_parents() {
     let (held, _) = probe();
     let woken = Count::default();
     for round in 0..1000 {
-        let merged = one.merge(&two).with_cancel().keep();
+        let merged = one.merge(&two).with_cancel().disarm();
         let captured = Arc::clone(&held);
-        merged.on_cancel(move |_| drop(captured)).detach();
+        merged.on_cancel(move |_| drop(captured)).disarm();
         let done = merged.done_owned();
         drop(merged);
         assert!(poll_with(std::pin::pin!(done), &woken.waker()).is_pending());
@@ -121,9 +121,9 @@ fn callbacks_below_a_foreign_token_leave_nothing_at_the_token() {
     let token = CancellationToken::new();
     let (held, _) = probe();
     for _ in 0..1000 {
-        let ctx = Context::from_token(&token).with_cancel().keep();
+        let ctx = Context::from_token(&token).with_cancel().disarm();
         let captured = Arc::clone(&held);
-        ctx.on_cancel(move |_| drop(captured)).detach();
+        ctx.on_cancel(move |_| drop(captured)).disarm();
         drop(ctx);
         assert_eq!(Arc::strong_count(&held), 1);
     }
@@ -136,7 +136,7 @@ async fn a_deadline_that_nobody_waits_for_any_more_wakes_nobody() {
     let (held, weak) = probe();
     {
         let ctx = Context::background().with_timeout(Duration::from_secs(1));
-        ctx.on_cancel(move |_| drop(held)).detach();
+        ctx.on_cancel(move |_| drop(held)).disarm();
         assert!(poll_with(std::pin::pin!(ctx.done()), &woken.waker()).is_pending());
     }
     assert!(weak.upgrade().is_none());
@@ -164,8 +164,8 @@ async fn a_timer_does_not_outlive_its_context() {
 fn a_waiting_future_keeps_its_context_and_lets_go_of_it() {
     let parent = Context::background().with_cancel();
     let (held, weak) = probe();
-    let ctx = parent.with_cancel().keep();
-    ctx.on_cancel(move |_| drop(held)).detach();
+    let ctx = parent.with_cancel().disarm();
+    ctx.on_cancel(move |_| drop(held)).disarm();
     let mut done = Box::pin(ctx.done_owned());
     drop(ctx);
     assert!(poll(done.as_mut()).is_pending());
@@ -178,8 +178,8 @@ fn a_waiting_future_keeps_its_context_and_lets_go_of_it() {
 fn a_token_keeps_no_context() {
     let parent = Context::background().with_cancel();
     let (held, weak) = probe();
-    let ctx = parent.with_cancel().keep();
-    ctx.on_cancel(move |_| drop(held)).detach();
+    let ctx = parent.with_cancel().disarm();
+    ctx.on_cancel(move |_| drop(held)).disarm();
     let token = ctx.token();
     drop(ctx);
     assert!(weak.upgrade().is_none());
@@ -191,8 +191,9 @@ fn a_token_keeps_no_context() {
 fn an_owner_is_not_kept_by_its_contexts() {
     let scope: Arc<dyn std::any::Any + Send + Sync> = Arc::new(1);
     let weak = Arc::downgrade(&scope);
-    let ctx = owner::attach(&Context::background(), weak.clone());
-    let leaf = ctx.with_cancel().keep();
+    let place = std::panic::Location::caller();
+    let handle = owner::attach(&Context::background(), weak.clone(), place);
+    let leaf = owner::context(&handle).with_cancel().disarm();
     drop(scope);
     assert_eq!(weak.strong_count(), 0);
     assert_eq!(owner::enclosing(&leaf).count(), 0);
@@ -207,7 +208,7 @@ fn a_detached_callback_that_holds_its_own_context_is_freed_by_the_end() {
         .on_cancel(move |_| {
             let _ = (&own, &held);
         })
-        .detach();
+        .disarm();
     assert!(weak.upgrade().is_some());
     drop(guard);
     assert!(weak.upgrade().is_none());

@@ -29,14 +29,14 @@ fn rule_1_first_outcome_wins_and_never_changes() {
 #[test]
 fn rule_2_outcome_before_token() {
     let parent = Context::background().with_cancel();
-    let child = parent.with_cancel().keep();
+    let child = parent.with_cancel().disarm();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let mut waiting = Vec::new();
     for ctx in [Context::clone(&parent), child] {
         let (asked, seen) = (ctx.clone(), Arc::clone(&seen));
         let waker = waker(move || {
             // Inside of the wake-up: whoever wakes finds a cause.
-            assert_ended(&asked, Reason::Explicit);
+            assert_ended(&asked, Reason::Cancelled);
             seen.lock().expect("no panic").push(cause_of(&asked));
         });
         let mut done = Box::pin(ctx.done_owned());
@@ -57,7 +57,7 @@ fn rule_3_nothing_foreign_runs_under_a_lock() {
         let (ctx, handle, used) = (Context::clone(&ctx), ctx.handle(), used.clone());
         Arc::new(move || {
             handle.cancel();
-            assert_ended(&ctx, Reason::Explicit);
+            assert_ended(&ctx, Reason::Cancelled);
             drop(ctx.on_cancel(|_| ()));
             used.add();
         })
@@ -69,7 +69,7 @@ fn rule_3_nothing_foreign_runs_under_a_lock() {
         use_it();
         drop(held);
     })
-    .detach();
+    .disarm();
     let use_it = Arc::clone(&uses);
     let waker = waker(move || use_it());
     let mut done = Box::pin(ctx.done());
@@ -114,8 +114,8 @@ fn rule_5_cancel_never_blocks_never_panics_and_needs_no_runtime() {
 
     let ctx = Context::background().with_timeout(HOUR).with_cancel();
     let below = ctx.with_cancel();
-    ctx.on_cancel(|_| panic!("on purpose")).detach();
-    below.on_cancel(|_| panic!("on purpose")).detach();
+    ctx.on_cancel(|_| panic!("on purpose")).disarm();
+    below.on_cancel(|_| panic!("on purpose")).disarm();
     let panics = waker(|| panic!("on purpose"));
     let mut done = std::pin::pin!(below.done_owned());
     assert!(poll_with(done.as_mut(), &panics).is_pending());
@@ -134,7 +134,7 @@ fn rule_6_drop_is_iterative() {
         let root = Context::background().with_cancel();
         let mut leaf = Context::clone(&root);
         for _ in 0..100_000 {
-            leaf = leaf.with_cancel().keep();
+            leaf = leaf.with_cancel().disarm();
         }
         drop(root);
         assert_ended(&leaf, Reason::GuardDropped);
@@ -148,7 +148,7 @@ async fn rule_7_asking_runs_nobodys_code() {
     let asker = std::thread::current().id();
     let (sender, receiver) = std::sync::mpsc::channel();
     ctx.on_cancel(move |_| sender.send(std::thread::current().id()).expect("received"))
-        .detach();
+        .disarm();
     let child = ctx.with_cancel();
     let of_parent = child.with_cancel();
     advance(Duration::from_millis(999)).await;
@@ -167,9 +167,12 @@ async fn rule_7_asking_runs_nobodys_code() {
 #[test]
 fn rule_8_a_merge_walks_a_flat_deduplicated_list() {
     let root = Context::background().with_cancel();
-    let mut diamond = root.with_cancel().keep();
+    let mut diamond = root.with_cancel().disarm();
     for _ in 0..20 {
-        let (left, right) = (diamond.with_cancel().keep(), diamond.with_cancel().keep());
+        let (left, right) = (
+            diamond.with_cancel().disarm(),
+            diamond.with_cancel().disarm(),
+        );
         diamond = left.merge(&right);
     }
     // A recursion would take 2²⁰ steps for each of these questions.
@@ -177,5 +180,5 @@ fn rule_8_a_merge_walks_a_flat_deduplicated_list() {
         assert!(!diamond.is_done());
     }
     root.cancel();
-    assert_ended(&diamond, Reason::Explicit);
+    assert_ended(&diamond, Reason::Cancelled);
 }

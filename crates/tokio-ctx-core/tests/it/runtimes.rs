@@ -65,7 +65,7 @@ fn on_an_executor_that_is_not_tokios_a_cancel_wakes() {
     });
     wait.recv().expect("sent");
     assert!(handle.cancel());
-    assert_eq!(waiter.join().expect("no panic"), Reason::Explicit);
+    assert_eq!(waiter.join().expect("no panic"), Reason::Cancelled);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn without_a_runtime_many_deadlines_fire_in_their_order() {
             let ctx = Context::background().with_timeout(SOON + SOON * index / 4);
             let sender = sender.clone();
             ctx.on_cancel(move |_| sender.send(index).expect("received"))
-                .detach();
+                .disarm();
             ctx
         })
         .collect();
@@ -292,7 +292,7 @@ async fn a_spent_coop_budget_loses_no_deadline() {
 async fn a_spent_coop_budget_loses_no_callback() {
     let timed = Context::background().with_timeout(Duration::from_secs(1));
     let parent = Context::background().with_cancel();
-    let child = parent.with_cancel().keep();
+    let child = parent.with_cancel().disarm();
     let count = Count::default();
     let registrations = {
         let (timed, child, count) = (timed.clone(), child.clone(), count.clone());
@@ -323,12 +323,12 @@ fn contexts_work_in_destructors_while_a_runtime_shuts_down() {
             on_drop(move || {
                 let counted = ran.clone();
                 let below = ctx.with_timeout(HOUR / 2).with_cancel();
-                below.on_cancel(move |_| counted.add()).detach();
+                below.on_cancel(move |_| counted.add()).disarm();
                 assert!(poll(std::pin::pin!(below.done())).is_pending());
                 let token = below.token();
                 assert!(guard.cancel_with("shutting down"));
                 assert!(token.is_cancelled());
-                assert_ended(&below, Reason::Explicit);
+                assert_ended(&below, Reason::Cancelled);
                 finished.add();
             })
         };
@@ -342,7 +342,7 @@ fn contexts_work_in_destructors_while_a_runtime_shuts_down() {
         wait.recv_timeout(PATIENCE).expect("the task has begun");
         drop(runtime);
         assert_eq!((ran.get(), finished.get()), (1, 1));
-        assert_ended(&ctx, Reason::Explicit);
+        assert_ended(&ctx, Reason::Cancelled);
     }
 }
 
@@ -354,7 +354,7 @@ fn a_runtime_without_its_time_driver_needs_none_until_a_deadline_is_waited_for()
         let waiter = tokio::spawn(ctx.done_owned());
         tokio::task::yield_now().await;
         ctx.cancel();
-        assert_eq!(waiter.await.expect("no panic").reason(), Reason::Explicit);
+        assert_eq!(waiter.await.expect("no panic").reason(), Reason::Cancelled);
 
         let timed = Context::background().with_timeout(SOON);
         while !timed.is_done() {

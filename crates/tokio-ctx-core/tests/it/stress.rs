@@ -94,7 +94,7 @@ fn no_reader_ever_sees_parent_child_and_grandchild_disagree() {
     race(3000, |round| {
         let parent = Arc::new(Context::background().with_cancel());
         let child = Arc::new(parent.with_cancel());
-        let leaf = child.with_cancel().keep();
+        let leaf = child.with_cancel().disarm();
         let cancel = |guard: &Arc<CancelGuard>, cause: &'static str, turns: usize| {
             let guard = Arc::clone(guard);
             Box::new(move || {
@@ -128,7 +128,7 @@ fn no_reader_ever_sees_parent_child_and_grandchild_disagree() {
 fn once_one_way_to_ask_says_ended_all_do() {
     race(3000, |round| {
         let parent = Arc::new(Context::background().with_cancel());
-        let leaf = parent.with_cancel().keep();
+        let leaf = parent.with_cancel().disarm();
         let end: Job = Box::new({
             let parent = Arc::clone(&parent);
             move || {
@@ -163,7 +163,7 @@ fn once_one_way_to_ask_says_ended_all_do() {
 fn a_child_is_never_live_when_its_parent_has_ended() {
     race(3000, |round| {
         let parent = Arc::new(Context::background().with_cancel());
-        let leaf = parent.with_cancel().keep().with_cancel().keep();
+        let leaf = parent.with_cancel().disarm().with_cancel().disarm();
         let above = Context::clone(&parent);
         [
             Box::new(move || {
@@ -173,7 +173,7 @@ fn a_child_is_never_live_when_its_parent_has_ended() {
             Box::new(move || {
                 ask_until(|| above.is_done().then_some(()));
                 assert!(leaf.is_done());
-                assert_eq!(reason_of(&leaf), Reason::Explicit);
+                assert_eq!(reason_of(&leaf), Reason::Cancelled);
             }),
         ]
     });
@@ -183,7 +183,7 @@ fn a_child_is_never_live_when_its_parent_has_ended() {
 fn a_first_wait_that_races_a_cancel_is_woken_or_told() {
     race(6000, |round| {
         let parent = Arc::new(Context::background().with_cancel());
-        let leaf = parent.with_cancel().keep();
+        let leaf = parent.with_cancel().disarm();
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
         [
             Box::new(move || {
@@ -212,7 +212,7 @@ fn a_callback_runs_or_is_stopped_and_never_both() {
     let (both, neither) = (Count::default(), Count::default());
     race(4000, |round| {
         let parent = Arc::new(Context::background().with_cancel());
-        let leaf = parent.with_cancel().keep();
+        let leaf = parent.with_cancel().disarm();
         let ran = Count::default();
         let counted = ran.clone();
         let registration = leaf.on_cancel(move |_| counted.add());
@@ -246,7 +246,7 @@ fn a_callback_registered_while_the_context_ends_runs_exactly_once() {
     let wrong = Count::default();
     race(4000, |round| {
         let parent = Arc::new(Context::background().with_cancel());
-        let leaf = parent.with_cancel().keep();
+        let leaf = parent.with_cancel().disarm();
         let ended = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ended);
         let wrong = wrong.clone();
@@ -278,9 +278,9 @@ fn a_callback_runs_once_when_readers_and_a_deadline_race_for_the_end() {
         let ctx = Context::background().with_timeout(Duration::from_micros(200 + round as u64));
         let (sender, receiver) = std::sync::mpsc::channel();
         ctx.on_cancel(move |why| sender.send(why.reason()).expect("received"))
-            .detach();
+            .disarm();
         let ask = || -> Job {
-            let ctx = ctx.with_cancel().keep();
+            let ctx = ctx.with_cancel().disarm();
             Box::new(move || ask_until(|| ctx.is_done().then_some(())))
         };
         let wrong = wrong.clone();
@@ -303,14 +303,14 @@ fn dropping_the_last_handle_races_a_cancel_from_above_without_a_loss() {
     let dropped = Count::default();
     race(4000, |round| {
         let parent = Arc::new(Context::background().with_cancel());
-        let leaf = parent.with_cancel().keep();
+        let leaf = parent.with_cancel().disarm();
         let (ran, held): (Count, OnDrop) = (Count::default(), dropped.on_drop());
         let counted = ran.clone();
         leaf.on_cancel(move |_| {
             drop(held);
             counted.add();
         })
-        .detach();
+        .disarm();
         [
             Box::new(move || {
                 spin(round % 40);
@@ -335,7 +335,7 @@ fn both_parents_of_a_merge_end_at_once_and_one_story_is_told() {
     race(3000, |round| {
         let one = Arc::new(Context::background().with_cancel());
         let two = Arc::new(Context::background().with_cancel());
-        let leaf = one.merge(&two).with_cancel().keep();
+        let leaf = one.merge(&two).with_cancel().disarm();
         let cancel = |guard: &Arc<CancelGuard>, cause: &'static str, turns: usize| {
             let guard = Arc::clone(guard);
             Box::new(move || {
@@ -385,7 +385,7 @@ fn a_waiter_on_a_merge_is_woken_whichever_parent_ends() {
             Box::new(move || {
                 let _keep = keep;
                 let reason = futures_executor::block_on(leaf.done()).reason();
-                assert_eq!(reason, Reason::Explicit);
+                assert_eq!(reason, Reason::Cancelled);
             }),
         ]
     });
@@ -406,7 +406,7 @@ fn a_foreign_token_races_a_cancel_and_one_story_is_told() {
                 spin((round * 3) % 40);
                 child.cancel_with("ours");
                 let first = reason_of(&child);
-                assert!(matches!(first, Reason::Explicit | Reason::Foreign));
+                assert!(matches!(first, Reason::Cancelled | Reason::Token));
                 assert_eq!(reason_of(&child), first);
             }),
             Box::new(move || {
@@ -444,7 +444,7 @@ async fn many_tasks_that_wait_are_all_woken_by_one_cancel() {
         .map(|index| {
             let mut ctx = Context::clone(&root);
             for _ in 0..index % 5 {
-                ctx = ctx.with_cancel().keep();
+                ctx = ctx.with_cancel().disarm();
             }
             tokio::spawn(async move { ctx.done().await.to_string() })
         })

@@ -19,8 +19,8 @@ fn a_context_from_a_token_ends_with_it() {
     assert_live(&ctx);
     assert_live(&child);
     token.cancel();
-    assert_ended(&ctx, Reason::Foreign);
-    assert_ended(&child, Reason::Foreign);
+    assert_ended(&ctx, Reason::Token);
+    assert_ended(&child, Reason::Token);
     assert_eq!(cause_of(&child), None);
 }
 
@@ -38,8 +38,8 @@ fn a_cancelled_token_gives_an_ended_context() {
     let token = CancellationToken::new();
     token.cancel();
     let ctx = Context::from_token(&token);
-    assert_ended(&ctx, Reason::Foreign);
-    assert_ended(&ctx.with_timeout(HOUR), Reason::Foreign);
+    assert_ended(&ctx, Reason::Token);
+    assert_ended(&ctx.with_timeout(HOUR), Reason::Token);
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn cancelling_below_a_foreign_token_leaves_it_alone() {
     assert!(!token.is_cancelled());
     token.cancel();
     assert_eq!(cause_of(&child).as_deref(), Some("the child's own"));
-    assert_eq!(reason_of(&child), Reason::Explicit);
-    assert_eq!(reason_of(&ctx), Reason::Foreign);
+    assert_eq!(reason_of(&child), Reason::Cancelled);
+    assert_eq!(reason_of(&ctx), Reason::Token);
     assert_eq!(cause_of(&ctx), None);
 }
 
@@ -74,10 +74,10 @@ async fn a_foreign_token_drives_everything_below_it() {
     assert!(given.is_cancelled());
     assert_eq!(
         poll(done).map(|cancelled| cancelled.reason()),
-        std::task::Poll::Ready(Reason::Foreign)
+        std::task::Poll::Ready(Reason::Token)
     );
     advance(HOUR).await;
-    assert_ended(&timed, Reason::Foreign);
+    assert_ended(&timed, Reason::Token);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn dropping_the_foreign_token_ends_nothing() {
 fn a_token_of_a_context_is_cancelled_with_it() {
     let ctx = Context::background().with_cancel();
     let before = ctx.token();
-    let child_token = ctx.with_cancel().keep().token();
+    let child_token = ctx.with_cancel().disarm().token();
     assert!(!before.is_cancelled());
     ctx.cancel();
     assert!(before.is_cancelled() && child_token.is_cancelled());
@@ -144,6 +144,6 @@ fn a_context_round_trip_through_a_token_loses_the_cause_and_says_so() {
     let ours = Context::background().with_cancel();
     let theirs = Context::from_token(&ours.token());
     ours.cancel_with("known here");
-    assert_ended(&theirs, Reason::Foreign);
+    assert_ended(&theirs, Reason::Token);
     assert_eq!(cause_of(&theirs), None);
 }

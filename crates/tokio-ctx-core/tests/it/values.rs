@@ -21,7 +21,7 @@ fn a_missing_key_is_absent_at_the_root_and_below() {
     let ctx = root
         .with_value::<Age>(3)
         .with_cancel()
-        .keep()
+        .disarm()
         .with_timeout(HOUR);
     assert_eq!(ctx.value::<Name>(), None);
     assert_eq!(ctx.value::<Age>(), Some(&3));
@@ -97,16 +97,16 @@ fn look_ups_pass_lifetimes_in_any_order() {
     let orders = [
         root.with_value::<Age>(7)
             .with_cancel()
-            .keep()
+            .disarm()
             .with_timeout(HOUR),
         root.with_cancel()
-            .keep()
+            .disarm()
             .with_value::<Age>(7)
             .with_timeout(HOUR)
             .with_name("n"),
         root.with_timeout(HOUR)
             .with_cancel()
-            .keep()
+            .disarm()
             .with_value::<Age>(7),
         root.with_value::<Age>(7).merge(&root.with_cancel()),
     ];

@@ -151,7 +151,7 @@ fn cancel_publishes_what_came_before() {
         .explore(|seen| {
             let data = Arc::new(AtomicBool::new(false));
             let (parent, handle) = cancellable(&Context::background());
-            let child = parent.with_cancel().keep();
+            let child = parent.with_cancel().disarm();
             let written = Arc::clone(&data);
             let thread = spawn(move || {
                 written.store(true, Ordering::Relaxed);
@@ -174,7 +174,7 @@ fn hints_publish_what_came_before() {
     Model::of(200).sees(&["live", "ended"]).explore(|seen| {
         let data = Arc::new(AtomicBool::new(false));
         let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
+        let child = parent.with_cancel().disarm();
         let written = Arc::clone(&data);
         let canceller = spawn(move || {
             written.store(true, Ordering::Relaxed);

@@ -25,7 +25,7 @@ fn deadline_wakes() {
 fn deadline_wakes_a_child() {
     Model::of(1_000).explore(|_| {
         let ctx = Context::background().with_timeout(LIMIT);
-        let child = ctx.with_cancel().keep();
+        let child = ctx.with_cancel().disarm();
         let clock = spawn(|| model::advance(LIMIT));
         assert_eq!(wait(&child), 'd');
         assert_eq!(err(&ctx), Some('d'));
@@ -105,7 +105,7 @@ fn lost_timer_of_a_callback_is_handed_over() {
     Model::of(10).small().explore(|_| {
         let runs = Runs::default();
         let ctx = Context::background().with_timeout(LIMIT);
-        ctx.on_cancel(runs.callback()).detach();
+        ctx.on_cancel(runs.callback()).disarm();
         let runtime = spawn(model::lose_timers);
         model::advance(LIMIT);
         runtime.join().unwrap();
@@ -120,7 +120,7 @@ fn reader_against_timer() {
     Model::of(300).sees(&["live", "ended"]).explore(|seen| {
         let runs = Runs::default();
         let ctx = Context::background().with_timeout(LIMIT);
-        ctx.on_cancel(runs.callback()).detach();
+        ctx.on_cancel(runs.callback()).disarm();
         let clock = spawn(|| model::advance(LIMIT));
         seen.mark(if ctx.is_done() { "ended" } else { "live" });
         clock.join().unwrap();
@@ -137,7 +137,7 @@ fn reader_below_wakes_waiters_above() {
         .sees(&["live", "ended"])
         .explore(|seen| {
             let ctx = Context::background().with_timeout(LIMIT);
-            let child = ctx.with_cancel().keep();
+            let child = ctx.with_cancel().disarm();
             let clock = spawn(|| model::advance(LIMIT));
             let waiter = spawn(move || wait(&ctx));
             seen.mark(if err(&child).is_some() {
@@ -157,8 +157,8 @@ fn reader_leaves_callbacks_below_to_others() {
     Model::of(200).sees(&["live", "ended"]).explore(|seen| {
         let runs = Runs::default();
         let ctx = Context::background().with_timeout(LIMIT);
-        let child = ctx.with_cancel().keep();
-        child.on_cancel(runs.callback()).detach();
+        let child = ctx.with_cancel().disarm();
+        child.on_cancel(runs.callback()).disarm();
         let clock = spawn(|| model::advance(LIMIT));
         seen.mark(if ctx.is_done() { "ended" } else { "live" });
         clock.join().unwrap();

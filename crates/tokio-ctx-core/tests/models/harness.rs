@@ -164,19 +164,19 @@ impl Seen {
 pub(crate) fn cancellable(parent: &Context) -> (Context, CancelHandle) {
     let guard = parent.with_cancel();
     let handle = guard.handle();
-    (guard.keep(), handle)
+    (guard.disarm(), handle)
 }
 
 /// The letter that stands for an outcome: that of the cause, or one for the reason.
 pub(crate) fn letter(cancelled: &Cancelled) -> char {
     match cancelled.reason() {
-        Reason::Explicit => cancelled
+        Reason::Cancelled => cancelled
             .source()
             .and_then(|cause| cause.to_string().chars().next())
             .unwrap_or('?'),
         Reason::GuardDropped => 'g',
         Reason::Deadline => 'd',
-        Reason::Foreign => 'f',
+        Reason::Token => 'f',
         reason => panic!("no model ends a context with {reason:?}"),
     }
 }

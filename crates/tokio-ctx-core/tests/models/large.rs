@@ -21,7 +21,7 @@ fn server_with_tenants_and_requests() {
         let (server, stop) = cancellable(&Context::background());
         let (suspended, suspend) = cancellable(&Context::background());
         let tenants = [
-            server.with_cancel().keep(),
+            server.with_cancel().disarm(),
             server.with_timeout(Duration::from_millis(10)),
             server.merge(&suspended),
         ];
@@ -29,7 +29,7 @@ fn server_with_tenants_and_requests() {
             .map(|number| {
                 let (ctx, handle) = cancellable(&tenants[number % 3]);
                 let runs = Runs::default();
-                ctx.on_cancel(runs.callback()).detach();
+                ctx.on_cancel(runs.callback()).disarm();
                 Request { ctx, handle, runs }
             })
             .collect();

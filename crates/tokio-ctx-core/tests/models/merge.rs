@@ -10,7 +10,7 @@ use super::on_cancel::Runs;
 fn first_side_wakes_a_merge() {
     Model::of(100).explore(|_| {
         let one = Context::background().with_cancel();
-        let two = Context::background().with_cancel().keep();
+        let two = Context::background().with_cancel().disarm();
         let merged = one.merge(&two);
         let thread = spawn(move || drop(one));
         assert_eq!(wait(&merged), 'g');
@@ -23,9 +23,9 @@ fn first_side_wakes_a_merge() {
 #[test]
 fn second_side_wakes_a_merge() {
     Model::of(4_000).explore(|_| {
-        let one = Context::background().with_cancel().keep();
+        let one = Context::background().with_cancel().disarm();
         let two = Context::background().with_cancel();
-        let merged = one.merge(&two).with_cancel().keep();
+        let merged = one.merge(&two).with_cancel().disarm();
         let thread = spawn(move || drop(two));
         assert_eq!(wait(&merged), 'g');
         assert_eq!(err(&one), None);
@@ -78,7 +78,7 @@ fn second_side_runs_callbacks() {
         .sees(&["ran", "stopped"])
         .explore(|seen| {
             let runs = Runs::default();
-            let one = Context::background().with_cancel().keep();
+            let one = Context::background().with_cancel().disarm();
             let (two, handle) = cancellable(&Context::background());
             // Kept: what the last handle decides, loom does not explore.
             let merged = one.merge(&two);
@@ -101,7 +101,7 @@ fn merge_is_dropped_during_the_end() {
             let (one, by_one) = cancellable(&Context::background());
             let (two, by_two) = cancellable(&Context::background());
             let merged = one.merge(&two);
-            merged.on_cancel(|_| {}).detach();
+            merged.on_cancel(|_| {}).disarm();
             drop((one, two));
             let first = spawn(move || by_one.cancel_with("A"));
             let second = spawn(move || by_two.cancel_with("B"));

@@ -29,7 +29,7 @@ fn registered_during_cancel_runs_once() {
     Model::of(20).small().explore(|_| {
         let runs = Runs::default();
         let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
+        let child = parent.with_cancel().disarm();
         let canceller = spawn(move || handle.cancel_with("A"));
         let registration = child.on_cancel(runs.callback());
         assert!(canceller.join().unwrap());
@@ -62,7 +62,7 @@ fn stop_prevents_or_is_late() {
             let runs = Runs::default();
             let (parent, handle) = cancellable(&Context::background());
             // Kept: what the last handle decides, loom does not explore.
-            let child = parent.with_cancel().keep();
+            let child = parent.with_cancel().disarm();
             let registration = child.on_cancel(runs.callback());
             let canceller = spawn(move || handle.cancel_with("A"));
             let stopped = registration.stop();
@@ -103,11 +103,11 @@ fn two_registrations_both_run() {
     Model::of(2_000).large().explore(|_| {
         let runs = Runs::default();
         let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
+        let child = parent.with_cancel().disarm();
         let canceller = spawn(move || handle.cancel_with("A"));
         let (ctx, callback) = (child.clone(), runs.callback());
-        let other = spawn(move || ctx.on_cancel(callback).detach());
-        child.on_cancel(runs.callback()).detach();
+        let other = spawn(move || ctx.on_cancel(callback).disarm());
+        child.on_cancel(runs.callback()).disarm();
         assert!(canceller.join().unwrap());
         other.join().unwrap();
         assert_eq!(runs.all(), "AA");
@@ -123,9 +123,9 @@ fn stop_leaves_the_others() {
         .explore(|seen| {
             let (runs, others) = (Runs::default(), Runs::default());
             let (parent, handle) = cancellable(&Context::background());
-            let child = parent.with_cancel().keep();
+            let child = parent.with_cancel().disarm();
             let registration = child.on_cancel(runs.callback());
-            child.on_cancel(others.callback()).detach();
+            child.on_cancel(others.callback()).disarm();
             let canceller = spawn(move || handle.cancel_with("A"));
             let stopped = registration.stop();
             assert!(canceller.join().unwrap());
@@ -141,11 +141,11 @@ fn registration_after_stop_is_watched() {
     Model::of(400).explore(|_| {
         let (runs, later) = (Runs::default(), Runs::default());
         let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
+        let child = parent.with_cancel().disarm();
         let registration = child.on_cancel(runs.callback());
         let canceller = spawn(move || handle.cancel_with("A"));
         drop(registration);
-        child.on_cancel(later.callback()).detach();
+        child.on_cancel(later.callback()).disarm();
         assert!(canceller.join().unwrap());
         assert_eq!(later.all(), "A");
     });
@@ -157,8 +157,8 @@ fn reader_leaves_callbacks_to_the_relay() {
     Model::of(500).sees(&["live", "ended"]).explore(|seen| {
         let runs = Runs::default();
         let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
-        child.on_cancel(runs.callback()).detach();
+        let child = parent.with_cancel().disarm();
+        child.on_cancel(runs.callback()).disarm();
         let canceller = spawn(move || handle.cancel_with("A"));
         seen.mark(if err(&child).is_some() {
             "ended"
@@ -182,12 +182,12 @@ fn callbacks_may_cancel() {
             assert!(!to_self.cancel_with("C"));
             to_two.cancel_with("B");
         })
-        .detach();
+        .disarm();
         let to_one = by_one.clone();
         two.on_cancel(move |_| {
             to_one.cancel_with("A");
         })
-        .detach();
+        .disarm();
         let at_the_end = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&at_the_end);
         third
@@ -195,7 +195,7 @@ fn callbacks_may_cancel() {
                 count.fetch_add(1, Ordering::Relaxed);
                 by_third.cancel_with("C");
             })
-            .detach();
+            .disarm();
         let thread = spawn(move || by_one.cancel_with("A"));
         by_two.cancel_with("B");
         thread.join().unwrap();

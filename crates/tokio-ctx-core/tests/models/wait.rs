@@ -24,7 +24,7 @@ fn waiter_is_woken() {
 fn leaf_is_woken_by_its_root() {
     Model::of(100).explore(|_| {
         let (root, handle) = cancellable(&Context::background());
-        let leaf = root.with_cancel().keep().with_cancel().keep();
+        let leaf = root.with_cancel().disarm().with_cancel().disarm();
         let thread = spawn(move || handle.cancel_with("A"));
         assert_eq!(wait(&leaf), 'A');
         assert_eq!(err(&root), Some('A'));
@@ -36,9 +36,9 @@ fn leaf_is_woken_by_its_root() {
 #[test]
 fn leaf_is_woken_by_its_parent() {
     Model::of(200).explore(|_| {
-        let root = Context::background().with_cancel().keep();
+        let root = Context::background().with_cancel().disarm();
         let (parent, handle) = cancellable(&root);
-        let leaf = parent.with_cancel().keep();
+        let leaf = parent.with_cancel().disarm();
         let thread = spawn(move || handle.cancel_with("B"));
         assert_eq!(wait(&leaf), 'B');
         assert_eq!(err(&root), None);
@@ -51,7 +51,7 @@ fn leaf_is_woken_by_its_parent() {
 fn two_waiters_are_woken() {
     Model::of(4_000).large().explore(|_| {
         let (root, handle) = cancellable(&Context::background());
-        let leaf = root.with_cancel().keep();
+        let leaf = root.with_cancel().disarm();
         let canceller = spawn(move || handle.cancel_with("A"));
         let other = root.clone();
         let waiter = spawn(move || wait(&other));
@@ -117,15 +117,15 @@ fn dropped_guard_wakes() {
 #[test]
 fn waiting_keeps_nothing_alive() {
     Model::of(1).small().explore(|_| {
-        let ctx = Context::background().with_cancel().keep();
-        let merged = ctx.merge(&Context::background().with_cancel().keep());
+        let ctx = Context::background().with_cancel().disarm();
+        let merged = ctx.merge(&Context::background().with_cancel().disarm());
         let timed = merged.with_timeout(std::time::Duration::from_millis(10));
         for ctx in [&ctx, &merged, &timed] {
             let done = pin!(ctx.done());
             let polled = done.poll(&mut TaskContext::from_waker(Waker::noop()));
             assert!(polled.is_pending());
             ctx.on_cancel(|_| unreachable!("it is never cancelled"))
-                .detach();
+                .disarm();
         }
     });
 }
@@ -135,7 +135,7 @@ fn waiting_keeps_nothing_alive() {
 fn token_handed_out_is_cancelled() {
     Model::of(15).small().explore(|_| {
         let (parent, handle) = cancellable(&Context::background());
-        let child = parent.with_cancel().keep();
+        let child = parent.with_cancel().disarm();
         let thread = spawn(move || handle.cancel_with("A"));
         let token = child.token();
         assert!(thread.join().unwrap());
@@ -150,7 +150,7 @@ fn foreign_token_wakes() {
     Model::of(20).small().explore(|_| {
         let token = CancellationToken::new();
         let ctx = Context::from_token(&token);
-        let child = ctx.with_cancel().keep();
+        let child = ctx.with_cancel().disarm();
         let thread = spawn(move || token.cancel());
         assert_eq!(wait(&child), 'f');
         assert_eq!(err(&ctx), Some('f'));

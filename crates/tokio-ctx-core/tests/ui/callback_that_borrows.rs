@@ -5,6 +5,6 @@ use tokio_ctx_core::Context;
 fn main() {
     let ctx = Context::background().with_cancel();
     let mut ended = false;
-    ctx.on_cancel(|_| ended = true).detach();
+    ctx.on_cancel(|_| ended = true).disarm();
     assert!(ended);
 }

@@ -7,5 +7,5 @@ use tokio_ctx_core::Context;
 fn main() {
     let ctx = Context::background().with_cancel();
     let local = Rc::new(1);
-    ctx.on_cancel(move |_| drop(local)).detach();
+    ctx.on_cancel(move |_| drop(local)).disarm();
 }

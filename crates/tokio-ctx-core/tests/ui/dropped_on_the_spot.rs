@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use tokio_ctx_core::{Budget, Context, ContextExt};
+use tokio_ctx_core::{Budget, Context};
 
 fn main() {
     let ctx = Context::background().with_cancel();
@@ -13,7 +13,6 @@ fn main() {
     ctx.on_cancel(|_| ());
     ctx.done();
     ctx.run(async {});
-    async {}.with_context(&ctx);
     ctx.check();
     ctx.is_done();
     ctx.with_budget(Budget::fraction(0.5));

@@ -3,6 +3,6 @@
 use tokio_ctx_core::Context;
 
 fn main() {
-    let ctx = Context::background().with_cancel().keep();
+    let ctx = Context::background().with_cancel().disarm();
     ctx.handle().cancel();
 }

@@ -29,11 +29,12 @@
 //!
 //! ```
 //! use axum::body::Body;
-//! use tokio_ctx::{Context, StreamContextExt as _};
+//! use futures_util::StreamExt as _;
+//! use tokio_ctx::Context;
 //!
 //! fn ticks(ctx: &Context) -> Body {
 //!     let ticks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("tick\n"));
-//!     Body::from_stream(ticks.until_done(ctx))
+//!     Body::from_stream(ticks.take_until(ctx.done_owned()))
 //! }
 //! # let _ = ticks(&Context::background());
 //! ```

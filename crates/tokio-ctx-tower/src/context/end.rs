@@ -67,7 +67,7 @@ impl Drop for RequestEnd {
             State::Done => Reason::RequestFinished,
         };
         let ended = owner::cancelled(reason, self.live.location, None);
-        let was_live = owner::end(&mut self.guard, ended);
+        let was_live = owner::cancel(&self.guard.handle(), ended);
         if was_live && reason == Reason::CallerGone {
             tracing::debug!("the client went away before it had its answer");
         }

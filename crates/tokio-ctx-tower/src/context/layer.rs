@@ -104,7 +104,7 @@ impl ContextLayer {
     /// let layer = ContextLayer::new(&server);
     /// server.cancel();
     /// let ctx = context_of(&layer, Request::new(())).await;
-    /// assert_eq!(ctx.err().unwrap().reason(), Reason::Explicit);
+    /// assert_eq!(ctx.err().unwrap().reason(), Reason::Cancelled);
     /// # }
     /// ```
     #[track_caller]

@@ -20,7 +20,7 @@ use crate::headers::{self, GRPC_TIMEOUT, HeaderKey, KeyList};
 /// nothing at all.
 ///
 /// A call that streams both ways should let the stream that it sends end with the context,
-/// with [`until_done`](tokio_ctx_core::StreamContextExt::until_done): hyper does not tell the
+/// as with `stream.take_until(ctx.done_owned())`: hyper does not tell the
 /// server of an answer that is dropped while the request is still being sent.
 ///
 /// The deadline travels as the time that is left, in `grpc-timeout` and in the header that

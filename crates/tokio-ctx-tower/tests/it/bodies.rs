@@ -111,7 +111,7 @@ async fn the_servers_end_ends_streams() {
     let mut client = send(stage.address, "GET /events", &[]).await;
     within(client.read_u8()).await.unwrap();
     stage.stop.cancel();
-    assert_eq!(stage.ended().await.0, Reason::Explicit);
+    assert_eq!(stage.ended().await.0, Reason::Cancelled);
     let mut rest = String::new();
     within(client.read_to_string(&mut rest)).await.unwrap();
     assert!(rest.ends_with("first\r\n0\r\n\r\n"), "{rest:?}");

@@ -92,7 +92,7 @@ async fn each_reason_has_its_status_and_gives_nothing_away() {
         (Reason::Shutdown, 503, "shutting_down"),
         (Reason::Signal(Signal::Terminate), 503, "shutting_down"),
         (Reason::TaskFailed, 500, "cancelled"),
-        (Reason::Explicit, 500, "cancelled"),
+        (Reason::Cancelled, 500, "cancelled"),
     ] {
         let cause = std::sync::Arc::new(std::io::Error::other("the password is hunter2"));
         let cancelled = owner::cancelled(reason, Location::caller(), Some(cause));

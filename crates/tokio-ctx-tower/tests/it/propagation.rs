@@ -191,5 +191,5 @@ async fn a_call_that_fails_because_its_context_ended_says_so() {
         .await
         .unwrap_err();
     let error = error.downcast_ref::<ContextError>().unwrap();
-    assert_eq!(error.cancelled().reason(), Reason::Explicit);
+    assert_eq!(error.cancelled().reason(), Reason::Cancelled);
 }

@@ -1,6 +1,5 @@
 //! Servers that stop in order.
 
-use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use axum::routing::get;
 use spawn_scoped::scope;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_ctx_core::{Cancelled, Context, Reason, Signal, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason, Signal};
 use tokio_ctx_tower::axum::{RequestContext, ServeOptions, serve};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
@@ -22,8 +21,7 @@ async fn requests_learn_why_the_server_stops_and_are_waited_for() {
         let mut stage = Stage::start().await;
         let client = send(stage.address, "GET /late", &[]).await;
         stage.started().await;
-        let why = owner::cancelled(reason, Location::caller(), None);
-        assert!(owner::cancel(&stage.stop.handle(), why));
+        assert!(stage.stop.cancel_with(reason));
         assert_eq!(stage.ended().await.0, reason);
         let last = answer(client).await;
         assert_eq!(

@@ -237,7 +237,7 @@ async fn watch(
 ) -> Response {
     drop(app.events.send(Event::Started));
     ctx.on_cancel(move |why| drop(app.events.send(Event::Ended(why.clone(), Instant::now()))))
-        .detach();
+        .disarm();
     next.run(request).await
 }
 

@@ -1,15 +1,15 @@
 //! A spawned task that has the context, directly or inside something made with it.
-use tokio_ctx::{Context, ContextExt};
+use tokio_ctx::Context;
 
 async fn start(ctx: &Context, items: Vec<Item>) {
     tokio::spawn(work(ctx.clone()));
-    let child = ctx.with_cancel().keep();
+    let child = ctx.with_cancel().disarm();
     tokio::spawn(async move { child.run(work2()).await });
     let server = Server::new(ctx);
     tokio::spawn(server.run());
     let fut = poll(ctx.clone());
     tokio::spawn(fut);
-    tokio::spawn(flush().with_context(ctx));
+    tokio::spawn(ctx.run(flush()));
     tokio::spawn(async move {
         tokio::select! {
             _ = server.wait() => {}

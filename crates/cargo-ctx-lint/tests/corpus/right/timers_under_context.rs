@@ -1,6 +1,6 @@
 //! Every wait hears the context.
 use tokio::time::sleep;
-use tokio_ctx::{Context, ContextExt};
+use tokio_ctx::Context;
 
 async fn wait(ctx: &Context, scope: &spawn_scoped::Scope<Error>) {
     ctx.run(sleep(PAUSE)).await?;
@@ -9,8 +9,6 @@ async fn wait(ctx: &Context, scope: &spawn_scoped::Scope<Error>) {
         work().await
     })
     .await?;
-    sleep(PAUSE).with_context(ctx).await?;
-    async { sleep(PAUSE).await }.with_context(ctx).await?;
     scope.spawn_cancellable(async move {
         sleep(PAUSE).await;
     });

@@ -1,7 +1,6 @@
 //! The processes: an edge on axum, and backends on tonic.
 
 use std::io::Read as _;
-use std::panic::Location;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -265,8 +264,7 @@ fn until_stdin_closes(ctx: &Context) -> CancelGuard {
     thread::spawn(move || {
         let mut rest = Vec::new();
         drop(std::io::stdin().read_to_end(&mut rest));
-        let why = tokio_ctx_core::owner::cancelled(Reason::Shutdown, Location::caller(), None);
-        tokio_ctx_core::owner::cancel(&handle, why);
+        handle.cancel_with(Reason::Shutdown);
     });
     ctx
 }

@@ -72,7 +72,7 @@ where
                         match future.await {
                             Ok(value) => {
                                 put_first(&won, value);
-                                scope.cancel_at(location, None);
+                                scope.cancel_at(location);
                                 Ok(None)
                             }
                             Err(error) => Ok(Some(error)),
@@ -149,7 +149,7 @@ where
                     let future = f(ctx, item);
                     async move {
                         put_first(&won, future.await);
-                        scope.cancel_at(location, None);
+                        scope.cancel_at(location);
                         Ok(())
                     }
                 });

@@ -24,9 +24,6 @@ pub(crate) use backend::sync::MutexGuard;
 
 pub(crate) use backend::future::block_on;
 
-/// Counts are std's, so a checker would not explore what they decide.
-pub(crate) const COUNTS_DECIDE: bool = false;
-
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(backend::sync::Mutex<T>);
 
@@ -38,13 +35,6 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         match self.0.lock() {
             Ok(guard) => guard,
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        match self.0.get_mut() {
-            Ok(value) => value,
             Err(poisoned) => poisoned.into_inner(),
         }
     }

@@ -16,9 +16,6 @@ pub use tokio_util::sync::CancellationToken;
 pub(crate) use tokio_util::sync::WaitForCancellationFuture as TokenWait;
 pub(crate) use tokio_util::sync::WaitForCancellationFutureOwned as TokenWaitOwned;
 
-/// Whether a reference count may decide to skip work that nobody could see.
-pub(crate) const COUNTS_DECIDE: bool = true;
-
 /// A mutex without poison: no foreign code runs under our locks, so a panic while one is
 /// held is a bug of this crate, and a second panic on a drop path would hide the first.
 #[derive(Debug)]
@@ -33,10 +30,6 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

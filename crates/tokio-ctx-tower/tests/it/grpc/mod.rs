@@ -8,7 +8,7 @@ use http::HeaderName;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, StreamContextExt};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason};
 use tokio_ctx_tower::ContextLayer;
 use tokio_ctx_tower::propagate::{PropagateLayer, PropagateService};
 use tokio_ctx_tower::tonic::{RequestExt, to_status};
@@ -51,7 +51,7 @@ impl EchoService {
         let ctx = request.context();
         let ended = self.ended.clone();
         ctx.on_cancel(move |why| drop(ended.send(why.clone())))
-            .detach();
+            .disarm();
         self.began.send(()).unwrap_or_default();
         ctx
     }
@@ -377,7 +377,7 @@ async fn a_caller_that_drops_its_call_stops_the_work_of_the_server() {
                     // hyper does not tell the server of an answer that is dropped while the
                     // request still streams, so that stream has to end as well.
                     let ctx = Context::background().with_cancel();
-                    let pings = pings(text).until_done(&ctx);
+                    let pings = pings(text).take_until(ctx.done_owned());
                     let mut pongs = client.both(pings).await.unwrap().into_inner();
                     while pongs.message().await.is_ok_and(|pong| pong.is_some()) {}
                 }
@@ -399,12 +399,7 @@ async fn a_server_that_stops_says_so() {
     let mut client = stage.client.clone();
     let (status, ()) = tokio::join!(within(call("once", &mut client, "hang", |_| {})), async {
         stage.began().await;
-        let why = tokio_ctx_core::owner::cancelled(
-            Reason::Shutdown,
-            std::panic::Location::caller(),
-            None,
-        );
-        assert!(tokio_ctx_core::owner::cancel(&stop, why));
+        assert!(stop.cancel_with(Reason::Shutdown));
     });
     let status = status.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
