@@ -1,7 +1,17 @@
 //! What no single crate can test.
 //!
-//! The blocks of Rust in `docs/guide` are the documentation tests of this package, so what
+//! The blocks of Rust in `docs/guide`, in the README and in the guide to services are the documentation tests of this package, so what
 //! the guide shows compiles and does what it says.
+
+/// The example of the workspace's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
+/// The guide to services.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/services.md")]
+mod services {}
 
 /// One hidden module per page, so that a failing block names its page.
 macro_rules! pages {

@@ -10,6 +10,8 @@ mod docs;
 mod limited;
 mod loom;
 mod msrv;
+mod package;
+mod packages;
 mod soak;
 mod steps;
 mod test;
@@ -74,6 +76,13 @@ const VERBS: &[Verb] = &[
         offered: demo::offered,
         options: &[],
         run: demo::run,
+    },
+    Verb {
+        name: "package",
+        about: "every published crate as the registry hands it out",
+        offered: |_| true,
+        options: package::OPTIONS,
+        run: package::run,
     },
     Verb {
         name: "bench",

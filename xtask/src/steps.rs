@@ -24,6 +24,8 @@ pub(crate) struct Cmd {
     program: String,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    /// Where it runs, if not at the root of the workspace.
+    directory: Option<PathBuf>,
     /// Given to cargo, left out of what is printed: see [`Cmd::limit`].
     hidden: Vec<String>,
 }
@@ -36,6 +38,7 @@ impl Cmd {
             program: words.next().unwrap_or_default(),
             args: words.collect(),
             env: Vec::new(),
+            directory: None,
             hidden: Vec::new(),
         }
     }
@@ -45,7 +48,14 @@ impl Cmd {
         Cmd::new(&format!("cargo {line}"))
     }
 
+    /// Runs it somewhere else than at the root of the workspace.
+    pub(crate) fn within(mut self, directory: PathBuf) -> Cmd {
+        self.directory = Some(directory);
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Cmd {
+        self.env.retain(|(known, _)| known != name);
         self.env.push((name.to_owned(), value.into()));
         self
     }
@@ -64,7 +74,7 @@ impl Cmd {
             .args(&self.hidden)
             .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(workspace.root())
+            .current_dir(self.directory.as_deref().unwrap_or(workspace.root()))
             .status()
             .map_err(|error| format!("{} did not start: {error}", self.program))?;
         if status.success() {
@@ -78,6 +88,9 @@ impl Cmd {
 /// As a shell would take it.
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(directory) = &self.directory {
+            write!(f, "cd {} && ", quoted(&directory.to_string_lossy()))?;
+        }
         for (name, value) in &self.env {
             write!(f, "{name}={} ", quoted(value))?;
         }

@@ -71,6 +71,7 @@
 //! None is on by default.
 //!
 //! - `signal`: contexts that end on Ctrl-C or SIGTERM; for `main`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(
     all(loom, not(feature = "loom")),

@@ -74,6 +74,7 @@
 //!   this: your service is an axum one, or speaks HTTP through hyper.
 //! - `tonic`: errors as statuses, and the context of a `tonic::Request`. When you want this:
 //!   your service or your client is a tonic one.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
 pub mod axum;

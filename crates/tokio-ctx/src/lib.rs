@@ -28,13 +28,3 @@ pub mod model {
     #[doc(inline)]
     pub use tokio_ctx_core::model::{advance, block_on, lose_timers, now};
 }
-
-/// The example of the workspace's README is one of this crate's documentation tests.
-#[cfg(all(doctest, feature = "scope"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
-/// The examples of the guide to services are compiled with the documentation tests.
-#[cfg(all(doctest, feature = "axum", feature = "tonic"))]
-#[doc = include_str!("../../../docs/services.md")]
-struct GuideToServices;

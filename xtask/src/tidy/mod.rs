@@ -89,6 +89,9 @@ impl Files {
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
     steps.run(workspace, "format", &Cmd::cargo("fmt --all --check"))?;
     steps.check("project rules", "cargo xtask tidy", || rules(workspace))?;
+    steps.check("packages", "cargo xtask tidy", || {
+        crate::package::sources(workspace)
+    })?;
     // Only the Rust toolchain is assumed, so these are run where they are installed.
     optional(workspace, steps, "spelling", "typos", "typos")?;
     optional(

@@ -12,7 +12,7 @@ use crate::state::shared::Shared;
 use crate::state::shared::Ticket;
 use crate::watch::straggler::{self, Straggler};
 
-/// Spawns tasks that the call of [`scope()`] waits for.
+/// Spawns tasks that the call of [`scope()`](crate::scope()) waits for.
 ///
 /// Clones go into tasks, which may spawn siblings.
 /// A clone does not keep the scope open: once everybody has left, it spawns no more.

@@ -17,6 +17,10 @@ fn the_generated_code_is_that_of_the_protocols() {
     for (protocol, code) in PROTOCOLS {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let (protocol, code) = (root.join(protocol), root.join(code));
+        // A packaged crate has no examples of the workspace beside it.
+        if !protocol.is_file() && protocol.components().any(|part| part.as_os_str() == "..") {
+            continue;
+        }
         let fresh = generate(&protocol);
         let is_current = fs::read_to_string(&code).is_ok_and(|old| old == fresh);
         if !is_current {
