@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tokio_ctx::tower::axum::RequestContext;
 use tokio_ctx::tower::{ContextError, ContextLayer};
 use tokio_ctx::{Context, scope};
 
@@ -20,7 +19,7 @@ async fn count(ctx: &Context, table: &str) -> Result<u32, ContextError> {
     Ok(60)
 }
 
-async fn report(RequestContext(ctx): RequestContext) -> Result<String, ContextError> {
+async fn report(ctx: Context) -> Result<String, ContextError> {
     let rows = scope(&ctx, async |s| {
         let users = s.spawn(async |ctx| count(&ctx, "users").await);
         let orders = s.spawn(async |ctx| count(&ctx, "orders").await);

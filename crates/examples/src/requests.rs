@@ -18,7 +18,6 @@ use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio_ctx::tower::ContextLayer;
-use tokio_ctx::tower::axum::RequestContext;
 use tokio_ctx::tower::headers::HeaderKey;
 use tokio_ctx::{Context, Reason};
 use tracing::Instrument as _;
@@ -87,7 +86,7 @@ pub fn context_layer(server: &Context) -> ContextLayer {
 /// ```
 pub fn with_requests(router: Router, layer: ContextLayer) -> Router {
     let requests = Arc::new(AtomicU64::new(0));
-    let observe = move |RequestContext(ctx): RequestContext, request: Request, next: Next| {
+    let observe = move |ctx: Context, request: Request, next: Next| {
         let number = 1 + requests.fetch_add(1, Ordering::Relaxed);
         observed(ctx, number, request, next)
     };

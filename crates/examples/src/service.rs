@@ -13,7 +13,6 @@ use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tokio_ctx::tower::ContextError;
-use tokio_ctx::tower::axum::RequestContext;
 use tokio_ctx::{Cancelled, Context, Scope, ScopeOptions, scope};
 
 use crate::db::{Busiest, Databases, QueryError};
@@ -54,7 +53,7 @@ const PAGES: &str = "GET /report\nPOST /exports\nGET /running\n";
 /// Queries the three databases in parallel and merges what they say.
 async fn report(
     State(app): State<Arc<App>>,
-    RequestContext(ctx): RequestContext,
+    ctx: Context,
     uri: Uri,
 ) -> Result<Json<Value>, QueryError> {
     let bug = uri.query() == Some("bug");
@@ -86,7 +85,7 @@ async fn report(
 }
 
 /// Answers at once; the export itself belongs to the server and keeps the trace id.
-async fn export(State(app): State<Arc<App>>, RequestContext(ctx): RequestContext) -> Response {
+async fn export(State(app): State<Arc<App>>, ctx: Context) -> Response {
     let number = 1 + app.exports.fetch_add(1, Ordering::Relaxed);
     let worker = Arc::clone(&app);
     let job = async move |ctx: Context| {

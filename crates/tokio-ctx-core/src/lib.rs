@@ -70,6 +70,7 @@
 //!
 //! None is on by default.
 //!
+//! - `axum-core-05`: `ctx: Context` as an extractor of axum 0.8.
 //! - `signal`: contexts that end on Ctrl-C or SIGTERM; for `main`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -82,6 +83,8 @@ compile_error!(
      your dependency on tokio-ctx, under `[target.'cfg(loom)'.dependencies]`"
 );
 
+#[cfg(feature = "axum-core-05")]
+pub mod axum_core_05;
 mod budget;
 mod cancelled;
 mod context;

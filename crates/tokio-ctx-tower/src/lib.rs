@@ -6,11 +6,10 @@
 //! use std::time::Duration;
 //! use axum::{Router, routing::get};
 //! use tokio_ctx::{Context, scope};
-//! use tokio_ctx::tower::axum::RequestContext;
 //! use tokio_ctx::tower::{ContextError, ContextLayer};
 //! use tokio_ctx::tower::headers::TraceParent;
 //!
-//! async fn report(RequestContext(ctx): RequestContext) -> Result<String, ContextError> {
+//! async fn report(ctx: Context) -> Result<String, ContextError> {
 //!     let (users, orders) = scope(&ctx, async |s| {
 //!         let users = s.spawn(async |ctx| count(&ctx, "users").await);
 //!         let orders = s.spawn(async |ctx| count(&ctx, "orders").await);

@@ -15,6 +15,10 @@ pub use spawn_scoped::{
     TaskSnapshot, policy, root, scope, snapshot,
 };
 
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use tokio_ctx_core::axum_core_05;
+
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use tokio_ctx_tower as tower;

@@ -11,7 +11,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/tokio-ctx-core/Cargo.toml",
         &[
+            "axum-core",
             "futures-core",
+            "http",
             "loom",
             "pin-project",
             "pin-project-lite",

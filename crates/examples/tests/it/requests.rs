@@ -10,7 +10,6 @@ use axum::routing::get;
 use examples::requests::{LONGEST_TIMEOUT, context_layer, with_requests};
 use examples::trace::TraceId;
 use tokio_ctx::tower::ContextLayer;
-use tokio_ctx::tower::axum::RequestContext;
 use tokio_ctx::tower::context::DeadlineSource;
 use tokio_ctx::{Cancelled, Context, Reason};
 use tower_service::Service as _;
@@ -39,12 +38,10 @@ async fn a_good_header_is_taken_and_a_malformed_one_counted() {
 #[tokio::test]
 async fn a_deadline_says_who_asked_for_it() {
     let (seen, context) = mpsc::channel();
-    let page = get(
-        async move |RequestContext(ctx): RequestContext| -> &'static str {
-            seen.send(ctx.done().await).unwrap();
-            "late"
-        },
-    );
+    let page = get(async move |ctx: Context| -> &'static str {
+        seen.send(ctx.done().await).unwrap();
+        "late"
+    });
     let layer = context_layer(&Context::background());
     let mut service = with_requests(Router::new().route("/", page), layer);
     let asked = request(&[("x-timeout-ms", "20")]);
@@ -82,7 +79,7 @@ async fn the_context_of_an_answered_request_has_ended() {
 #[tokio::test]
 async fn the_context_of_a_dropped_request_says_that_the_caller_is_gone() {
     let (seen, context) = mpsc::channel();
-    let page = get(async move |RequestContext(ctx): RequestContext| {
+    let page = get(async move |ctx: Context| {
         seen.send(ctx).unwrap();
         std::future::pending::<()>().await;
     });
@@ -114,7 +111,7 @@ async fn a_handler_that_panics_is_answered() {
 /// The context that a handler got for a request with these headers, once it has answered.
 async fn context_for(headers: &[(&'static str, &str)]) -> (Context, ContextLayer) {
     let (seen, context) = mpsc::channel();
-    let page = get(async move |RequestContext(ctx): RequestContext| seen.send(ctx).unwrap());
+    let page = get(async move |ctx: Context| seen.send(ctx).unwrap());
     let layer = context_layer(&Context::background());
     let mut service = with_requests(Router::new().route("/", page), layer.clone());
     let answer = service.call(request(headers)).await.unwrap();

@@ -30,14 +30,14 @@ use crate::error::BoxError;
 /// use axum::{Router, ServiceExt, routing::get};
 /// use tokio_ctx::Context;
 /// use tokio_ctx::tower::ContextLayer;
-/// use tokio_ctx::tower::axum::{RequestContext, around};
+/// use tokio_ctx::tower::axum::around;
 /// # use axum::body::Body;
 /// # use http_body_util::BodyExt as _;
 /// # use tower_service::Service as _;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let hello = get(async |RequestContext(ctx): RequestContext| format!("{}", ctx.is_done()));
+/// let hello = get(async |ctx: Context| format!("{}", ctx.is_done()));
 /// let app = around(&ContextLayer::new(&Context::background()), Router::new().route("/", hello));
 /// # let response = app.clone().call(http::Request::new(Body::empty())).await?;
 /// # assert_eq!(response.into_body().collect().await?.to_bytes(), "false");
@@ -92,7 +92,7 @@ pin_project! {
     /// use axum::{Router, routing::get};
     /// use tokio_ctx::{Context, Reason};
     /// use tokio_ctx::tower::ContextLayer;
-    /// use tokio_ctx::tower::axum::{AroundFuture, RequestContext, around};
+    /// use tokio_ctx::tower::axum::{AroundFuture, around};
     /// # use axum::body::Body;
     /// # use std::future::{Future as _, pending};
     /// # use std::pin::pin;
@@ -100,7 +100,7 @@ pin_project! {
     /// # use tower_service::Service as _;
     ///
     /// let (send, seen) = mpsc::channel::<Context>();
-    /// let hang = get(async move |RequestContext(ctx): RequestContext| {
+    /// let hang = get(async move |ctx: Context| {
     ///     send.send(ctx).unwrap();
     ///     pending::<()>().await
     /// });

@@ -3,62 +3,12 @@
 use std::any::type_name;
 use std::error::Error;
 use std::fmt;
-use std::ops::Deref;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use tokio_ctx_core::{Context, Key};
 
 use crate::request_scope::RequestScope;
-
-/// The context of the request, from [`ContextLayer`](crate::ContextLayer).
-///
-/// A wrapper, because a type of another crate cannot be an extractor here.
-///
-/// # Errors
-///
-/// [`ContextRejection`], a 500, when there is no layer.
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::tower::ContextError;
-/// use tokio_ctx::tower::axum::RequestContext;
-///
-/// async fn handler(RequestContext(ctx): RequestContext) -> Result<&'static str, ContextError> {
-///     ctx.check()?;
-///     Ok("in time")
-/// }
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// # use axum::{Router, body::Body, routing::get};
-/// # use tower::ServiceExt;
-///
-/// let server = tokio_ctx::Context::background().with_cancel();
-/// let layer = tokio_ctx::tower::ContextLayer::new(&server);
-/// let app = Router::new().route("/", get(handler)).layer(layer);
-/// let response = app.oneshot(http::Request::new(Body::empty())).await.unwrap();
-/// assert_eq!(response.status(), 200);
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-pub struct RequestContext(pub Context);
-
-impl Deref for RequestContext {
-    type Target = Context;
-
-    fn deref(&self) -> &Context {
-        &self.0
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for RequestContext {
-    type Rejection = ContextRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ContextRejection> {
-        context_of(parts).cloned().map(RequestContext)
-    }
-}
 
 fn context_of(parts: &Parts) -> Result<&Context, ContextRejection> {
     parts
@@ -157,13 +107,13 @@ impl<S: Sync> FromRequestParts<S> for RequestScope {
 /// ```
 /// use axum::extract::FromRequestParts;
 /// use http::Request;
-/// use tokio_ctx::tower::axum::RequestContext;
+/// use tokio_ctx::tower::RequestScope;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let (mut parts, ()) = Request::new(()).into_parts();
-/// let refused = RequestContext::from_request_parts(&mut parts, &()).await.unwrap_err();
-/// assert_eq!(refused.to_string(), "the route is not under a ContextLayer");
+/// let refused = RequestScope::from_request_parts(&mut parts, &()).await.unwrap_err();
+/// assert_eq!(refused.to_string(), "the route is not under a RequestScopeLayer");
 /// # }
 /// ```
 #[derive(Clone, Debug)]

@@ -3,13 +3,13 @@
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use tokio_ctx::tower::axum::{ContextValue, RequestContext};
+//! use tokio_ctx::tower::axum::ContextValue;
 //! use tokio_ctx::tower::{ContextError, ContextLayer};
 //! use tokio_ctx::tower::headers::TraceParent;
 //! use tokio_ctx::Context;
 //!
 //! async fn report(
-//!     RequestContext(ctx): RequestContext,
+//!     ctx: Context,
 //!     trace: Option<ContextValue<TraceParent>>,
 //! ) -> Result<String, ContextError> {
 //!     let rows = ctx.run(query()).await?; // a 504 if that is too late
@@ -45,5 +45,5 @@ mod response;
 mod serve;
 
 pub use self::around::{AroundFuture, AroundService, around};
-pub use self::extract::{ContextRejection, ContextValue, RequestContext};
+pub use self::extract::{ContextRejection, ContextValue};
 pub use self::serve::{ServeOptions, ServeReport, serve};

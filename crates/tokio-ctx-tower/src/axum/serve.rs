@@ -278,7 +278,7 @@ impl ServeOptions {
     /// use tokio::net::TcpListener;
     /// use tokio_ctx::Context;
     /// use tokio_ctx::tower::ContextLayer;
-    /// use tokio_ctx::tower::axum::{RequestContext, ServeOptions};
+    /// use tokio_ctx::tower::axum::ServeOptions;
     /// # async fn work() { tokio::time::sleep(Duration::from_millis(10)).await; }
     /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
@@ -295,7 +295,7 @@ impl ServeOptions {
     /// let address = listener.local_addr()?;
     /// let ctx = Context::background().with_cancel();
     /// let stop = ctx.handle();
-    /// let handler = move |RequestContext(request): RequestContext| {
+    /// let handler = move |request: Context| {
     ///     stop.cancel(); // the server's context ends while it answers
     ///     async move { format!("undisturbed: {}", request.run(work()).await.is_ok()) }
     /// };
@@ -364,7 +364,7 @@ impl ServeOptions {
     /// use tokio::net::TcpListener;
     /// use tokio_ctx::Context;
     /// use tokio_ctx::tower::ContextLayer;
-    /// use tokio_ctx::tower::axum::{RequestContext, ServeOptions};
+    /// use tokio_ctx::tower::axum::ServeOptions;
     /// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     /// # async fn get_from(address: std::net::SocketAddr) -> std::io::Result<String> {
     /// #     let mut stream = tokio::net::TcpStream::connect(address).await?;
@@ -380,7 +380,7 @@ impl ServeOptions {
     /// let address = listener.local_addr()?;
     /// let ctx = Context::background().with_cancel();
     /// let stop = ctx.handle();
-    /// let handler = move |RequestContext(request): RequestContext| {
+    /// let handler = move |request: Context| {
     ///     stop.cancel();
     ///     async move { format!("ended: {:?}", request.done().await.reason()) }
     /// };

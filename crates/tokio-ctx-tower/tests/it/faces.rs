@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_ctx_core::{Context, Reason, Signal, owner};
-use tokio_ctx_tower::axum::{ContextValue, RequestContext, around};
+use tokio_ctx_tower::axum::{ContextValue, around};
 use tokio_ctx_tower::request_scope::RequestScope;
 use tokio_ctx_tower::{ContextError, ContextLayer};
 use tower::ServiceExt as _;
@@ -66,7 +66,7 @@ async fn an_absent_key_is_a_refusal_that_names_it() {
 
 #[tokio::test]
 async fn a_missing_layer_is_the_servers_fault() {
-    let context = get(async |_: RequestContext| ());
+    let context = get(async |_: Context| ());
     let value = get(async |_: ContextValue<Shop>| ());
     let optional = get(async |_: Option<ContextValue<Shop>>| ());
     for handler in [context, value, optional] {
@@ -125,7 +125,7 @@ async fn a_layer_inside_another_narrows() {
     let app = Router::new()
         .route(
             "/",
-            get(async |RequestContext(ctx): RequestContext| {
+            get(async |ctx: Context| {
                 format!(
                     "{:?} {:?}",
                     ctx.value::<Shop>(),
@@ -142,12 +142,12 @@ async fn a_layer_inside_another_narrows() {
 async fn around_a_router_requests_have_a_context_to_their_end() {
     let (seen, mut contexts) = mpsc::unbounded_channel();
     let is_seen = seen.clone();
-    let look = async move |RequestContext(ctx): RequestContext| {
+    let look = async move |ctx: Context| {
         let shop = ctx.value::<Shop>().map_or(0, |shop| *shop);
         is_seen.send(ctx).unwrap();
         shop.to_string()
     };
-    let hang = async move |RequestContext(ctx): RequestContext| {
+    let hang = async move |ctx: Context| {
         seen.send(ctx).unwrap();
         std::future::pending::<()>().await;
     };

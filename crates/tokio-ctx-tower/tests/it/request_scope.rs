@@ -12,7 +12,6 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::{Notify, mpsc};
 use tokio_ctx_core::{Context, Reason};
-use tokio_ctx_tower::axum::RequestContext;
 use tokio_ctx_tower::request_scope::{RequestScope, RequestScopeLayer, TaskError};
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
@@ -66,7 +65,7 @@ pub(crate) async fn hang(scope: RequestScope) -> &'static str {
     std::future::pending().await
 }
 
-pub(crate) async fn fail(scope: RequestScope, RequestContext(ctx): RequestContext) -> String {
+pub(crate) async fn fail(scope: RequestScope, ctx: Context) -> String {
     scope.spawn(async |_| Err::<(), _>(TaskError::new("out of stock")));
     format!("{:?}", ctx.done().await.reason())
 }

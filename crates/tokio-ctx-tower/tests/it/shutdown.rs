@@ -10,7 +10,7 @@ use spawn_scoped::scope;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_ctx_core::{Cancelled, Context, Reason, Signal};
-use tokio_ctx_tower::axum::{RequestContext, ServeOptions, serve};
+use tokio_ctx_tower::axum::{ServeOptions, serve};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
 use crate::stage::{Event, H2, Stage, answer, ask, eventually, send, within};
@@ -149,7 +149,7 @@ async fn the_scope_around_a_server_waits_for_what_the_server_leaves() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let leave = stopped.clone();
-    let handler = async move |RequestContext(ctx): RequestContext| {
+    let handler = async move |ctx: Context| {
         let hung: Result<(), Cancelled> = scope(&ctx, async |s| {
             s.spawn(async move |ctx| {
                 started.send(()).await.unwrap();

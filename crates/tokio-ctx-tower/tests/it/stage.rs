@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
-use tokio_ctx_tower::axum::{RequestContext, ServeOptions, ServeReport};
+use tokio_ctx_tower::axum::{ServeOptions, ServeReport};
 use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceParent};
 use tokio_ctx_tower::request_scope::RequestScopeLayer;
 use tokio_ctx_tower::{ContextError, ContextLayer};
@@ -229,12 +229,7 @@ fn router(app: App, layer: ContextLayer) -> Router {
 }
 
 /// Tells of each request when its context ends.
-async fn watch(
-    State(app): State<App>,
-    RequestContext(ctx): RequestContext,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn watch(State(app): State<App>, ctx: Context, request: Request, next: Next) -> Response {
     drop(app.events.send(Event::Started));
     ctx.on_cancel(move |why| drop(app.events.send(Event::Ended(why.clone(), Instant::now()))))
         .disarm();
@@ -242,7 +237,7 @@ async fn watch(
 }
 
 /// What a handler can learn from its context.
-async fn look(RequestContext(ctx): RequestContext) -> Json<Value> {
+async fn look(ctx: Context) -> Json<Value> {
     Json(json!({
         "remaining_ms": ctx.remaining().map(|left| left.as_micros() as f64 / 1e3),
         "shop": ctx.value::<Shop>(),
@@ -255,10 +250,7 @@ async fn look(RequestContext(ctx): RequestContext) -> Json<Value> {
 }
 
 /// Has a task do the work, which ends with the context only.
-async fn hang(
-    State(app): State<App>,
-    RequestContext(ctx): RequestContext,
-) -> Result<&'static str, ContextError> {
+async fn hang(State(app): State<App>, ctx: Context) -> Result<&'static str, ContextError> {
     scope(&ctx, async |s| {
         s.spawn(async move |ctx| {
             let why = ctx.done().await;
@@ -272,7 +264,7 @@ async fn hang(
 }
 
 /// Answers with what ended its context.
-async fn late(RequestContext(ctx): RequestContext) -> Result<&'static str, ContextError> {
+async fn late(ctx: Context) -> Result<&'static str, ContextError> {
     ctx.run(std::future::pending::<()>()).await?;
     Ok("never")
 }
@@ -283,7 +275,7 @@ async fn stubborn() -> &'static str {
 }
 
 /// Takes its time after it was asked to stop.
-async fn slow_to_stop(RequestContext(ctx): RequestContext) -> &'static str {
+async fn slow_to_stop(ctx: Context) -> &'static str {
     ctx.done().await;
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     "slow"

@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
-use tokio_ctx_tower::axum::{RequestContext, ServeReport, serve};
+use tokio_ctx_tower::axum::{ServeReport, serve};
 use tokio_ctx_tower::headers::HeaderKey;
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
@@ -86,7 +86,7 @@ impl HeaderKey for Probe {
 }
 
 /// A request in which two tasks each take a while.
-async fn work(RequestContext(ctx): RequestContext) -> Result<&'static str, ContextError> {
+async fn work(ctx: Context) -> Result<&'static str, ContextError> {
     scope(&ctx, async |s| {
         for time in [1, 3] {
             s.spawn(async move |ctx| {
@@ -119,7 +119,7 @@ impl Server {
         let (send_layer, layer) = tokio::sync::oneshot::channel();
         let (events, stopped) = unbounded_channel();
         // Waits in a task of the request, until its context ends.
-        let hang = async move |RequestContext(ctx): RequestContext| {
+        let hang = async move |ctx: Context| {
             let events = events.clone();
             let _told = events.send(None);
             let hung = scope(&ctx, async |s| {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_ctx::scope;
-use tokio_ctx::tower::axum::{RequestContext, ServeOptions};
+use tokio_ctx::tower::axum::ServeOptions;
 use tokio_ctx::tower::headers::{HeaderKey, TraceParent};
 use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
 use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
@@ -209,7 +209,7 @@ pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure>
 
 async fn handler(
     State(hop): State<Hop>,
-    RequestContext(ctx): RequestContext,
+    ctx: Context,
     Path(millis): Path<u64>,
 ) -> Result<&'static str, NoAnswer> {
     hop.work(&ctx, millis).await?;
