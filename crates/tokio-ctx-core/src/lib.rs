@@ -90,6 +90,7 @@ mod cancelled;
 mod context;
 pub mod future;
 mod guard;
+mod in_flight;
 pub mod interrupt;
 mod key;
 mod lineage;

@@ -16,6 +16,13 @@ use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
 use crate::node::{self, Node};
 
+/// What is in flight beside tasks, for a live view.
+pub mod in_flight {
+    pub use crate::in_flight::{
+        End, Entry, InFlight, Kind, ended, ends, enter, is_observed, list, observe,
+    };
+}
+
 /// The right to end a child of `ctx` that knows its owner, on behalf of the line at `location`.
 ///
 /// The owner is held weakly: a context keeps no scope alive. The child has no values, so that an

@@ -23,6 +23,10 @@ pub use tokio_ctx_core::axum_core_05;
 #[doc(inline)]
 pub use tokio_ctx_tower as tower;
 
+#[cfg(feature = "view")]
+#[doc(inline)]
+pub use tokio_ctx_view as view;
+
 /// What models of your own code need, under `--cfg loom` with the feature `loom`.
 #[cfg(any(loom, shuttle))]
 pub mod model {

@@ -6,7 +6,12 @@ use super::{Files, Finding};
 const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/tokio-ctx/Cargo.toml",
-        &["spawn_scoped", "tokio-ctx-core", "tokio-ctx-tower"],
+        &[
+            "spawn_scoped",
+            "tokio-ctx-core",
+            "tokio-ctx-tower",
+            "tokio-ctx-view",
+        ],
     ),
     (
         "crates/tokio-ctx-core/Cargo.toml",
@@ -60,6 +65,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/cut-points/Cargo.toml",
         &["cooked-waker", "tokio", "tokio-ctx-core", "tokio-util"],
+    ),
+    (
+        "crates/tokio-ctx-view/Cargo.toml",
+        &[
+            "bytes",
+            "http",
+            "http-body",
+            "serde",
+            "serde_json",
+            "spawn_scoped",
+            "tokio",
+            "tokio-ctx-core",
+            "tower-service",
+            "tracing",
+        ],
     ),
     (
         "crates/cargo-ctx-lint/Cargo.toml",

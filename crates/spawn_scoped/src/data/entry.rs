@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::rt::{AbortHandle, Stamp};
+use crate::rt::{self, AbortHandle, Stamp};
 
 /// A place in the source.
 pub(crate) type Place = &'static Location<'static>;
@@ -52,7 +52,8 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// The word for it in logs and trees.
-    pub(crate) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             TaskKind::Cooperative => "cooperative",
             TaskKind::Cancellable => "cancellable",
@@ -92,6 +93,11 @@ impl Entry {
             kind,
             since,
         }
+    }
+
+    /// Different for each task that is alive.
+    pub(crate) fn id(&self) -> u64 {
+        rt::id_of(&self.handle)
     }
 
     pub(crate) fn is_finished(&self) -> bool {

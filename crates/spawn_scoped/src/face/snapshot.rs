@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio_ctx_core::{Context, owner};
@@ -57,6 +58,35 @@ pub struct Snapshot {
     pub scopes: Vec<ScopeSnapshot>,
 }
 
+impl Snapshot {
+    /// What [`snapshot`] gives, with at most `max_tasks` tasks; the others are counted in
+    /// [`more_tasks`](ScopeSnapshot::more_tasks) of their scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, Snapshot, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     for _ in 0..3 {
+    ///         s.spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     }
+    ///     tokio::task::yield_now().await; // the scope waits, so it is in the tree
+    ///     Ok(())
+    /// })
+    /// .await?;
+    /// assert!(Snapshot::bounded(2).scopes.is_empty()); // by now they are finished
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn bounded(max_tasks: usize) -> Snapshot {
+        of_process(max_tasks)
+    }
+}
+
 /// One scope of a [`Snapshot`].
 ///
 /// # Examples
@@ -83,12 +113,22 @@ pub struct ScopeSnapshot {
     pub name: Option<String>,
     /// The line of the call that made it.
     pub opened_at: String,
+    /// A number that no other scope has while this one is alive.
+    pub id: u64,
     /// Why its context ended, if it has.
     pub ended: Option<String>,
+    /// The name of the reason, if its context has ended.
+    pub reason: Option<String>,
+    /// How long ago its tasks were asked to stop, as far as anybody looked.
+    pub asked: Option<Duration>,
+    /// What remains of its deadline, if it has one and has not ended.
+    pub remaining: Option<Duration>,
     /// Whether its future was dropped, so that the scope shown around it waits for its tasks.
     pub handed_over: bool,
     /// The unfinished tasks.
     pub tasks: Vec<TaskSnapshot>,
+    /// How many more there are, where their number is bounded.
+    pub more_tasks: usize,
     /// The scopes inside, its background among them.
     pub scopes: Vec<ScopeSnapshot>,
 }
@@ -115,6 +155,8 @@ pub struct ScopeSnapshot {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct TaskSnapshot {
+    /// A number that no other task has while this one is alive.
+    pub id: u64,
     /// The name it was given, if any.
     pub name: Option<String>,
     /// The line that spawned it.
@@ -123,6 +165,8 @@ pub struct TaskSnapshot {
     pub kind: TaskKind,
     /// How long it has been running.
     pub age: Duration,
+    /// Whether a grace could end it. A blocking task can only be asked.
+    pub can_be_aborted: bool,
 }
 
 /// The live scopes and tasks of the whole process.
@@ -134,15 +178,19 @@ pub struct TaskSnapshot {
 /// ```
 #[must_use]
 pub fn snapshot() -> Snapshot {
+    of_process(usize::MAX)
+}
+
+fn of_process(max_tasks: usize) -> Snapshot {
     let top: Vec<_> = TOP.lock().iter().filter_map(Weak::upgrade).collect();
     let adopted = adopt::current().below();
-    let mut seen = HashSet::new();
+    let mut look = Look::new(max_tasks);
     // What the root waits for is shown as a scope of its own, outermost.
     let scopes = adopted
         .iter()
         .chain(&top)
         .filter(|scope| !scope.ledger.is_empty())
-        .filter_map(|scope| show(scope, 0, &mut seen))
+        .filter_map(|scope| look.show(scope, 0))
         .collect();
     Snapshot {
         format_version: 1,
@@ -169,9 +217,8 @@ impl<E> Scope<E> {
     /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let scopes = show(&self.shared, 0, &mut HashSet::new())
-            .into_iter()
-            .collect();
+        let scopes = Look::new(usize::MAX).show(&self.shared, 0);
+        let scopes = scopes.into_iter().collect();
         Snapshot {
             format_version: 1,
             scopes,
@@ -179,44 +226,70 @@ impl<E> Scope<E> {
     }
 }
 
-/// A scope that was handed on may be below two others; it is shown once.
-fn show(
-    scope: &Arc<Shared>,
-    depth: usize,
-    seen: &mut HashSet<*const Shared>,
-) -> Option<ScopeSnapshot> {
-    if depth > DEEPEST || !seen.insert(Arc::as_ptr(scope)) {
-        return None;
+/// Says which scope it is without saying where in memory it lies.
+fn number_of(scope: &Arc<Shared>) -> u64 {
+    static HASHER: OnceLock<RandomState> = OnceLock::new();
+    let hasher = HASHER.get_or_init(RandomState::new);
+    // Programs that read JSON may know no larger whole numbers.
+    hasher.hash_one(Arc::as_ptr(scope)) >> 11
+}
+
+/// One walk through the tree.
+struct Look {
+    /// A scope that was handed on may be below two others; it is shown once.
+    seen: HashSet<*const Shared>,
+    /// How many tasks may still be shown.
+    room: usize,
+}
+
+impl Look {
+    fn new(max_tasks: usize) -> Self {
+        Self {
+            seen: HashSet::new(),
+            room: max_tasks,
+        }
     }
-    let tasks = scope
-        .ledger
-        .unfinished()
-        .iter()
-        .map(TaskSnapshot::of)
-        .collect();
-    let scopes = scope
-        .below()
-        .iter()
-        .filter(|below| !below.ledger.is_empty())
-        .filter_map(|below| show(below, depth + 1, seen))
-        .collect();
-    Some(ScopeSnapshot {
-        name: scope.name().map(ToString::to_string),
-        opened_at: scope.location.to_string(),
-        ended: scope.context().err().map(|cancelled| cancelled.to_string()),
-        handed_over: scope.is_handed_over(),
-        tasks,
-        scopes,
-    })
+
+    fn show(&mut self, scope: &Arc<Shared>, depth: usize) -> Option<ScopeSnapshot> {
+        if depth > DEEPEST || !self.seen.insert(Arc::as_ptr(scope)) {
+            return None;
+        }
+        let (tasks, more_tasks) = scope.ledger.unfinished_up_to(self.room);
+        self.room -= tasks.len();
+        let scopes = scope
+            .below()
+            .iter()
+            .filter(|below| !below.ledger.is_empty())
+            .filter_map(|below| self.show(below, depth + 1))
+            .collect();
+        let ctx = scope.context();
+        let cancelled = ctx.err();
+        let ended = cancelled.as_ref();
+        Some(ScopeSnapshot {
+            name: scope.name().map(ToString::to_string),
+            opened_at: scope.location.to_string(),
+            id: number_of(scope),
+            ended: ended.map(ToString::to_string),
+            reason: ended.map(|cancelled| format!("{:?}", cancelled.reason())),
+            asked: ended.map(|_| scope.since_end()),
+            remaining: ctx.remaining().filter(|_| ended.is_none()),
+            handed_over: scope.is_handed_over(),
+            tasks: tasks.iter().map(TaskSnapshot::of).collect(),
+            more_tasks,
+            scopes,
+        })
+    }
 }
 
 impl TaskSnapshot {
     fn of(entry: &Entry) -> Self {
         Self {
+            id: entry.id(),
             name: entry.name.as_ref().map(ToString::to_string),
             spawned_at: entry.location.to_string(),
             kind: entry.kind,
             age: entry.age(),
+            can_be_aborted: entry.kind != TaskKind::Blocking,
         }
     }
 }
@@ -251,6 +324,10 @@ impl ScopeSnapshot {
             }
             let (kind, age) = (task.kind.as_str(), task.age);
             writeln!(f, "({kind}, {}, running for {age:?})", task.spawned_at)?;
+        }
+        if self.more_tasks > 0 {
+            let indent = depth * 2 + 2;
+            writeln!(f, "{:indent$}and {} more tasks", "", self.more_tasks)?;
         }
         self.scopes
             .iter()

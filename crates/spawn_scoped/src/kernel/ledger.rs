@@ -36,6 +36,9 @@ use crate::kernel::list::{List, SWEEP_FROM};
 use crate::rt::Stamp;
 use crate::sync::{Hint, Mutex, MutexGuard, STOCK};
 
+/// Entries that a reader copies under one lock.
+const PIECE: usize = 1_000;
+
 /// The ledger. `P` is a ticket of another ledger, held as its waiter by one
 /// that was handed over.
 ///
@@ -313,15 +316,41 @@ impl<P> Ledger<P> {
 
     /// The unfinished tasks, for people to read.
     pub(crate) fn unfinished(&self) -> Vec<Entry> {
+        self.unfinished_up_to(usize::MAX).0
+    }
+
+    /// At most `limit` of the unfinished tasks, and how many more may be there.
+    ///
+    /// The lock is taken anew for each thousand of them, so that a spawner never waits for a
+    /// reader of a long list. A task that is taken off the list meanwhile moves those behind it
+    /// forward; one that is missed for that is counted among the rest.
+    pub(crate) fn unfinished_up_to(&self, limit: usize) -> (Vec<Entry>, usize) {
         let now = Stamp::now();
-        let mut entries = {
-            let mut book = self.book.lock();
-            let undated = book.undated.unwrap_or(now);
-            book.list.date(undated);
-            book.list.iter().cloned().collect::<Vec<_>>()
-        };
-        entries.retain(|entry| !entry.is_finished());
-        entries
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut from = 0;
+        loop {
+            let (mut piece, undated): (Vec<Entry>, _) = {
+                let mut book = self.book.lock();
+                let undated = *book.undated.get_or_insert(now);
+                let piece = book.list.iter().skip(from).take(PIECE).cloned();
+                (piece.collect(), undated)
+            };
+            from += piece.len();
+            let is_last = piece.len() < PIECE;
+            piece.retain(|entry| !entry.is_finished());
+            piece.iter_mut().for_each(|entry| entry.date(undated));
+            let room = limit - entries.len();
+            let is_full = piece.len() > room;
+            piece.truncate(room);
+            entries.extend(piece);
+            if is_last || is_full {
+                let more = match is_full {
+                    true => self.num_tickets().saturating_sub(entries.len()),
+                    false => 0,
+                };
+                return (entries, more);
+            }
+        }
     }
 
     /// How many tickets are out, as a number to show.

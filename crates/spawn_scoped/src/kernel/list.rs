@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use crate::data::entry::Entry;
-use crate::rt::Stamp;
 
 /// So many tasks are remembered without room on the heap.
 const FEW: usize = 4;
@@ -124,13 +123,6 @@ impl List {
             self.room = 0;
         }
         self.more.pop_front()
-    }
-
-    /// Dates those that have no date.
-    pub(crate) fn date(&mut self, now: Stamp) {
-        let few = self.few.iter_mut().flatten();
-        few.chain(self.more.iter_mut().flatten())
-            .for_each(|entry| entry.date(now));
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {

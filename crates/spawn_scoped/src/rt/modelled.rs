@@ -74,6 +74,11 @@ impl AbortHandle {
     }
 }
 
+/// A number that no other task has while this one is known.
+pub(crate) fn id_of(task: &AbortHandle) -> u64 {
+    Arc::as_ptr(&task.0).addr() as u64
+}
+
 impl std::fmt::Debug for AbortHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AbortHandle")

@@ -46,6 +46,12 @@ impl<T> JoinHandle<T> {
     }
 }
 
+/// A number that no other task has while this one is known to the runtime.
+pub(crate) fn id_of(task: &AbortHandle) -> u64 {
+    // tokio shows the number of an id as its text only.
+    task.id().to_string().parse().unwrap_or_default()
+}
+
 /// Whether a runtime is there to take a task.
 #[inline]
 pub(crate) fn is_running() -> bool {

@@ -182,6 +182,15 @@ impl Shared {
         self.config.as_ref().is_some_and(|config| config.supervise)
     }
 
+    /// How long ago its context ended, as far as anybody looked. To be asked once it has.
+    pub(crate) fn since_end(&self) -> Duration {
+        self.rare
+            .lock()
+            .ended
+            .get_or_insert_with(Stamp::now)
+            .elapsed()
+    }
+
     /// The next spawn of the body reads the clock again.
     pub(crate) fn forget_time(&self) {
         if self.clock.get() > CLOCK_RUNS {

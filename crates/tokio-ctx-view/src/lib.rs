@@ -1,0 +1,56 @@
+//! What runs now, and why it does not stop: scopes, tasks, requests and queries as text, as
+//! JSON, and as a page.
+//!
+//! [`View`] is a tower service. Mount it on a port of its own:
+//!
+//! ```no_run
+//! use axum::Router;
+//! use tokio_ctx::{Context, view::View};
+//!
+//! # async fn example(server: Context) -> std::io::Result<()> {
+//! let debug = Router::new().route_service("/debug/ctx", View::new(&server));
+//! let listener = tokio::net::TcpListener::bind(("127.0.0.1", 6060)).await?;
+//! axum::serve(listener, debug).await
+//! # }
+//! ```
+//!
+//! | request | answer |
+//! |---|---|
+//! | `curl localhost:6060/debug/ctx` | text: first what ended and still runs, then the tree |
+//! | `curl localhost:6060/debug/ctx?watch` | the same text again and again |
+//! | `curl localhost:6060/debug/ctx?json` | JSON |
+//! | a browser | a page that follows |
+//!
+//! # Why a port of its own
+//!
+//! The view is read-only, prints no value whose key did not opt in, and answers only if the
+//! `Host` of the request is a loopback address or was allowed, so that no page of another site
+//! can read it through a name that it controls. But it shows names, lines of source and causes,
+//! which are nobody's business outside: bind it to loopback, and reach it through a tunnel.
+//!
+//! # What it costs
+//!
+//! Until a `View` is made, nothing is kept that was not kept before. From then on each request
+//! and query is written down when it begins and taken off when it ends. A snapshot is taken
+//! only when somebody looks, and all who look within a quarter of a second share it.
+//!
+//! # What it cannot see
+//!
+//! Contexts without a scope are not listed, since a context keeps no list of its children.
+//! Tasks of plain `tokio::spawn` are tokio's: tokio-console shows those.
+
+mod body;
+mod dump;
+mod escape;
+mod host;
+mod look;
+mod page;
+mod report;
+mod service;
+mod text;
+
+pub use body::ViewBody;
+#[cfg(all(feature = "signal", unix))]
+pub use dump::dump_on_signal;
+pub use dump::{assert_nothing_runs, dump};
+pub use service::View;

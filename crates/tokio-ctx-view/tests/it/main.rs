@@ -1,0 +1,6 @@
+//! What the view promises, over real sockets.
+
+mod answers;
+mod shows;
+mod stage;
+mod streams;

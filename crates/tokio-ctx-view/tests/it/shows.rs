@@ -1,0 +1,156 @@
+//! What is shown of a program.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio_ctx::view::{View, assert_nothing_runs, dump};
+use tokio_ctx::{Cancelled, Context, ScopeOptions};
+
+use crate::stage::{TURN, get, mount};
+
+/// Runs a scope with one task that goes on until `end` is sent.
+fn busy(
+    ctx: &Context,
+    name: &'static str,
+    end: oneshot::Receiver<()>,
+) -> tokio::task::JoinHandle<()> {
+    let ctx = ctx.clone();
+    tokio::spawn(async move {
+        let options = ScopeOptions::new().name("busy");
+        let scope = options.run(&ctx, async move |s| {
+            s.task().name(name).spawn(async move |_| {
+                let _ = end.await;
+                Ok::<_, Cancelled>(())
+            });
+            Ok(())
+        });
+        let _ = scope.await;
+    })
+}
+
+async fn report_with(at: std::net::SocketAddr, wanted: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..200 {
+        let report = serde_json::from_str(&get(at, "?json").await.body).unwrap();
+        if wanted(&report) {
+            return report;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it never came: {}", get(at, "").await.body);
+}
+
+#[tokio::test]
+async fn a_task_that_goes_on_after_its_end_is_first_with_its_cause_and_line() {
+    let _turn = TURN.lock().await;
+    let ctx = Context::background().with_cancel();
+    let at = mount(View::new(&Context::background())).await;
+    let (end, ended) = oneshot::channel();
+    let scope = busy(&ctx, "flush", ended);
+    let report = report_with(at, |report| report["num_tasks"] == 1).await;
+    assert_eq!(report["stuck"].as_array().unwrap().len(), 0);
+
+    ctx.cancel_with("the client hung up");
+    let report = report_with(at, |report| report["stuck"][0]["name"] == "flush").await;
+    let stuck = &report["stuck"][0];
+    assert!(
+        stuck["cause"]
+            .as_str()
+            .unwrap()
+            .contains("the client hung up"),
+        "{stuck}"
+    );
+    assert!(
+        stuck["spawned_at"].as_str().unwrap().contains(file!()),
+        "{stuck}"
+    );
+    assert_eq!(stuck["can_be_aborted"], true);
+    let text = get(at, "").await.body;
+    let (wrong, runs) = (
+        text.find("ENDED BUT STILL RUNNING"),
+        text.find("SCOPES AND TASKS"),
+    );
+    assert!(wrong.is_some() && wrong < runs, "{text}");
+
+    end.send(()).unwrap();
+    scope.await.unwrap();
+    assert_nothing_runs(&Context::background()).await;
+}
+
+#[tokio::test]
+async fn what_comes_from_outside_stays_on_one_line() {
+    let _turn = TURN.lock().await;
+    let ctx = Context::background().with_cancel();
+    let (end, ended) = oneshot::channel();
+    let name = "<script>alert(1)</script>\n\u{202e}forged";
+    let scope = busy(&ctx, name, ended);
+    let at = mount(View::new(&Context::background())).await;
+    report_with(at, |report| report["num_tasks"] == 1).await;
+    ctx.cancel_with("a\r\nlevel=ERROR b\x1b[2J");
+    let report = report_with(at, |report| report["stuck"][0]["name"].is_string()).await;
+    let told = &report["stuck"][0];
+    assert_eq!(told["name"], "<script>alert(1)</script>\\n\\u{202e}forged");
+    let text = get(at, "").await.body;
+    assert!(
+        !text.contains("\nlevel=ERROR") && !text.contains('\x1b'),
+        "{text}"
+    );
+    end.send(()).unwrap();
+    scope.await.unwrap();
+}
+
+#[tokio::test]
+async fn tasks_beyond_the_bound_are_counted() {
+    let _turn = TURN.lock().await;
+    let ctx = Context::background().with_cancel();
+    let at = mount(View::new(&Context::background()).max_tasks(100)).await;
+    let of_scope = Context::clone(&ctx);
+    let scope = tokio::spawn(async move {
+        let many = tokio_ctx::scope(&of_scope, async |s| {
+            for _ in 0..2_500 {
+                s.spawn(async move |ctx: Context| {
+                    ctx.done().await;
+                    Ok::<_, Cancelled>(())
+                });
+            }
+            Ok(())
+        });
+        many.await
+    });
+    let report = report_with(at, |report| report["num_tasks"] == 2_500).await;
+    assert_eq!(report["more_tasks"], 2_400);
+    assert_eq!(report["scopes"][0]["tasks"].as_array().unwrap().len(), 100);
+    ctx.cancel();
+    let _ended: Result<(), Cancelled> = scope.await.unwrap();
+}
+
+#[tokio::test]
+async fn those_who_look_at_the_same_time_share_one_snapshot() {
+    let _turn = TURN.lock().await;
+    let at = mount(View::new(&Context::background())).await;
+    let looks = (0..10).map(|_| get(at, "?json"));
+    let mut told = Vec::new();
+    for look in looks {
+        told.push(look.await.body);
+    }
+    told.dedup();
+    assert!(told.len() < 10, "ten looks took {} snapshots", told.len());
+}
+
+#[tokio::test]
+async fn a_fixture_fails_with_the_list_of_what_still_runs() {
+    let _turn = TURN.lock().await;
+    let ctx = Context::background().with_cancel();
+    let (end, ended) = oneshot::channel();
+    let scope = busy(&ctx, "left over", ended);
+    while !dump().contains("left over") {
+        tokio::task::yield_now().await;
+    }
+    let soon = Context::background().with_timeout(Duration::from_millis(50));
+    let failed = tokio::spawn(async move { assert_nothing_runs(&soon).await });
+    let panic = failed.await.unwrap_err().into_panic();
+    let message = panic.downcast_ref::<String>().unwrap();
+    assert!(message.contains("task `left over`"), "{message}");
+    end.send(()).unwrap();
+    scope.await.unwrap();
+}
