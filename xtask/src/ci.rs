@@ -2,7 +2,7 @@
 
 use crate::steps::{Outcome, Steps};
 use crate::workspace::Workspace;
-use crate::{demo, docs, loom, test, tidy};
+use crate::{cuts, demo, docs, loom, test, tidy};
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
     tidy::run(workspace, steps, &[])?;
@@ -10,6 +10,9 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Out
     docs::documentation(workspace, steps)?;
     if loom::offered(workspace) {
         loom::run(workspace, steps, &[])?;
+    }
+    if cuts::offered(workspace) {
+        cuts::run(workspace, steps, &[])?;
     }
     if demo::offered(workspace) {
         demo::run(workspace, steps, &[])?;

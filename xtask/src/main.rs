@@ -5,6 +5,7 @@
 
 mod bench;
 mod ci;
+mod cuts;
 mod demo;
 mod docs;
 mod limited;
@@ -69,6 +70,13 @@ const VERBS: &[Verb] = &[
         offered: loom::offered,
         options: loom::OPTIONS,
         run: loom::run,
+    },
+    Verb {
+        name: "cuts",
+        about: "programs cut at every point: planted faults found, healthy ones not accused",
+        offered: cuts::offered,
+        options: &[],
+        run: cuts::run,
     },
     Verb {
         name: "demo",

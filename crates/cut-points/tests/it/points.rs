@@ -1,5 +1,6 @@
 //! Which points a call has.
 
+use std::future::Future as _;
 use std::time::Duration;
 
 use cut_points::world;
@@ -148,4 +149,50 @@ fn the_clock_is_that_of_a_plain_runtime() {
             if events == plain { Ok(()) } else { Err(events) }
         });
     assert!(report.is_ok(), "{report}");
+}
+
+#[test]
+fn a_call_that_takes_other_steps_each_time_is_said_to_and_is_tried_several_times() {
+    let times = std::cell::Cell::new(0);
+    let report = world(async || ())
+        .once()
+        .skip_ready()
+        .drop_everywhere(async move |(): &()| {
+            times.set(times.get() + 1);
+            for _ in 0..3 + times.get() % 2 {
+                yield_now().await;
+            }
+        });
+    report.assert_ok();
+    assert_eq!(report.points(), 4);
+    assert!(
+        report.notes()[0].starts_with("two runs without a cut differ"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_call_that_goes_wrong_where_a_ready_await_waits_is_cut_without_that_and_it_is_said() {
+    let report = world(async || ()).drop_everywhere(async |(): &()| {
+        let (sender, mut receiver) = mpsc::channel(2);
+        sender.try_send(1).expect("there is room");
+        sender.try_send(2).expect("there is room");
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        // One poll, as `now_or_never` makes it.
+        let mut polled = || std::pin::pin!(receiver.recv()).poll(&mut cx).is_ready();
+        let both = polled() && polled();
+        yield_now().await;
+        if both {
+            Ok(())
+        } else {
+            Err("it saw one of two")
+        }
+    });
+    report.assert_ok();
+    assert_eq!(report.points(), 1);
+    let note = &report.notes()[0];
+    assert!(
+        note.contains("as it may under load") && note.contains("it saw one of two"),
+        "{report}"
+    );
 }
