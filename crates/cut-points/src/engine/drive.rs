@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::{Engine, Shared, spend_one};
+use super::host::{Host, Shared, spend_one};
 use crate::call::Local;
 use crate::name::{self, Seen};
 use crate::panics;
@@ -111,7 +111,7 @@ pub(crate) struct Driven<T> {
 }
 
 pub(super) struct Drive<'f, 'p, T> {
-    engine: &'p Engine,
+    engine: &'p Host,
     plan: &'p Plan<'p>,
     future: Option<Local<'f, T>>,
     woken: Arc<AtomicBool>,
@@ -138,11 +138,7 @@ pub(super) struct Drive<'f, 'p, T> {
 }
 
 impl<'f, 'p, T> Drive<'f, 'p, T> {
-    pub(super) fn new(
-        engine: &'p Engine,
-        future: Option<Local<'f, T>>,
-        plan: &'p Plan<'p>,
-    ) -> Self {
+    pub(super) fn new(engine: &'p Host, future: Option<Local<'f, T>>, plan: &'p Plan<'p>) -> Self {
         Drive {
             engine,
             plan,

@@ -1,97 +1,29 @@
-//! A runtime that gives control back between any two polls of its tasks.
-//!
-//! With `event_interval(1)` a current-thread runtime polls the future of `block_on`, if it is
-//! woken, before each poll of a task. A root future that always wakes itself is therefore called
-//! once per poll of a task. It keeps one task of its own in the queue, the sentinel, which is first
-//! in, first out: if the sentinel ran since the last call, no other task did. If it ran twice in a
-//! row, nothing is ready; then the root stops waking itself, so that the paused clock or the driver
-//! can act, and the hook `on_thread_unpark` wakes it again.
+//! A runtime that is driven one poll at a time.
 
 mod drive;
+mod host;
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
-
 pub(crate) use drive::{Cut, CutKind, Driven, Ended, Event, Plan};
+use host::Host;
 
 use crate::call::Local;
 use crate::settings::Settings;
 
-/// How long blocking work may delay the end of a run.
-const SHUTDOWN: Duration = Duration::from_secs(1);
-
-pub(crate) struct Engine {
-    runtime: Runtime,
-    shared: Arc<Shared>,
-    real_time: bool,
-    quiet: Duration,
-    /// What to spend of tokio's budget before each poll, so that one unit is left.
-    spend: u32,
-}
-
-#[derive(Default)]
-struct Shared {
-    sentinel_polls: AtomicU64,
-    sentinel: Mutex<Option<Waker>>,
-    /// The root, while it waits for the clock or the driver.
-    resting: Mutex<Option<Waker>>,
-}
-
-impl Shared {
-    fn wake(slot: &Mutex<Option<Waker>>) {
-        let waker = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn keep(slot: &Mutex<Option<Waker>>, cx: &Context<'_>) {
-        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-    }
-}
+pub(crate) struct Engine(Host);
 
 impl Engine {
     pub(crate) fn new(settings: &Settings) -> io::Result<Engine> {
-        let shared = Arc::<Shared>::default();
-        let unparked = Arc::clone(&shared);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .event_interval(1)
-            .global_queue_interval(1)
-            .start_paused(!settings.real_time)
-            .on_thread_unpark(move || Shared::wake(&unparked.resting))
-            .build()?;
-        let polled = Arc::clone(&shared);
-        runtime.spawn(poll_fn(move |cx| {
-            polled.sentinel_polls.fetch_add(1, Ordering::SeqCst);
-            Shared::keep(&polled.sentinel, cx);
-            Poll::<()>::Pending
-        }));
-        let spend = if settings.ready {
-            runtime.block_on(async { whole_budget() }).saturating_sub(1)
-        } else {
-            0
-        };
-        Ok(Engine {
-            runtime,
-            shared,
-            real_time: settings.real_time,
-            quiet: settings.quiet,
-            spend,
-        })
+        Host::new(settings).map(Engine)
     }
 
     /// Polls `future` until it ends, is cut, or has gone on for too long.
     pub(crate) fn drive<'f, T>(&self, future: Local<'f, T>, plan: &Plan<'_>) -> Driven<T> {
-        let mut drive = drive::Drive::new(self, Some(future), plan);
-        let ended = self.runtime.block_on(poll_fn(|cx| drive.step(cx)));
+        let mut drive = drive::Drive::new(&self.0, Some(future), plan);
+        let ended = self.0.runtime.block_on(poll_fn(|cx| drive.step(cx)));
         drive.driven(ended)
     }
 
@@ -100,51 +32,31 @@ impl Engine {
         self.until_idle();
         if !time.is_zero() {
             let sleep = Box::pin(async move { tokio::time::sleep(time).await });
-            self.drive(sleep, &Plan::whole(time + SHUTDOWN));
+            self.drive(sleep, &Plan::whole(time + host::SHUTDOWN));
             self.until_idle();
         }
     }
 
     fn until_idle(&self) {
         let plan = Plan::until_idle();
-        let mut drive = drive::Drive::<()>::new(self, None, &plan);
-        self.runtime.block_on(poll_fn(|cx| drive.step(cx)));
+        let mut drive = drive::Drive::<()>::new(&self.0, None, &plan);
+        self.0.runtime.block_on(poll_fn(|cx| drive.step(cx)));
     }
 
-    /// Tasks that have not ended, without the sentinel.
+    /// Tasks that have not ended.
     pub(crate) fn tasks(&self) -> usize {
-        self.runtime.metrics().num_alive_tasks().saturating_sub(1)
+        self.0.tasks()
     }
 
     /// Drops `value` inside of the runtime, and lets what that starts come to an end.
     pub(crate) fn bury<T>(self, value: T) {
-        self.runtime.block_on(async { drop(value) });
+        self.0.runtime.block_on(async { drop(value) });
         self.until_idle();
         self.shut_down();
     }
 
     /// Drops the runtime and with it every task.
     pub(crate) fn shut_down(self) {
-        self.runtime.shutdown_timeout(SHUTDOWN);
+        self.0.shut_down();
     }
-
-    /// Keeps the sentinel in the queue, and says whether it ran since `seen`.
-    fn sentinel_ran(&self, seen: &mut u64) -> bool {
-        Shared::wake(&self.shared.sentinel);
-        let polls = self.shared.sentinel_polls.load(Ordering::SeqCst);
-        std::mem::replace(seen, polls) != polls
-    }
-}
-
-/// The units of tokio's budget for one poll; spends all of it.
-fn whole_budget() -> u32 {
-    // A runtime without a budget would never say that it is spent.
-    const NONE: u32 = 10_000;
-    (0..NONE).find(|_| !spend_one()).unwrap_or(0)
-}
-
-fn spend_one() -> bool {
-    let unit = pin!(tokio::task::coop::consume_budget());
-    let mut cx = Context::from_waker(Waker::noop());
-    unit.poll(&mut cx).is_ready()
 }

@@ -2,46 +2,11 @@
 
 mod place;
 mod root;
+mod seen;
 mod trace;
 mod waker;
 
-use std::backtrace::Backtrace;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use trace::Trace;
-
 pub use place::{Frame, Place};
 pub(crate) use root::root;
+pub(crate) use seen::Seen;
 pub(crate) use waker::waker;
-
-/// The backtraces of one poll. They are resolved when somebody asks, which is what costs time.
-#[derive(Clone, Default)]
-pub(crate) struct Seen(Arc<Mutex<Vec<Backtrace>>>);
-
-impl Seen {
-    #[cfg_attr(not(feature = "names"), allow(dead_code))]
-    fn record(&self) {
-        let trace = Backtrace::force_capture();
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(trace);
-    }
-
-    /// The awaits at which the call stands; more than one where it waits for several things.
-    pub(crate) fn places(&self) -> Vec<Place> {
-        let traces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: Vec<Trace> = traces.iter().map(Trace::read).collect();
-        let Some(last) = all.last() else {
-            return Vec::new();
-        };
-        let mut places: Vec<Place> = Vec::new();
-        for trace in all.iter().filter(|trace| !trace.is_passed_by(last)) {
-            let place = trace.place();
-            if !places.contains(&place) {
-                places.push(place);
-            }
-        }
-        places
-    }
-}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use super::Seen;
+use super::seen::Seen;
 
 struct Inner {
     woken: Arc<AtomicBool>,

@@ -2,22 +2,7 @@
 
 use std::fmt;
 
-use super::{Cut, Outcome, Report};
-
-/// Text from outside, on one line and with nothing in it that a terminal acts on.
-pub(crate) fn one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let joined = lines.collect::<Vec<_>>().join(", ");
-    let mut escaped = String::with_capacity(joined.len());
-    for char in joined.chars() {
-        if char.is_control() {
-            escaped.extend(char.escape_default());
-        } else {
-            escaped.push(char);
-        }
-    }
-    escaped
-}
+use super::data::{Cut, Outcome, Report};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
