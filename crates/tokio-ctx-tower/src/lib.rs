@@ -7,7 +7,6 @@
 //! use axum::{Router, routing::get};
 //! use tokio_ctx::{Context, scope};
 //! use tokio_ctx::tower::{ContextError, ContextLayer};
-//! use tokio_ctx::tower::headers::TraceParent;
 //!
 //! async fn report(ctx: Context) -> Result<String, ContextError> {
 //!     let (users, orders) = scope(&ctx, async |s| {
@@ -28,7 +27,7 @@
 //!     ContextLayer::new(&server)
 //!         .default_timeout(Duration::from_secs(5)) // if no `grpc-timeout` says otherwise
 //!         .max_timeout(Duration::from_secs(30)) // whatever `grpc-timeout` says
-//!         .key::<TraceParent>(), // read from its header; nothing else is
+//!         .trace_context(), // read from its headers; nothing else is
 //! );
 //! # let _ = app;
 //! # }
@@ -40,6 +39,7 @@
 //! |---|---|
 //! | give each request a context | [`ContextLayer`] |
 //! | pass it on to another service | [`propagate`] |
+//! | pass it on in a message or a job | [`headers::Carrier`] |
 //! | read a key from a header, and send it | [`headers`] |
 //! | answer when the context has ended | [`ContextError`] |
 //! | join what a handler spawns | [`spawn_scoped::scope`], [`request_scope`] |
@@ -79,8 +79,10 @@
 pub mod axum;
 pub mod context;
 mod error;
+mod extent;
 pub mod headers;
 pub mod propagate;
+mod protocol;
 pub mod request_scope;
 #[cfg(feature = "tonic")]
 pub mod tonic;

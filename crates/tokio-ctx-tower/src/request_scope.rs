@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use spawn_scoped::{Scope, ScopeOptions};
@@ -17,6 +17,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::BoxError;
+use crate::extent::{Asked, Extent};
 
 /// Gives each request a scope, so that work which a handler spawns is part of its request.
 ///
@@ -24,8 +25,10 @@ use crate::error::BoxError;
 /// replaces that context by the scope's. Handlers find a [`RequestScope`] among the request's
 /// extensions, or by the extractor of the feature `axum`.
 ///
-/// - The answer waits for the tasks: a response of known length is sent once they are joined,
-///   and the end of a stream is sent once they are.
+/// - The answer waits for the tasks. A response of known length, or without a body, is sent once
+///   they are joined. Where the handler streams its body, the last of it is sent once they are:
+///   the end of a stream, or the last bytes where the length is known.
+/// - An upgrade waits for nothing: what follows it needs the answer first.
 /// - When the client goes away, the handler is dropped and the tasks are asked to stop; the
 ///   scope around, that of the server, waits for them.
 /// - The first task that fails ends the context of the request, and with it the other tasks.
@@ -266,12 +269,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ScopedFuture<R, S::Error> {
+        let asked = Asked::by(request.method());
         let next = self.inner.clone();
         // The one that was polled ready is the one to call.
         let inner = std::mem::replace(&mut self.inner, next);
         let (send_response, response) = oneshot::channel();
         let (stream_is_over, over) = oneshot::channel();
-        let running = Box::pin(run(inner, request, send_response, over));
+        let running = Box::pin(run(asked, inner, request, send_response, over));
         ScopedFuture {
             running,
             response,
@@ -291,9 +295,10 @@ impl<S> fmt::Debug for RequestScopeService<S> {
 /// A scope with a handler as its body. Where a stream is to follow it stays open until that is
 /// over.
 async fn run<S, B, R>(
+    asked: Asked,
     mut inner: S,
     mut request: Request<B>,
-    response: oneshot::Sender<Result<Response<R>, S::Error>>,
+    response: oneshot::Sender<Result<Response<ScopedBody<R>>, S::Error>>,
     stream_is_over: oneshot::Receiver<()>,
 ) where
     S: Service<Request<B>, Response = Response<R>> + Send,
@@ -312,7 +317,8 @@ async fn run<S, B, R>(
         request.extensions_mut().insert(s.context().clone());
         request.extensions_mut().insert(RequestScope(s.clone()));
         let result = inner.call(request).await;
-        let streams = result.as_ref().is_ok_and(is_stream);
+        let result = result.map(|response| ScopedBody::wrap(asked, response));
+        let streams = result.as_ref().is_ok_and(is_sent_first);
         // Nobody receives it only if we are being dropped.
         drop(response.send(result));
         if streams {
@@ -325,8 +331,14 @@ async fn run<S, B, R>(
     }
 }
 
-fn is_stream<R: Body>(response: &Response<R>) -> bool {
-    response.body().size_hint().exact().is_none()
+/// Whether the answer, or its head, is sent before the tasks are joined.
+fn is_sent_first<R: Body<Data = Bytes>>(response: &Response<ScopedBody<R>>) -> bool {
+    match response.body().extent {
+        Extent::Empty => false,
+        Extent::Upgrade | Extent::Encoded | Extent::Stream => true,
+        // Of a body that is whole the tasks cannot be a part.
+        Extent::Bytes(_) => response.body().size_hint().exact().is_none(),
+    }
 }
 
 /// What runs the handler and joins its tasks.
@@ -365,9 +377,9 @@ type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[must_use = "a request whose future is dropped is cancelled"]
 pub struct ScopedFuture<R, E> {
     running: Running,
-    response: oneshot::Receiver<Result<Response<R>, E>>,
+    response: oneshot::Receiver<Result<Response<ScopedBody<R>>, E>>,
     /// What the handler answered, while its tasks are joined.
-    answer: Option<Result<Response<R>, E>>,
+    answer: Option<Result<Response<ScopedBody<R>>, E>>,
     stream_is_over: Option<oneshot::Sender<()>>,
 }
 
@@ -384,7 +396,7 @@ impl<R: Body<Data = Bytes>, E> Future for ScopedFuture<R, E> {
             this.answer = this.response.try_recv().ok();
         }
         let streams = match &this.answer {
-            Some(Ok(response)) => is_stream(response),
+            Some(Ok(response)) => is_sent_first(response),
             _ => false,
         };
         if !is_joined && !streams {
@@ -399,12 +411,9 @@ impl<R: Body<Data = Bytes>, E> Future for ScopedFuture<R, E> {
             running,
             stream_is_over: this.stream_is_over.take(),
         });
-        Poll::Ready(answer.map(|response| {
-            response.map(|inner| ScopedBody {
-                tail,
-                trailers: None,
-                inner,
-            })
+        Poll::Ready(answer.map(|mut response| {
+            response.body_mut().tail = tail;
+            response
         }))
     }
 }
@@ -451,10 +460,31 @@ pin_project! {
     pub struct ScopedBody<B> {
         // Before `inner`: the tasks are asked to stop before the stream they feed is dropped.
         tail: Option<Tail>,
-        // Held back while the tasks are joined: servers read no further than to trailers.
-        trailers: Option<HeaderMap>,
+        // The last frame, held back while the tasks are joined: servers read no further.
+        last: Option<Frame<Bytes>>,
+        extent: Extent,
+        // What the body said of itself before it was let go.
+        was: Option<(SizeHint, bool)>,
         #[pin]
-        inner: B,
+        inner: Option<B>,
+    }
+}
+
+impl<B: Body> ScopedBody<B> {
+    /// Lets go at once of a body that nobody will read, so that tasks which feed it end.
+    fn wrap(asked: Asked, response: Response<B>) -> Response<ScopedBody<B>> {
+        let extent = Extent::of(asked, &response);
+        response.map(|body| {
+            let was = (body.size_hint(), body.is_end_stream());
+            let is_read = extent != Extent::Empty;
+            ScopedBody {
+                tail: None,
+                last: None,
+                extent,
+                was: (!is_read).then_some(was),
+                inner: is_read.then_some(body),
+            }
+        })
     }
 }
 
@@ -465,29 +495,35 @@ struct Tail {
     stream_is_over: Option<oneshot::Sender<()>>,
 }
 
-impl<B: Body> Body for ScopedBody<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes>> Body for ScopedBody<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
         let Some(tail) = this.tail else {
-            return this.inner.poll_frame(cx);
+            return match this.last.take() {
+                Some(last) => Poll::Ready(Some(Ok(last))),
+                None => inner.poll_frame(cx),
+            };
         };
         let mut polled = match tail.stream_is_over {
-            Some(_) => this.inner.poll_frame(cx),
+            Some(_) => inner.poll_frame(cx),
             None => Poll::Ready(None),
         };
-        if let Poll::Ready(Some(Ok(frame))) = polled {
-            match frame.into_trailers() {
-                Ok(trailers) => {
-                    *this.trailers = Some(trailers);
-                    polled = Poll::Ready(None);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            this.extent.pass(frame);
+            if this.extent.is_over() {
+                let frame = std::mem::replace(&mut polled, Poll::Ready(None));
+                if let Poll::Ready(Some(Ok(frame))) = frame {
+                    *this.last = Some(frame);
                 }
-                Err(data) => polled = Poll::Ready(Some(Ok(data))),
             }
         }
         if matches!(polled, Poll::Ready(None)) {
@@ -500,19 +536,25 @@ impl<B: Body> Body for ScopedBody<B> {
         }
         match polled {
             Poll::Ready(None) if !is_joined => Poll::Pending,
-            Poll::Ready(None) => {
-                Poll::Ready(this.trailers.take().map(|map| Ok(Frame::trailers(map))))
-            }
+            Poll::Ready(None) => Poll::Ready(this.last.take().map(Ok)),
             polled => polled,
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.tail.is_none() && self.inner.is_end_stream()
+        match (&self.inner, &self.was) {
+            (Some(inner), _) => self.tail.is_none() && self.last.is_none() && inner.is_end_stream(),
+            (None, was) => was.as_ref().is_none_or(|(_, was_over)| *was_over),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match (&self.inner, &self.was) {
+            (Some(inner), _) => inner.size_hint(),
+            (None, was) => was
+                .as_ref()
+                .map_or_else(SizeHint::default, |(hint, _)| *hint),
+        }
     }
 }
 

@@ -47,9 +47,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "crates/tokio-ctx-tower/Cargo.toml",
         &[
             "axum-core",
+            "base64",
             "bytes",
+            "fastrand",
             "http",
             "http-body",
+            "humantime",
             "hyper",
             "hyper-util",
             "pin-project-lite",

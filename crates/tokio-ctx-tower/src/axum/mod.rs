@@ -5,12 +5,12 @@
 //! use axum::{Router, routing::get};
 //! use tokio_ctx::tower::axum::ContextValue;
 //! use tokio_ctx::tower::{ContextError, ContextLayer};
-//! use tokio_ctx::tower::headers::TraceParent;
+//! use tokio_ctx::tower::headers::TraceContext;
 //! use tokio_ctx::Context;
 //!
 //! async fn report(
 //!     ctx: Context,
-//!     trace: Option<ContextValue<TraceParent>>,
+//!     trace: Option<ContextValue<TraceContext>>,
 //! ) -> Result<String, ContextError> {
 //!     let rows = ctx.run(query()).await?; // a 504 if that is too late
 //!     Ok(format!("{rows} rows, traced: {}", trace.is_some()))
@@ -20,7 +20,7 @@
 //! let server = Context::background().with_cancel();
 //! let app: Router = Router::new()
 //!     .route("/report", get(report))
-//!     .layer(ContextLayer::new(&server).key::<TraceParent>());
+//!     .layer(ContextLayer::new(&server).trace_context());
 //! # let _ = app;
 //! ```
 //!

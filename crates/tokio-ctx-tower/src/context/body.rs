@@ -5,13 +5,15 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{Response, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio_ctx_core::future::DoneOwned;
 
 use crate::context::end::RequestEnd;
 use crate::error::{BoxError, ContextError};
+use crate::extent::{self, Asked, Extent};
+use crate::protocol::{self, Protocol};
 
 /// How many frames that are ready may still go out once the context has ended: an answer that
 /// is complete is not cut, a stream that is always ready is.
@@ -22,8 +24,8 @@ pin_project! {
     ///
     /// It ends the request's context: with
     /// [`RequestFinished`](tokio_ctx_core::Reason::RequestFinished) at its own end, with
-    /// [`CallerGone`](tokio_ctx_core::Reason::CallerGone) when it is dropped before. If it has no
-    /// known length, it ends with the context in its turn.
+    /// [`CallerGone`](tokio_ctx_core::Reason::CallerGone) when it is dropped before. A stream
+    /// ends with the context in its turn; a body of known length does not.
     ///
     /// # Examples
     ///
@@ -55,9 +57,12 @@ pin_project! {
     pub struct ContextBody<B> {
         // Before `inner`, for the same reason as in the future of the response.
         end: Option<RequestEnd>,
-        on_end: OnEnd,
-        // Of a known length, what is still to come: servers read no further.
-        left: u64,
+        // What is still to come: servers read no further.
+        extent: Extent,
+        protocol: Protocol,
+        is_encoded: bool,
+        // Bytes that were sent since the last whole group of base64.
+        in_group: u8,
         last_frames: u8,
         // Made when a stream makes us wait for the first time, which most bodies never do.
         done: Option<Pin<Box<DoneOwned>>>,
@@ -76,54 +81,28 @@ pin_project! {
     }
 }
 
-/// What becomes of a body whose context ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OnEnd {
-    /// Its length is known: it is left to finish.
-    Finish,
-    /// Events just end: the client knows what to do, it reconnects.
-    Stop,
-    /// A stream of gRPC ends with a status.
-    Trailers,
-    /// The client must not take a part for the whole.
-    Fail,
-}
-
-pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
-    content_type.as_bytes().starts_with(b"application/grpc")
-}
-
 impl<B: Body<Data = Bytes>> ContextBody<B> {
     /// The response with its body wrapped. From here on `end` belongs to the body.
     pub(crate) fn wrap(
+        asked: Asked,
         response: Response<B>,
         mut end: Option<RequestEnd>,
-        is_head: bool,
     ) -> Response<ContextBody<B>> {
-        let exact = response.body().size_hint().exact();
-        let status = response.status();
-        let has_no_body = is_head
-            || exact == Some(0)
-            || response.body().is_end_stream()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED
-            || status.is_informational();
-        if has_no_body {
+        let extent = Extent::of(asked, &response);
+        if extent.is_over() {
             if let Some(end) = &mut end {
                 end.done();
             }
             end = None;
         }
-        let left = exact.or_else(|| length_of(response.headers()));
-        let on_end = match left {
-            Some(_) => OnEnd::Finish,
-            None => OnEnd::of_stream(response.headers()),
-        };
-        let left = left.unwrap_or(0);
+        let protocol = Protocol::of(response.headers());
+        let is_encoded = extent::is_encoded(response.headers());
         response.map(|body| ContextBody {
             end,
-            on_end,
-            left,
+            extent,
+            protocol,
+            is_encoded,
+            in_group: 0,
             last_frames: LAST_FRAMES,
             done: None,
             inner: Inner::Body { body },
@@ -131,51 +110,23 @@ impl<B: Body<Data = Bytes>> ContextBody<B> {
     }
 }
 
-/// Whoever says in a header how long the body is need not say it again in the body.
-fn length_of(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get(header::CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
-}
-
-impl OnEnd {
-    fn of_stream(headers: &HeaderMap) -> OnEnd {
-        match headers.get(header::CONTENT_TYPE) {
-            Some(content_type) if is_grpc(content_type) => OnEnd::Trailers,
-            Some(content_type) if is_events(content_type) => OnEnd::Stop,
-            _ => OnEnd::Fail,
-        }
-    }
-}
-
-fn is_events(content_type: &HeaderValue) -> bool {
-    content_type.as_bytes().starts_with(b"text/event-stream")
-}
-
 /// The answer in the place of a handler that did not give one in time.
-pub(crate) fn answer_to<B>(error: &ContextError, is_grpc: bool) -> Response<ContextBody<B>> {
-    let mut bytes = None;
+pub(crate) fn answer_to<B>(error: &ContextError, protocol: Protocol) -> Response<ContextBody<B>> {
     let mut response = Response::new(());
-    if is_grpc {
-        *response.headers_mut() = grpc_trailers(error);
-        let grpc = HeaderValue::from_static("application/grpc");
-        response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+    let mut bytes = None;
+    if protocol.is_grpc() {
+        *response.headers_mut() = protocol::grpc_status(error);
     } else {
         *response.status_mut() = error.status();
-        let problem = HeaderValue::from_static(PROBLEM_JSON);
-        response.headers_mut().insert(header::CONTENT_TYPE, problem);
         bytes = Some(Box::new(problem_json(error)));
     }
+    let content_type = protocol.content_type();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     response.map(|()| ContextBody {
-        end: None,
-        on_end: OnEnd::Finish,
-        left: 0,
-        last_frames: 0,
-        done: None,
         inner: Inner::Own { bytes },
+        ..ContextBody::empty()
     })
 }
 
@@ -188,13 +139,6 @@ pub(crate) fn problem_json(error: &ContextError) -> Bytes {
     Bytes::from(format!(
         r#"{{"status":{status},"code":"{code}","title":"{title}"}}"#
     ))
-}
-
-fn grpc_trailers(error: &ContextError) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(2);
-    trailers.insert("grpc-status", HeaderValue::from(error.grpc_code()));
-    trailers.insert("grpc-message", HeaderValue::from_static(error.title()));
-    trailers
 }
 
 impl<B> Body for ContextBody<B>
@@ -223,7 +167,7 @@ where
             return polled.map_err(Into::into);
         };
         let is_cut = match &polled {
-            _ if *this.on_end == OnEnd::Finish => false,
+            _ if !is_cut_with_context(*this.extent, *this.protocol) => false,
             Poll::Ready(Some(Ok(_))) if !end.context().is_done() => false,
             Poll::Ready(Some(Ok(_))) => {
                 *this.last_frames = this.last_frames.saturating_sub(1);
@@ -246,20 +190,25 @@ where
             // What the stream holds is let go at once.
             this.inner.set(Inner::Own { bytes: None });
             let error = cancelled.map(ContextError::from);
-            return Poll::Ready(error.and_then(|error| match this.on_end {
-                OnEnd::Finish | OnEnd::Stop => None,
-                OnEnd::Trailers => Some(Ok(Frame::trailers(grpc_trailers(&error)))),
-                OnEnd::Fail => Some(Err(error.into())),
+            return Poll::Ready(error.and_then(|error| match this.protocol {
+                Protocol::Events => None,
+                // What an encoder made cannot be continued in plain.
+                protocol if !*this.is_encoded => {
+                    match protocol.last_frame(&error, *this.in_group == 0) {
+                        Some(frame) => Some(Ok(frame)),
+                        None => Some(Err(error.into())),
+                    }
+                }
+                _ => Some(Err(error.into())),
             }));
         }
         let is_over = match &polled {
             Poll::Pending => false,
             Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-                *this.left = this.left.saturating_sub(length);
-                let inner = this.inner.as_ref().get_ref();
-                let is_all = *this.on_end == OnEnd::Finish && *this.left == 0;
-                is_all || frame.is_trailers() || inner.is_over()
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                *this.in_group = (*this.in_group + (length % 4) as u8) % 4;
+                this.extent.pass(frame);
+                this.extent.is_over() || this.inner.as_ref().get_ref().is_over()
             }
             Poll::Ready(None | Some(Err(_))) => true,
         };
@@ -294,16 +243,41 @@ impl<B: Body<Data = Bytes>> Inner<B> {
     }
 }
 
+impl<B> ContextBody<B> {
+    /// The body of an answer that has none.
+    fn empty() -> ContextBody<B> {
+        ContextBody {
+            end: None,
+            extent: Extent::Empty,
+            protocol: Protocol::Http,
+            is_encoded: false,
+            in_group: 0,
+            last_frames: 0,
+            done: None,
+            inner: Inner::Own { bytes: None },
+        }
+    }
+}
+
+/// Whether the end of its context cuts a body off.
+///
+/// One whose length is known is left to finish, and so is one that was encoded on the way,
+/// since whether that was whole can no longer be seen. What says itself that it is a stream is
+/// one, encoded or not.
+fn is_cut_with_context(extent: Extent, protocol: Protocol) -> bool {
+    match extent {
+        Extent::Stream => true,
+        Extent::Encoded => protocol != Protocol::Http,
+        Extent::Empty | Extent::Upgrade | Extent::Bytes(_) => false,
+    }
+}
+
 /// An empty body, as some services want to make one.
 impl<B: Default> Default for ContextBody<B> {
     fn default() -> ContextBody<B> {
         ContextBody {
-            end: None,
-            on_end: OnEnd::Finish,
-            left: 0,
-            last_frames: 0,
-            done: None,
             inner: Inner::Body { body: B::default() },
+            ..ContextBody::empty()
         }
     }
 }
@@ -313,7 +287,8 @@ impl<B> fmt::Debug for ContextBody<B> {
         let ctx = self.end.as_ref().map(RequestEnd::context);
         f.debug_struct("ContextBody")
             .field("context", &ctx)
-            .field("on_end", &self.on_end)
+            .field("extent", &self.extent)
+            .field("protocol", &self.protocol)
             .finish_non_exhaustive()
     }
 }

@@ -7,23 +7,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{Extensions, HeaderMap, HeaderName, Request};
-use tokio_ctx_core::{Context, owner};
+use http::{Extensions, HeaderName, Request};
+use tokio_ctx_core::{CancelGuard, Context, owner};
 
 use crate::context::end::RequestEnd;
 use crate::error::DeadlineSource;
-use crate::headers::{GRPC_TIMEOUT, Ignored, KeyList, has, parse_chosen, parse_grpc, text_of};
-
-/// The longest header with a duration that is read.
-const MAX_TIMEOUT_BYTES: usize = 32;
+use crate::headers::{
+    Carrier, GRPC_TIMEOUT, Ignored, KeyList, MAX_TIMEOUT_BYTES, parse_chosen, parse_deadline,
+    parse_grpc, text_of,
+};
 
 /// What all requests of a layer share.
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) server: Context,
     pub(crate) keys: KeyList,
-    pub(crate) grpc_header: Option<TimeoutHeader>,
-    pub(crate) chosen_header: Option<TimeoutHeader>,
+    /// The headers that bring a deadline; the earliest holds.
+    pub(crate) timeouts: Vec<TimeoutHeader>,
     pub(crate) default: Option<Limit>,
     pub(crate) max: Option<Limit>,
     pub(crate) answers_when_done: bool,
@@ -46,8 +46,27 @@ pub(crate) struct Limit {
 #[derive(Clone)]
 pub(crate) struct TimeoutHeader {
     name: HeaderName,
-    parse: fn(&str) -> Option<Duration>,
+    form: Form,
     cause: Cause,
+}
+
+/// How a header writes a deadline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// What is left, as `grpc-timeout` has it.
+    Grpc,
+    /// What is left, in milliseconds or with a unit.
+    Left,
+    /// A time of RFC 3339.
+    Time,
+}
+
+/// Who decides how long a request may take.
+enum Asked<'c> {
+    /// The server, by its default or its maximum, if it has one.
+    Own(Option<&'c Limit>),
+    /// A header.
+    Header(Duration, &'c Cause),
 }
 
 /// What a layer and its clones count together.
@@ -89,17 +108,19 @@ impl Limit {
 }
 
 impl TimeoutHeader {
-    fn grpc() -> TimeoutHeader {
-        TimeoutHeader::new(GRPC_TIMEOUT, parse_grpc)
-    }
-
-    pub(crate) fn chosen(name: HeaderName) -> TimeoutHeader {
-        TimeoutHeader::new(name, parse_chosen)
-    }
-
-    fn new(name: HeaderName, parse: fn(&str) -> Option<Duration>) -> TimeoutHeader {
+    pub(crate) fn new(name: HeaderName, form: Form) -> TimeoutHeader {
         let cause = Arc::new(DeadlineSource::Header(name.clone()));
-        TimeoutHeader { name, parse, cause }
+        TimeoutHeader { name, form, cause }
+    }
+}
+
+impl Form {
+    fn parse(self, text: &str) -> Option<Duration> {
+        match self {
+            Form::Grpc => parse_grpc(text),
+            Form::Left => parse_chosen(text),
+            Form::Time => parse_deadline(text),
+        }
     }
 }
 
@@ -108,8 +129,7 @@ impl Config {
         Config {
             server: server.clone(),
             keys: KeyList::default(),
-            grpc_header: Some(TimeoutHeader::grpc()),
-            chosen_header: None,
+            timeouts: vec![TimeoutHeader::new(GRPC_TIMEOUT, Form::Grpc)],
             default: None,
             max: None,
             answers_when_done: false,
@@ -119,6 +139,17 @@ impl Config {
             }),
             room: room(),
         }
+    }
+
+    /// Reads a deadline from that header, in place of another that is written like it.
+    pub(crate) fn read_from(&mut self, name: HeaderName, form: Form) {
+        self.read_none(form);
+        self.timeouts.push(TimeoutHeader::new(name, form));
+    }
+
+    /// Reads no deadline that is written like that.
+    pub(crate) fn read_none(&mut self, form: Form) {
+        self.timeouts.retain(|header| header.form != form);
     }
 
     pub(crate) fn num_ignored_headers(&self) -> u64 {
@@ -132,67 +163,71 @@ impl Config {
 
     /// Makes the context of a request and puts it among the extensions.
     pub(crate) fn begin<B>(&self, request: &mut Request<B>) -> RequestEnd {
-        let headers = request.headers();
-        let above = request
-            .extensions()
-            .get::<Context>()
-            .unwrap_or(&self.server);
-        let live = &self.counters.live;
-        let mut guard = match self.asked(headers) {
-            None => owner::begin(above, self.own().map(|own| &own.limit), live.location),
-            Some((timeout, cause)) => match &self.max {
-                Some(max) if max.timeout < timeout => {
-                    owner::begin(above, Some(&max.limit), live.location)
-                }
-                _ => {
-                    let limit = owner::Limit::new(timeout, Some(Arc::clone(cause)));
-                    owner::begin(above, Some(&limit), live.location)
-                }
-            },
-        };
-        if !self.keys.is_empty() {
-            guard = guard.map(|ctx| {
-                self.keys
-                    .read(ctx, headers, |name, why| self.ignored(name, why))
-            });
-        }
+        let above = request.extensions().get::<Context>();
+        let guard = self.derive(above.unwrap_or(&self.server), request.headers());
         let extensions = request.extensions_mut();
         if extensions.is_empty() {
             *extensions = self.room.clone();
         }
         extensions.insert(Context::clone(&guard));
-        RequestEnd::new(guard, Arc::clone(live))
+        RequestEnd::new(guard, Arc::clone(&self.counters.live))
     }
 
-    /// The limit of a request that asks for none.
-    fn own(&self) -> Option<&Limit> {
-        match (&self.default, &self.max) {
-            (Some(default), Some(max)) if max.timeout < default.timeout => Some(max),
-            (default, max) => default.as_ref().or(max.as_ref()),
+    /// A context under `ctx`, with the deadline and the keys that came with something.
+    pub(crate) fn derive(&self, ctx: &Context, from: &impl Carrier) -> CancelGuard {
+        let location = self.counters.live.location;
+        let guard = match self.limit(self.asked(from)) {
+            Asked::Own(own) => owner::begin(ctx, own.map(|own| &own.limit), location),
+            Asked::Header(timeout, cause) => {
+                let limit = owner::Limit::new(timeout, Some(Arc::clone(cause)));
+                owner::begin(ctx, Some(&limit), location)
+            }
+        };
+        if self.keys.is_empty() {
+            return guard;
+        }
+        guard.map(|ctx| {
+            self.keys
+                .read(ctx, from, |name, why| self.ignored(name, why))
+        })
+    }
+
+    /// The one place where it is decided how long a request may take.
+    ///
+    /// Nobody can ask for more than the maximum; where only a default is set, it is the maximum.
+    fn limit<'c>(&'c self, asked: Option<(Duration, &'c Cause)>) -> Asked<'c> {
+        let most = self.max.as_ref().or(self.default.as_ref());
+        match (asked, most) {
+            (Some((timeout, cause)), Some(most)) if timeout <= most.timeout => {
+                Asked::Header(timeout, cause)
+            }
+            (Some((timeout, cause)), None) => Asked::Header(timeout, cause),
+            (Some(_), most) => Asked::Own(most),
+            (None, most) => Asked::Own(match &self.default {
+                Some(default) if most.is_some_and(|most| default.timeout < most.timeout) => {
+                    Some(default)
+                }
+                _ => most,
+            }),
         }
     }
 
-    /// The shorter of what the headers ask for.
-    fn asked(&self, headers: &HeaderMap) -> Option<(Duration, &Cause)> {
-        let is_there = |header: &&TimeoutHeader| has(headers, &header.name);
-        let read = |header| self.read_timeout(headers, header);
-        let grpc = self.grpc_header.as_ref().filter(is_there).and_then(read);
-        let chosen = self.chosen_header.as_ref().filter(is_there).and_then(read);
-        match (grpc, chosen) {
-            (Some(grpc), Some(chosen)) if chosen.0 < grpc.0 => Some(chosen),
-            (grpc, chosen) => grpc.or(chosen),
-        }
+    /// The shortest of what the headers ask for.
+    fn asked(&self, from: &impl Carrier) -> Option<(Duration, &Cause)> {
+        let read = |header| self.read_timeout(from, header);
+        let asked = self.timeouts.iter().filter_map(read);
+        asked.min_by_key(|(timeout, _)| *timeout)
     }
 
     fn read_timeout<'c>(
         &self,
-        headers: &HeaderMap,
+        from: &impl Carrier,
         header: &'c TimeoutHeader,
     ) -> Option<(Duration, &'c Cause)> {
-        let TimeoutHeader { name, parse, cause } = header;
-        let read = match text_of(headers, name, MAX_TIMEOUT_BYTES, false) {
+        let TimeoutHeader { name, form, cause } = header;
+        let read = match text_of(from, name, MAX_TIMEOUT_BYTES) {
             Ok(None) => return None,
-            Ok(Some(text)) => parse(&text).ok_or(Ignored::Malformed),
+            Ok(Some(text)) => form.parse(text).ok_or(Ignored::Malformed),
             Err(why) => Err(why),
         };
         match read {
@@ -220,8 +255,12 @@ impl fmt::Debug for Config {
             .field("server", &self.server)
             .field("keys", &self.keys)
             .field(
-                "timeout_header",
-                &self.chosen_header.as_ref().map(|header| &header.name),
+                "timeout_headers",
+                &self
+                    .timeouts
+                    .iter()
+                    .map(|header| &header.name)
+                    .collect::<Vec<_>>(),
             )
             .field("default_timeout", &timeout(&self.default))
             .field("max_timeout", &timeout(&self.max))

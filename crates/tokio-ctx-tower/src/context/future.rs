@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, header};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio_ctx_core::future::DoneOwned;
@@ -13,6 +13,8 @@ use tokio_ctx_core::future::DoneOwned;
 use crate::context::body::{self, ContextBody};
 use crate::context::end::RequestEnd;
 use crate::error::ContextError;
+use crate::extent::Asked;
+use crate::protocol::Protocol;
 
 pin_project! {
     /// The response to one request. Dropped early, it ends the request's context with
@@ -59,18 +61,17 @@ pin_project! {
 /// What has to be known of a request when its response comes.
 #[derive(Clone, Copy)]
 pub(crate) struct Kind {
-    is_head: bool,
-    pub(crate) is_grpc: bool,
+    asked: Asked,
+    protocol: Protocol,
     /// Whether the layer answers in the place of a handler that does not.
     answers_when_done: bool,
 }
 
 impl Kind {
     pub(crate) fn of<B>(request: &Request<B>, answers_when_done: bool) -> Kind {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
         Kind {
-            is_head: request.method() == Method::HEAD,
-            is_grpc: content_type.is_some_and(body::is_grpc),
+            asked: Asked::by(request.method()),
+            protocol: Protocol::of(request.headers()),
             answers_when_done,
         }
     }
@@ -79,7 +80,8 @@ impl Kind {
 impl<F> ResponseFuture<F> {
     pub(crate) fn new(end: RequestEnd, kind: Kind, inner: F) -> ResponseFuture<F> {
         let ctx = end.context();
-        let is_cut_off = kind.answers_when_done || kind.is_grpc && ctx.deadline().is_some();
+        let is_cut_off =
+            kind.answers_when_done || kind.protocol.is_grpc() && ctx.deadline().is_some();
         let cut_off = is_cut_off.then(|| Box::pin(ctx.done_owned()));
         ResponseFuture {
             end: Some(end),
@@ -107,9 +109,8 @@ where
         // The handler first: an answer that is there is better than an apology.
         match end.while_polling(|| inner.poll(cx)) {
             Poll::Ready(Ok(response)) => {
-                let is_head = this.kind.is_head;
                 let end = this.end.take();
-                return Poll::Ready(Ok(ContextBody::wrap(response, end, is_head)));
+                return Poll::Ready(Ok(ContextBody::wrap(this.kind.asked, response, end)));
             }
             Poll::Ready(Err(error)) => {
                 end.done();
@@ -129,7 +130,7 @@ where
             return Poll::Pending;
         }
         *this.end = None;
-        Poll::Ready(Ok(body::answer_to(&error, this.kind.is_grpc)))
+        Poll::Ready(Ok(body::answer_to(&error, this.kind.protocol)))
     }
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use tokio_ctx_core::Context;
+use tokio_ctx_core::{CancelGuard, Context};
 use tower_layer::Layer;
 
-use crate::context::config::{Config, Limit, TimeoutHeader};
+use crate::context::config::{Config, Form, Limit};
 use crate::context::service::ContextService;
 use crate::error::DeadlineSource;
-use crate::headers::HeaderKey;
+use crate::headers::{Carrier, HeaderKey};
 
 /// Gives each request a [`Context`] under the server's, among the request's extensions.
 ///
@@ -129,7 +129,7 @@ impl ContextLayer {
     /// ```
     /// use tokio_ctx::Context;
     /// use tokio_ctx::tower::ContextLayer;
-    /// use tokio_ctx::tower::headers::{Baggage, TraceParent};
+    /// use tokio_ctx::tower::headers::{Baggage, TraceContext};
     /// # use http::{Request, Response};
     /// # use tower::{ServiceExt, service_fn};
     /// # use tower_layer::Layer;
@@ -141,23 +141,56 @@ impl ContextLayer {
     /// # }
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
-    /// let layer = ContextLayer::new(&Context::background()).key::<TraceParent>();
+    /// let layer = ContextLayer::new(&Context::background()).key::<Baggage>();
     /// let request = Request::builder()
     ///     .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     ///     .header("baggage", "plan=gold");
     /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
-    /// assert!(ctx.value::<TraceParent>().unwrap().is_sampled());
-    /// assert!(ctx.value::<Baggage>().is_none(), "it is not listed");
+    /// assert_eq!(ctx.value::<Baggage>().unwrap().get("plan"), Some("gold"));
+    /// assert!(ctx.value::<TraceContext>().is_none(), "it is not listed");
     /// # }
     /// ```
     pub fn key<K: HeaderKey>(self) -> ContextLayer {
         self.with(|config| config.keys.add::<K>())
     }
 
+    /// Reads the [`TraceContext`](crate::headers::TraceContext), from `traceparent` with its `tracestate`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::headers::TraceContext;
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = ContextLayer::new(&Context::background()).trace_context();
+    /// let request = Request::builder()
+    ///     .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    ///     .header("tracestate", "congo=t61rcWkgMzE");
+    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    /// let trace = ctx.value::<TraceContext>().unwrap();
+    /// assert!(trace.is_sampled());
+    /// assert_eq!(trace.state(), "congo=t61rcWkgMzE");
+    /// # }
+    /// ```
+    pub fn trace_context(self) -> ContextLayer {
+        self.with(|config| config.keys.add_trace())
+    }
+
     /// Reads a deadline from that header too: digits and a unit (`ns`, `us`, `ms`, `s`, `m`,
     /// `h`), or milliseconds if there is no unit.
     ///
-    /// If `grpc-timeout` is there as well, the shorter one holds.
+    /// Of several headers with a deadline, `grpc-timeout` among them, the shortest holds.
     ///
     /// # Examples
     ///
@@ -185,7 +218,41 @@ impl ContextLayer {
     /// # }
     /// ```
     pub fn timeout_header(self, name: HeaderName) -> ContextLayer {
-        self.with(|config| config.chosen_header = Some(TimeoutHeader::chosen(name)))
+        self.with(|config| config.read_from(name, Form::Left))
+    }
+
+    /// Reads a deadline from that header too, as a time of RFC 3339 in UTC.
+    ///
+    /// It is for what waits on the way, a message or a job: a time that is left would not count
+    /// that. It is as right as the clocks of the two machines agree. CloudEvents has the name
+    /// `ce-expirytime` for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx::tower::ContextLayer;
+    /// # use http::{Request, Response};
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    /// # async fn context_of(layer: &ContextLayer, request: Request<()>) -> Context {
+    /// #     let refuse = service_fn(async |request: Request<()>| {
+    /// #         Err::<Response<String>, _>(request.extensions().get::<Context>().unwrap().clone())
+    /// #     });
+    /// #     layer.layer(refuse).oneshot(request).await.unwrap_err()
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let layer = ContextLayer::new(&Context::background())
+    ///     .deadline_header(HeaderName::from_static("ce-expirytime"));
+    /// let request = Request::builder().header("ce-expirytime", "2020-02-20T20:20:20Z");
+    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    /// assert!(ctx.err().unwrap().is_timeout(), "that is long ago");
+    /// # }
+    /// ```
+    pub fn deadline_header(self, name: HeaderName) -> ContextLayer {
+        self.with(|config| config.read_from(name, Form::Time))
     }
 
     /// Does not read `grpc-timeout`, which is read unless this is called.
@@ -213,10 +280,13 @@ impl ContextLayer {
     /// # }
     /// ```
     pub fn without_grpc_timeout(self) -> ContextLayer {
-        self.with(|config| config.grpc_header = None)
+        self.with(|config| config.read_none(Form::Grpc))
     }
 
     /// The deadline of requests that bring none that can be read.
+    ///
+    /// It is the longest deadline too, unless a larger [maximum](Self::max_timeout) is set: a
+    /// client can only shorten.
     ///
     /// # Examples
     ///
@@ -240,9 +310,11 @@ impl ContextLayer {
     /// let ctx = context_of(&layer, Request::new(())).await;
     /// assert_eq!(ctx.remaining(), Some(Duration::from_secs(5)));
     ///
-    /// let request = Request::builder().header("grpc-timeout", "9S");
-    /// let ctx = context_of(&layer, request.body(()).unwrap()).await;
-    /// assert_eq!(ctx.remaining(), Some(Duration::from_secs(9)));
+    /// for (asked, left) in [("3S", 3), ("9S", 5)] {
+    ///     let request = Request::builder().header("grpc-timeout", asked);
+    ///     let ctx = context_of(&layer, request.body(()).unwrap()).await;
+    ///     assert_eq!(ctx.remaining(), Some(Duration::from_secs(left)));
+    /// }
     /// # }
     /// ```
     pub fn default_timeout(self, timeout: Duration) -> ContextLayer {
@@ -252,7 +324,8 @@ impl ContextLayer {
     /// The longest deadline of any request: a longer one is brought forward to it, and a
     /// request without any gets it.
     ///
-    /// Without a maximum a client decides for how long the server works for it.
+    /// With neither a maximum nor a default a client decides for how long the server works for
+    /// it.
     ///
     /// # Examples
     ///
@@ -313,6 +386,38 @@ impl ContextLayer {
     /// ```
     pub fn answer_when_done(self) -> ContextLayer {
         self.with(|config| config.answers_when_done = true)
+    }
+
+    /// The context of something other than a request: a message, a job.
+    ///
+    /// Deadline and keys are read as they are from a request, with the same limits, and the
+    /// context ends with the server's as well. It ends when the guard is dropped, which is when
+    /// the work is done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::time::Duration;
+    /// use tokio_ctx::Context;
+    /// use tokio_ctx::tower::ContextLayer;
+    /// use tokio_ctx::tower::headers::Baggage;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let worker = Context::background().with_cancel();
+    /// let jobs = ContextLayer::new(&worker)
+    ///     .max_timeout(Duration::from_secs(30))
+    ///     .key::<Baggage>();
+    ///
+    /// let metadata = HashMap::from([("baggage".to_owned(), "plan=gold".to_owned())]);
+    /// let ctx = jobs.extract(&metadata);
+    /// assert_eq!(ctx.value::<Baggage>().unwrap().get("plan"), Some("gold"));
+    /// assert_eq!(ctx.remaining(), Some(Duration::from_secs(30)));
+    /// # }
+    /// ```
+    pub fn extract(&self, carrier: &impl Carrier) -> CancelGuard {
+        self.config.derive(&self.config.server, carrier)
     }
 
     /// How many headers were ignored so far, because they were malformed, too long or repeated.

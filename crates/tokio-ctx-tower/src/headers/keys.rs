@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
 use tokio_ctx_core::{Context, Key};
 
-use super::{Ignored, text_of};
+use super::Ignored;
+use super::carrier::{Carrier, list_of, text_of};
+use super::trace::{MAX_TRACEPARENT, MAX_TRACESTATE, TRACEPARENT, TRACESTATE, TraceContext};
 
 /// A [`Key`] whose value travels in a header.
 ///
@@ -20,7 +22,7 @@ use super::{Ignored, text_of};
 /// # Examples
 ///
 /// ```
-/// use http::{HeaderName, HeaderValue};
+/// use http::HeaderName;
 /// use tokio_ctx::key;
 /// use tokio_ctx::tower::headers::HeaderKey;
 ///
@@ -37,8 +39,8 @@ use super::{Ignored, text_of};
 ///         text.parse().ok()
 ///     }
 ///
-///     fn encode(shop: &u32) -> Option<HeaderValue> {
-///         Some(HeaderValue::from(*shop))
+///     fn encode(shop: &u32) -> Option<String> {
+///         Some(shop.to_string())
 ///     }
 /// }
 ///
@@ -49,25 +51,29 @@ pub trait HeaderKey: Key {
     /// The name of the header.
     const HEADER: HeaderName;
 
-    /// The longest header that is read or sent; a longer one is ignored, and counted.
+    /// The longest header that is read or sent; a longer one is ignored, and counted. Of a
+    /// longer list the members that fit are read.
     const MAX_BYTES: usize = 1024;
 
-    /// Whether the header is a list, whose parts may come in several headers. They are joined
-    /// with commas before [`decode`](HeaderKey::decode) sees them. Any other header that comes
-    /// twice is ignored, and counted.
+    /// Whether the header is a list, whose members may come in several headers. They are joined
+    /// with commas before [`decode`](HeaderKey::decode) sees them, which is the one to leave a
+    /// malformed member out. Any other header that comes twice is ignored, and counted.
     const IS_LIST: bool = false;
 
     /// Reads the header. `None` if it is malformed, which never fails the request: the header
     /// is ignored, and counted.
     fn decode(text: &str) -> Option<Self::Value>;
 
-    /// Writes the header. `None` to send none.
-    fn encode(value: &Self::Value) -> Option<HeaderValue>;
+    /// Writes the header. `None` to send none; what no header can hold is not sent either.
+    fn encode(value: &Self::Value) -> Option<String>;
 }
 
 /// The keys that somebody listed.
 #[derive(Clone, Default)]
-pub(crate) struct KeyList(Vec<Entry>);
+pub(crate) struct KeyList {
+    keys: Vec<Entry>,
+    trace: bool,
+}
 
 /// A key without its type.
 #[derive(Clone)]
@@ -76,7 +82,7 @@ struct Entry {
     max_bytes: usize,
     is_list: bool,
     decode: fn(&Context, &str) -> Option<Context>,
-    encode: fn(&Context) -> Option<HeaderValue>,
+    encode: fn(&Context) -> Option<String>,
 }
 
 impl KeyList {
@@ -89,30 +95,38 @@ impl KeyList {
             decode: |ctx, text| Some(ctx.with_value::<K>(K::decode(text)?)),
             encode: |ctx| K::encode(ctx.value::<K>()?),
         };
-        self.0.retain(|other| other.header != entry.header);
-        self.0.push(entry);
+        self.keys.retain(|other| other.header != entry.header);
+        self.keys.push(entry);
+    }
+
+    /// Lists the trace context, whose two headers are one thing.
+    pub(crate) fn add_trace(&mut self) {
+        self.trace = true;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty() && !self.trace
     }
 
-    /// `ctx` with what the headers say of the listed keys.
+    /// `ctx` with what the carrier says of the listed keys.
     pub(crate) fn read(
         &self,
         ctx: &Context,
-        headers: &HeaderMap,
+        from: &impl Carrier,
         mut ignored: impl FnMut(&HeaderName, Ignored),
     ) -> Context {
         let mut ctx = ctx.clone();
-        for key in &self.0 {
-            let read = match text_of(headers, &key.header, key.max_bytes, key.is_list) {
-                Ok(None) => continue,
-                Ok(Some(text)) => (key.decode)(&ctx, &text).ok_or(Ignored::Malformed),
-                Err(why) => Err(why),
-            };
-            match read {
-                Ok(with) => ctx = with,
+        if self.trace {
+            match trace_of(from, &mut ignored) {
+                Ok(Some(trace)) => ctx = ctx.with_value::<TraceContext>(trace),
+                Ok(None) => {}
+                Err(why) => ignored(&TRACEPARENT, why),
+            }
+        }
+        for key in &self.keys {
+            match key.read(&ctx, from, &mut ignored) {
+                Ok(Some(with)) => ctx = with,
+                Ok(None) => {}
                 Err(why) => ignored(&key.header, why),
             }
         }
@@ -121,15 +135,23 @@ impl KeyList {
 
     /// Writes the listed keys that `ctx` has. A header that is there already was set by
     /// somebody who knew better.
-    pub(crate) fn write(&self, ctx: &Context, headers: &mut HeaderMap) {
-        for key in &self.0 {
-            if headers.contains_key(&key.header) {
+    pub(crate) fn write(&self, ctx: &Context, into: &mut impl Carrier) {
+        if self.trace
+            && into.texts(&TRACEPARENT).next().is_none()
+            && let Some(trace) = ctx.value::<TraceContext>()
+        {
+            into.set(&TRACEPARENT, trace.to_string());
+            match trace.state() {
+                "" => into.unset(&TRACESTATE),
+                state => into.set(&TRACESTATE, state.to_owned()),
+            }
+        }
+        for key in &self.keys {
+            if into.texts(&key.header).next().is_some() {
                 continue;
             }
             match (key.encode)(ctx) {
-                Some(value) if value.len() <= key.max_bytes => {
-                    headers.insert(&key.header, value);
-                }
+                Some(text) if text.len() <= key.max_bytes => into.set(&key.header, text),
                 Some(_) => tracing::debug!(
                     header = %key.header,
                     "a key was not sent: it is longer than its limit"
@@ -140,10 +162,57 @@ impl KeyList {
     }
 }
 
+impl Entry {
+    fn read(
+        &self,
+        ctx: &Context,
+        from: &impl Carrier,
+        mut ignored: impl FnMut(&HeaderName, Ignored),
+    ) -> Result<Option<Context>, Ignored> {
+        let text = if self.is_list {
+            let Some((text, is_whole)) = list_of(from, &self.header, self.max_bytes) else {
+                return Ok(None);
+            };
+            if !is_whole {
+                ignored(&self.header, Ignored::TooLong);
+            }
+            text
+        } else {
+            match text_of(from, &self.header, self.max_bytes)? {
+                Some(text) => text.into(),
+                None => return Ok(None),
+            }
+        };
+        let with = (self.decode)(ctx, &text);
+        with.map(Some).ok_or(Ignored::Malformed)
+    }
+}
+
+/// The trace context; without a `traceparent` a `tracestate` says nothing.
+fn trace_of(
+    from: &impl Carrier,
+    mut ignored: impl FnMut(&HeaderName, Ignored),
+) -> Result<Option<TraceContext>, Ignored> {
+    let Some(parent) = text_of(from, &TRACEPARENT, MAX_TRACEPARENT)? else {
+        return Ok(None);
+    };
+    let state = list_of(from, &TRACESTATE, MAX_TRACESTATE);
+    let state = state.filter(|(_, is_whole)| {
+        if !is_whole {
+            ignored(&TRACESTATE, Ignored::TooLong);
+        }
+        *is_whole
+    });
+    let state = state.map_or_else(Default::default, |(text, _)| text);
+    let trace = TraceContext::parse(parent, &state);
+    trace.map(Some).ok_or(Ignored::Malformed)
+}
+
 impl fmt::Debug for KeyList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|key| key.header.as_str()))
+            .entries(self.trace.then_some(TRACEPARENT.as_str()))
+            .entries(self.keys.iter().map(|key| key.header.as_str()))
             .finish()
     }
 }

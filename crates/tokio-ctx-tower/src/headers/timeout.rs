@@ -1,8 +1,8 @@
 //! Durations as headers carry them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 
 /// The deadline of a gRPC call, as the time that is left.
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -59,7 +59,7 @@ fn seconds(amount: u64, unit: u64) -> Option<Duration> {
 
 /// Writes a `grpc-timeout`, in the finest unit that fits, rounded down. `None` when nothing is
 /// left.
-pub(crate) fn grpc_value(left: Duration) -> Option<HeaderValue> {
+pub(crate) fn grpc_value(left: Duration) -> Option<String> {
     let units = [
         (left.as_nanos(), 'n'),
         (left.as_micros(), 'u'),
@@ -70,19 +70,63 @@ pub(crate) fn grpc_value(left: Duration) -> Option<HeaderValue> {
     let fitting = units.into_iter().find(|(amount, _)| *amount < 100_000_000);
     let hours = u128::from(left.as_secs() / (60 * 60)).min(99_999_999);
     let (amount, unit) = fitting.unwrap_or((hours, 'H'));
-    let value = (amount > 0).then(|| format!("{amount}{unit}"))?;
-    HeaderValue::try_from(value).ok()
+    (amount > 0).then(|| format!("{amount}{unit}"))
 }
 
 /// Writes whole milliseconds, rounded down. `None` when none is left.
-pub(crate) fn millis_value(left: Duration) -> Option<HeaderValue> {
-    let millis = u64::try_from(left.as_millis()).ok()?;
-    (millis > 0).then(|| HeaderValue::from(millis))
+pub(crate) fn millis_value(left: Duration) -> Option<String> {
+    let most = 10_u128.pow(MAX_DIGITS as u32) - 1;
+    let millis = left.as_millis().min(most);
+    (millis > 0).then(|| millis.to_string())
+}
+
+/// Reads a deadline as a time of RFC 3339 in UTC: what is left until then, which may be
+/// nothing.
+pub(crate) fn parse_deadline(text: &str) -> Option<Duration> {
+    // Python, for one, writes UTC as an offset.
+    let utc = text.strip_suffix("+00:00").map(|time| format!("{time}Z"));
+    let at = humantime::parse_rfc3339(utc.as_deref().unwrap_or(text)).ok()?;
+    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// Writes a deadline as a time of RFC 3339 in UTC, rounded down to milliseconds. `None` for one
+/// beyond the year 9999.
+pub(crate) fn deadline_value(left: Duration) -> Option<String> {
+    // The last second that `humantime` writes.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let at = since_epoch.checked_add(left).filter(|at| *at <= LAST)?;
+    Some(humantime::format_rfc3339_millis(UNIX_EPOCH + at).to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_is_written_and_read_as_a_time() {
+        let left = Duration::from_secs(3600);
+        let text = deadline_value(left).unwrap();
+        assert!(text.ends_with('Z') && text.contains('T'), "{text}");
+        for text in [text.clone(), text.replace('Z', "+00:00")] {
+            let read = parse_deadline(&text).unwrap();
+            assert!(
+                read <= left && read > left - Duration::from_secs(60),
+                "{read:?}"
+            );
+        }
+        assert_eq!(parse_deadline("2001-09-09T01:46:40Z"), Some(Duration::ZERO));
+        assert_eq!(deadline_value(Duration::MAX), None);
+        for text in [
+            "",
+            "soon",
+            "2001-09-09",
+            "2001-13-09T01:46:40Z",
+            "1000000000",
+        ] {
+            assert_eq!(parse_deadline(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn each_grpc_unit_is_read() {
@@ -155,7 +199,7 @@ mod tests {
         ] {
             let left = Duration::from_nanos(nanos);
             let value = grpc_value(left).unwrap();
-            let read = parse_grpc(value.to_str().unwrap()).unwrap();
+            let read = parse_grpc(&value).unwrap();
             assert!(read <= left, "{left:?} became {value:?}");
             assert!(
                 read.as_secs_f64() >= left.as_secs_f64() * 0.99,
@@ -166,5 +210,7 @@ mod tests {
         assert_eq!(grpc_value(Duration::ZERO), None);
         assert_eq!(millis_value(Duration::from_micros(1_999)).unwrap(), "1");
         assert_eq!(millis_value(Duration::from_micros(999)), None);
+        let longest = millis_value(Duration::MAX).unwrap();
+        assert!(parse_chosen(&longest).is_some(), "{longest}");
     }
 }

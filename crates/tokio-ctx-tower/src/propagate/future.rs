@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::Response;
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tokio_ctx_core::Context;
 use tokio_ctx_core::future::DoneOwned;
+use tower_service::Service;
 
 use super::body::PropagateBody;
+use super::layer::Config;
 use super::{failed, given_up};
 use crate::error::BoxError;
+use crate::protocol::Protocol;
 
 pin_project! {
     /// The response to one outgoing request. Dropped early, it gives the request up.
@@ -35,96 +39,149 @@ pin_project! {
     /// let mut client = PropagateLayer::new().layer(silent);
     /// let ctx = Context::background().with_cancel();
     /// let request = Request::builder().extension(Context::clone(&ctx)).body(()).unwrap();
-    /// let response: PropagateFuture<_> = client.call(request);
+    /// let response: PropagateFuture<_, ()> = client.call(request);
     /// ctx.cancel();
     /// assert!(response.await.unwrap_err().is::<ContextError>());
     /// # }
     /// ```
     #[must_use = "a request whose future is dropped is given up"]
-    pub struct PropagateFuture<F> {
+    pub struct PropagateFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
         #[pin]
-        state: State<F>,
+        state: State<S, B, S::Future>,
+        ctx: Context,
+        #[pin]
+        done: DoneOwned,
+        is_grpc: bool,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F> {
+    enum State<S, B, F> {
+        Waiting {
+            config: Arc<Config>,
+            service: S,
+            request: Option<Request<B>>,
+        },
         Calling {
             #[pin]
-            inner: F,
-            #[pin]
-            done: DoneOwned,
-            ctx: Context,
-            is_grpc: bool,
+            call: F,
         },
-        Refused { error: Option<BoxError> },
+        Over,
     }
 }
 
-impl<F> PropagateFuture<F> {
-    pub(super) fn calling(ctx: Context, is_grpc: bool, inner: F) -> PropagateFuture<F> {
-        let done = ctx.done_owned();
+impl<S: Service<Request<B>>, B> PropagateFuture<S, B> {
+    pub(super) fn new(
+        config: Arc<Config>,
+        service: S,
+        request: Request<B>,
+    ) -> PropagateFuture<S, B> {
+        let ctx = request.extensions().get::<Context>().cloned();
+        let ctx = ctx.unwrap_or_default();
         PropagateFuture {
-            state: State::Calling {
-                inner,
-                done,
-                ctx,
-                is_grpc,
+            done: ctx.done_owned(),
+            ctx,
+            is_grpc: Protocol::of(request.headers()).is_grpc(),
+            state: State::Waiting {
+                config,
+                service,
+                request: Some(request),
             },
         }
     }
 
-    pub(super) fn refused(error: BoxError) -> PropagateFuture<F> {
-        PropagateFuture {
-            state: State::Refused { error: Some(error) },
+    /// Goes on until the service has answered; `None` while it has not.
+    fn advance<R>(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Option<Answer<R>>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        S::Error: Into<BoxError>,
+    {
+        let mut this = self.project();
+        loop {
+            let (config, service, request) = match this.state.as_mut().project() {
+                StateProj::Waiting {
+                    config,
+                    service,
+                    request,
+                } => (config, service, request),
+                // The answer first: a finished value wins over the end of the context.
+                StateProj::Calling { call } => {
+                    return match call.poll(cx) {
+                        Poll::Ready(answer) => Some(answer.map_err(Into::into)),
+                        Poll::Pending => None,
+                    };
+                }
+                StateProj::Over => panic!("a future is not polled after its end"),
+            };
+            // A context that has ended sends nothing, however ready the service is.
+            if let Err(cancelled) = this.ctx.check() {
+                return Some(Err(given_up(cancelled, *this.is_grpc)));
+            }
+            match service.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Some(Err(error.into())),
+                Poll::Pending => return None,
+            }
+            let mut request = request.take()?;
+            // A request without a context passes unchanged.
+            if request.extensions().get::<Context>().is_some() {
+                // Only now: what was waited for is not left any more.
+                match config.write(this.ctx, request.headers_mut()) {
+                    Ok(ctx) => {
+                        this.done.set(ctx.done_owned());
+                        *this.ctx = ctx;
+                    }
+                    Err(cancelled) => return Some(Err(given_up(cancelled, *this.is_grpc))),
+                }
+            }
+            let call = service.call(request);
+            this.state.set(State::Calling { call });
         }
     }
 }
 
-impl<F, R, E> Future for PropagateFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    E: Into<BoxError>,
-{
-    type Output = Result<Response<PropagateBody<R>>, BoxError>;
+/// What a service answers.
+type Answer<R> = Result<Response<R>, BoxError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        let result = match state.as_mut().project() {
-            StateProj::Refused { error } => {
-                Err(error.take().expect("a future is not polled after its end"))
+impl<S, B, R> Future for PropagateFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Answer<PropagateBody<R>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let answer = self.as_mut().advance(cx);
+        let mut this = self.project();
+        let result = match answer {
+            Some(Ok(response)) => {
+                let (done, is_grpc) = (this.ctx.done_owned(), *this.is_grpc);
+                Ok(response.map(|body| PropagateBody::new(body, done, is_grpc)))
             }
-            // The answer first: a finished value wins over the end of the context.
-            StateProj::Calling {
-                inner,
-                done,
-                ctx,
-                is_grpc,
-            } => match inner.poll(cx) {
-                Poll::Ready(Ok(response)) => {
-                    let done = ctx.done_owned();
-                    Ok(response.map(|body| PropagateBody::new(body, done, *is_grpc)))
-                }
-                Poll::Ready(Err(error)) => Err(match ctx.err() {
-                    // Told by the other end, or by the service inside, what we know better.
-                    Some(cancelled) => given_up(cancelled, *is_grpc),
-                    None => failed(error.into()),
-                }),
-                Poll::Pending => match done.poll(cx) {
-                    Poll::Ready(cancelled) => Err(given_up(cancelled, *is_grpc)),
-                    Poll::Pending => return Poll::Pending,
-                },
+            Some(Err(error)) => Err(match this.ctx.err() {
+                // Told by the other end, or by the service inside, what we know better.
+                Some(cancelled) => given_up(cancelled, *this.is_grpc),
+                None => failed(error),
+            }),
+            None => match this.done.poll(cx) {
+                Poll::Ready(cancelled) => Err(given_up(cancelled, *this.is_grpc)),
+                Poll::Pending => return Poll::Pending,
             },
         };
         // Given up at once, not when somebody gets around to dropping us.
-        state.set(State::Refused { error: None });
+        this.state.set(State::Over);
         Poll::Ready(result)
     }
 }
 
-impl<F> fmt::Debug for PropagateFuture<F> {
+impl<S: Service<Request<B>>, B> fmt::Debug for PropagateFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PropagateFuture").finish_non_exhaustive()
+        f.debug_struct("PropagateFuture")
+            .field("context", &self.ctx)
+            .finish_non_exhaustive()
     }
 }

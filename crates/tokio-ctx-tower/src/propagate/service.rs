@@ -4,17 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::{Request, Response, header};
-use tokio_ctx_core::Context;
+use http::{Request, Response};
 use tower_service::Service;
 
 use super::body::PropagateBody;
 use super::future::PropagateFuture;
 use super::layer::Config;
-use crate::context::body::is_grpc;
 use crate::error::BoxError;
 
 /// A client whose requests carry their context; see [`PropagateLayer`](crate::propagate::PropagateLayer).
+///
+/// It is always ready. The service inside is cloned for each call, and waited for under the
+/// context of the call.
 ///
 /// # Examples
 ///
@@ -53,34 +54,20 @@ impl<S> PropagateService<S> {
 
 impl<S, B, R> Service<Request<B>> for PropagateService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Response = Response<PropagateBody<R>>;
     type Error = BoxError;
-    type Future = PropagateFuture<S::Future>;
+    type Future = PropagateFuture<S, B>;
 
-    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
+    /// At once: the service inside is waited for by the call, which knows the context.
+    fn poll_ready(&mut self, _cx: &mut TaskContext<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<B>) -> PropagateFuture<S::Future> {
-        let ctx = request.extensions().get::<Context>().cloned();
-        let Some(ctx) = ctx else {
-            return PropagateFuture::calling(
-                Context::background(),
-                false,
-                self.inner.call(request),
-            );
-        };
-        let is_grpc = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_some_and(is_grpc);
-        match self.config.write(&ctx, request.headers_mut()) {
-            Ok(ctx) => PropagateFuture::calling(ctx, is_grpc, self.inner.call(request)),
-            Err(cancelled) => PropagateFuture::refused(super::given_up(cancelled, is_grpc)),
-        }
+    fn call(&mut self, request: Request<B>) -> PropagateFuture<S, B> {
+        PropagateFuture::new(Arc::clone(&self.config), self.inner.clone(), request)
     }
 }
 

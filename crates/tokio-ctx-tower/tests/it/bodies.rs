@@ -14,7 +14,7 @@ use tokio_ctx_tower::ContextLayer;
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 
-use crate::stage::{H2, Stage, ask, send, within};
+use crate::stage::{H2, LARGE, Stage, ask, send, within};
 
 #[tokio::test]
 async fn a_request_is_finished_when_its_body_is() {
@@ -93,6 +93,39 @@ async fn a_stream_that_is_cut_off_says_so() {
             }
         };
         assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR), "{path}");
+    }
+    stage.shut_down().await;
+}
+
+/// It was whole when its deadline passed, and only the client is slow.
+#[tokio::test]
+async fn a_whole_body_is_sent_to_its_end_encoded_or_not() {
+    let mut stage = Stage::start().await;
+    for (path, headers) in [
+        ("/large", &[("x-timeout-ms", "60")][..]),
+        (
+            "/large/encoded",
+            &[("x-timeout-ms", "60"), ("accept-encoding", "gzip")],
+        ),
+    ] {
+        let mut client = send(stage.address, &format!("GET {path}"), headers).await;
+        assert_eq!(stage.ended().await.0, Reason::Deadline, "{path}");
+        let mut bytes = Vec::new();
+        within(client.read_to_end(&mut bytes)).await.unwrap();
+        let head = String::from_utf8_lossy(&bytes[..200.min(bytes.len())]).into_owned();
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+        assert_eq!(
+            head.contains("content-encoding: gzip"),
+            path != "/large",
+            "{head}"
+        );
+        assert!(
+            bytes.len() > LARGE,
+            "{path}: cut after {} bytes",
+            bytes.len()
+        );
+        let is_chunked = head.contains("transfer-encoding: chunked");
+        assert!(!is_chunked || bytes.ends_with(b"0\r\n\r\n"), "{path}: cut");
     }
     stage.shut_down().await;
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use axum::routing::get;
+use axum::{Extension, Router};
 use http::HeaderName;
-use tokio_ctx_core::Reason;
+use tokio::net::TcpListener;
+use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::ContextLayer;
 use tokio_ctx_tower::axum::ServeOptions;
 
@@ -166,4 +169,40 @@ async fn a_handler_that_does_not_look_is_answered_for_where_that_was_chosen() {
     assert!(late.head.contains("application/problem+json"), "{late:?}");
     assert_eq!(stage.ended().await.0, Reason::Deadline);
     stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_client_can_only_shorten() {
+    for (layer, longest) in [
+        (
+            ContextLayer::new(&Context::background()).default_timeout(Duration::from_secs(10)),
+            10_000.0,
+        ),
+        (
+            ContextLayer::new(&Context::background()).max_timeout(Duration::from_secs(20)),
+            20_000.0,
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let look = get(async |Extension(ctx): Extension<Context>| {
+            ctx.remaining()
+                .map_or(0.0, |left| left.as_secs_f64() * 1e3)
+                .to_string()
+        });
+        let app = Router::new().route("/", look).layer(layer);
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+        for (asked, most) in [
+            (None, longest),
+            (Some("99999999H"), longest),
+            (Some("30S"), longest),
+            (Some("5S"), 5_000.0),
+        ] {
+            let headers: Vec<_> = asked.iter().map(|asked| ("grpc-timeout", *asked)).collect();
+            let answer = ask(address, "GET /", &headers).await;
+            let left: f64 = answer.body.parse().unwrap();
+            assert!(left <= most && left > most - 4_000.0, "{asked:?}: {left}");
+        }
+        serving.abort();
+    }
 }

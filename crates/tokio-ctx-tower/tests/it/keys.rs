@@ -33,6 +33,31 @@ async fn listed_keys_are_read() {
 }
 
 #[tokio::test]
+async fn the_good_members_of_a_half_broken_baggage_stay() {
+    let stage = Stage::start().await;
+    let long = format!("long={},plan=cut", "x".repeat(8180));
+    for baggage in [
+        &["city=Paris,plan=gold,"][..],
+        &["broken,plan=gold"],
+        &["plan=gold, a b=c"],
+        &["plan=gold;since=2020", "half=%4"],
+        &["=empty", "plan=gold"],
+        &["caf\u{e9}=1,plan=gold"],
+        &["plan=gold", &long],
+    ] {
+        let headers: Vec<_> = baggage.iter().map(|text| ("baggage", *text)).collect();
+        let seen = ask(stage.address, "GET /look", &headers).await.json();
+        assert_eq!(seen["plan"], "gold", "{baggage:?}");
+    }
+    assert_eq!(
+        stage.layer.ignored_headers(),
+        1,
+        "the one that was too long"
+    );
+    stage.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_key_that_is_not_listed_cannot_be_planted() {
     let stage = Stage::start().await;
     let headers = [("x-unlisted", "planted"), ("x-Unlisted", "planted twice")];

@@ -12,3 +12,4 @@ mod propagation;
 mod request_scope;
 mod shutdown;
 mod stage;
+mod trace_context;

@@ -1,18 +1,24 @@
 //! Deadlines, keys and hang-ups across processes.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use http::{HeaderName, Request, Response};
-use http_body_util::BodyExt;
+use axum::body::{Body, Bytes};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::ContextError;
-use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceParent};
+use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceContext};
 use tokio_ctx_tower::propagate::{PropagateLayer, PropagateService};
+use tower::limit::ConcurrencyLimit;
+use tower::retry::{Policy, Retry};
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 
@@ -83,13 +89,13 @@ async fn listed_keys_are_sent_and_no_others() {
     let layer = PropagateLayer::new()
         .key::<Shop>()
         .key::<Token>()
-        .key::<TraceParent>();
+        .trace_context();
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let ctx = Context::background()
         .with_value::<Shop>(17)
         .with_value::<Unlisted>("secret".into())
         .with_value::<Baggage>(Baggage::decode("plan=gold").unwrap())
-        .with_value::<TraceParent>(TraceParent::decode(trace).unwrap())
+        .with_value::<TraceContext>(TraceContext::parse(trace, "congo=1").unwrap())
         // Not what a header may hold.
         .with_value::<Token>("two\nlines".into());
     let headers = sent(
@@ -99,7 +105,8 @@ async fn listed_keys_are_sent_and_no_others() {
     .await;
     assert_eq!(headers["x-shop"], "17");
     assert_eq!(headers["traceparent"], trace);
-    assert_eq!(headers.len(), 2, "{headers:?}");
+    assert_eq!(headers["tracestate"], "congo=1");
+    assert_eq!(headers.len(), 3, "{headers:?}");
 
     // A tracer that writes the header itself knows better.
     let request = Request::builder()
@@ -192,4 +199,144 @@ async fn a_call_that_fails_because_its_context_ended_says_so() {
         .unwrap_err();
     let error = error.downcast_ref::<ContextError>().unwrap();
     assert_eq!(error.cancelled().reason(), Reason::Cancelled);
+}
+
+/// The wait for a place counts, whoever keeps the places.
+#[tokio::test]
+async fn a_call_waits_for_its_service_under_its_context() {
+    let mut stage = Stage::start().await;
+    let http = Client::builder(TokioExecutor::new()).build_http();
+    let one_at_a_time = ConcurrencyLimit::<Client<HttpConnector, Body>>::new(http, 1);
+    let client = PropagateLayer::new().layer(one_at_a_time);
+    let request = |path: &str, ctx: &Context| {
+        let request = Request::get(format!("http://{}{path}", stage.address));
+        request.extension(ctx.clone()).body(Body::empty()).unwrap()
+    };
+    let first = Context::background().with_cancel();
+    let hanging = tokio::spawn(client.clone().oneshot(request("/hang", &first)));
+    let late = Context::background().with_timeout(Duration::from_millis(60));
+    let waiting = request("/look", &late);
+    let patient = Context::background().with_timeout(Duration::from_secs(15));
+    let after = request("/look", &patient);
+    stage.started().await;
+
+    let error = within(client.clone().oneshot(waiting)).await.unwrap_err();
+    let error = error
+        .downcast_ref::<ContextError>()
+        .expect("the context ended");
+    assert_eq!(error.cancelled().reason(), Reason::Deadline);
+
+    // What was waited for is not sent as left.
+    let after = tokio::spawn(client.oneshot(after));
+    let asked_at = Instant::now();
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    first.cancel();
+    assert!(hanging.await.unwrap().is_err());
+    let response = within(after).await.unwrap().unwrap();
+    let waited = asked_at.elapsed();
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    let seen: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let left = seen["remaining_ms"].as_f64().unwrap();
+    assert!(left <= 15_000.0 - 30.0, "{left} left after {waited:?}");
+    stage.shut_down().await;
+}
+
+/// Again while the server says that it is busy.
+#[derive(Clone)]
+struct WhileBusy(Arc<AtomicUsize>);
+
+impl<R, E> Policy<Request<Full<Bytes>>, Response<R>, E> for WhileBusy {
+    type Future = std::future::Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut Request<Full<Bytes>>,
+        result: &mut Result<Response<R>, E>,
+    ) -> Option<Self::Future> {
+        let is_busy = result
+            .as_ref()
+            .is_ok_and(|response| response.status() == 503);
+        is_busy.then(|| {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(())
+        })
+    }
+
+    fn clone_request(&mut self, request: &Request<Full<Bytes>>) -> Option<Request<Full<Bytes>>> {
+        Some(request.clone())
+    }
+}
+
+/// Outside, each attempt gets what is left; inside, it would promise what is gone.
+#[tokio::test]
+async fn each_attempt_of_a_retry_outside_has_what_is_left_of_one_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (send, mut asked) = unbounded_channel();
+    let busy = axum::routing::get(async move |headers: HeaderMap| {
+        let timeout = headers["grpc-timeout"].to_str().unwrap();
+        let (amount, unit) = timeout.split_at(timeout.len() - 1);
+        let amount: u64 = amount.parse().unwrap();
+        let micros = if unit == "u" { amount } else { amount / 1000 };
+        send.send(micros).unwrap();
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        StatusCode::SERVICE_UNAVAILABLE
+    });
+    let app = axum::Router::new().route("/", busy);
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let request = |ctx: &Context| {
+        let request = Request::get(format!("http://{address}/")).extension(ctx.clone());
+        request.body(Full::<Bytes>::default()).unwrap()
+    };
+    let http: Client<HttpConnector, Full<Bytes>> =
+        Client::builder(TokioExecutor::new()).build_http();
+
+    let retries = Arc::new(AtomicUsize::new(0));
+    let outside = Retry::new(
+        WhileBusy(retries.clone()),
+        PropagateLayer::new().layer(http.clone()),
+    );
+    let ctx = Context::background().with_timeout(Duration::from_millis(400));
+    let error = within(outside.oneshot(request(&ctx))).await.unwrap_err();
+    assert!(
+        error.is::<ContextError>(),
+        "the deadline ends the attempts: {error}"
+    );
+    assert!(retries.load(Ordering::Relaxed) >= 1);
+    let mut left = vec![asked.recv().await.unwrap()];
+    while let Ok(next) = asked.try_recv() {
+        left.push(next);
+    }
+    assert!(left.len() >= 2, "{left:?}");
+    assert!(
+        left.is_sorted_by(|one, next| *one >= next + 40_000),
+        "{left:?}"
+    );
+
+    let inside = PropagateLayer::new().layer(Retry::new(WhileBusy(retries), http));
+    let ctx = Context::background().with_timeout(Duration::from_millis(400));
+    assert!(within(inside.oneshot(request(&ctx))).await.is_err());
+    let first = asked.recv().await.unwrap();
+    assert_eq!(
+        asked.recv().await.unwrap(),
+        first,
+        "the second attempt repeats the first"
+    );
+    serving.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_are_not_told_how_long_their_caller_waits() {
+    let layer = PropagateLayer::new().without_grpc_timeout();
+    let ctx = Context::background().with_timeout(Duration::from_secs(2));
+    let request = Request::builder().extension(ctx.clone()).body(()).unwrap();
+    assert!(sent(&layer, request).await.is_empty());
+
+    // The call is given up all the same.
+    let silent =
+        service_fn(|_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>());
+    let request = Request::builder().extension(ctx).body(()).unwrap();
+    let error = layer.layer(silent).oneshot(request).await.unwrap_err();
+    assert!(error.is::<ContextError>());
 }

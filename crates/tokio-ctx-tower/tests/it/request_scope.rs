@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
+use axum::response::IntoResponse;
 use futures_util::stream;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::{Notify, mpsc};
@@ -16,7 +17,7 @@ use tokio_ctx_tower::request_scope::{RequestScope, RequestScopeLayer, TaskError}
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 
-use crate::stage::{Stage, ask, eventually, send, within};
+use crate::stage::{H2, Stage, ask, eventually, send, within};
 
 /// What the tasks of this file's handlers did, by the name in the query.
 static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -52,6 +53,23 @@ pub(crate) async fn streamed(scope: RequestScope) -> Body {
     });
     let parts = stream::poll_fn(move |cx| receiver.poll_recv(cx));
     Body::from_stream(futures_util::StreamExt::map(parts, Ok::<_, std::io::Error>))
+}
+
+/// A stream whose length only its header knows, and a task that takes longer than it.
+pub(crate) async fn sized(scope: RequestScope) -> impl IntoResponse {
+    scope.spawn(async |ctx: Context| {
+        let worked = ctx
+            .run(tokio::time::sleep(Duration::from_millis(100)))
+            .await;
+        note(if worked.is_ok() {
+            "sized"
+        } else {
+            "sized, cut"
+        });
+        Ok(())
+    });
+    let parts = stream::iter(["1234", "5678"].map(Ok::<_, std::io::Error>));
+    ([(header::CONTENT_LENGTH, "8")], Body::from_stream(parts))
 }
 
 pub(crate) async fn hang(scope: RequestScope) -> &'static str {
@@ -166,4 +184,70 @@ async fn trailers_wait_for_the_tasks_too() {
     }
     assert!(is_noted("trailers"));
     assert!(body.frame().await.is_none());
+}
+
+/// The head says where the answer ends, and servers read no further.
+#[tokio::test]
+async fn the_answer_waits_for_tasks_however_its_end_is_known() {
+    let stage = Stage::start().await;
+    let mut h2 = H2::connect(stage.address).await;
+    for way in ["GET", "HEAD", "h2"] {
+        DONE.lock()
+            .unwrap()
+            .retain(|done| !done.starts_with("sized"));
+        match way {
+            "h2" => {
+                let (status, seen) = h2.ask("/scoped/sized", &[]).await;
+                assert_eq!((status, seen), (200, 12345678.into()));
+            }
+            _ => {
+                let answer = ask(stage.address, &format!("{way} /scoped/sized"), &[]).await;
+                assert_eq!(answer.status, 200);
+                assert_eq!(answer.body, if way == "GET" { "12345678" } else { "" });
+                assert!(answer.head.contains("content-length: 8"), "{answer:?}");
+            }
+        }
+        assert!(is_noted("sized") && !is_noted("sized, cut"), "{way}");
+    }
+    drop(h2);
+    stage.shut_down().await;
+}
+
+/// Nobody reads the body of an answer to HEAD, so what feeds it must not wait for a reader.
+#[tokio::test]
+async fn an_answer_to_head_lets_go_of_its_stream_and_joins_what_fed_it() {
+    let (send_end, mut end) = mpsc::channel(1);
+    let handler = service_fn(move |request: Request<()>| {
+        let scope = request.extensions().get::<RequestScope>().unwrap().clone();
+        let send_end = send_end.clone();
+        async move {
+            let (sender, mut receiver) = mpsc::channel(1);
+            scope.spawn(async move |_| {
+                while sender.send(Bytes::from("part")).await.is_ok() {}
+                send_end.send("nobody reads").await?;
+                Ok(())
+            });
+            let parts = stream::poll_fn(move |cx| receiver.poll_recv(cx));
+            let frames =
+                futures_util::StreamExt::map(parts, |part| Ok::<_, Infallible>(Frame::data(part)));
+            Ok::<_, Infallible>(Response::new(StreamBody::new(frames)))
+        }
+    });
+    let service = RequestScopeLayer::new().layer(handler);
+    let request = Request::builder().method(Method::HEAD).body(()).unwrap();
+    let response = within(service.oneshot(request)).await.unwrap();
+    assert_eq!(
+        end.try_recv().unwrap(),
+        "nobody reads",
+        "the task was joined"
+    );
+    assert!(
+        response
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes()
+            .is_empty()
+    );
 }

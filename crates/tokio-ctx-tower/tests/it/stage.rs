@@ -19,9 +19,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
 use tokio_ctx_tower::axum::{ServeOptions, ServeReport};
-use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceParent};
+use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceContext};
 use tokio_ctx_tower::request_scope::RequestScopeLayer;
 use tokio_ctx_tower::{ContextError, ContextLayer};
+use tower_http::compression::CompressionLayer;
 
 /// Longer than anything here takes, shorter than the patience of who runs the tests.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -40,8 +41,8 @@ impl HeaderKey for Shop {
         text.parse().ok()
     }
 
-    fn encode(shop: &u32) -> Option<HeaderValue> {
-        Some(HeaderValue::from(*shop))
+    fn encode(shop: &u32) -> Option<String> {
+        Some(shop.to_string())
     }
 }
 
@@ -52,8 +53,8 @@ impl HeaderKey for Token {
         (text != "malformed").then(|| text.to_owned())
     }
 
-    fn encode(token: &String) -> Option<HeaderValue> {
-        HeaderValue::try_from(token).ok()
+    fn encode(token: &String) -> Option<String> {
+        Some(token.clone())
     }
 }
 
@@ -64,8 +65,8 @@ impl HeaderKey for Unlisted {
         Some(text.to_owned())
     }
 
-    fn encode(text: &String) -> Option<HeaderValue> {
-        HeaderValue::try_from(text).ok()
+    fn encode(text: &String) -> Option<String> {
+        Some(text.clone())
     }
 }
 
@@ -112,7 +113,7 @@ impl Stage {
                 let layer = ContextLayer::new(server.context())
                     .key::<Shop>()
                     .key::<Token>()
-                    .key::<TraceParent>()
+                    .trace_context()
                     .key::<Baggage>()
                     .timeout_header(HeaderName::from_static("x-timeout-ms"))
                     .max_timeout(Duration::from_secs(60));
@@ -203,6 +204,7 @@ fn router(app: App, layer: ContextLayer) -> Router {
     let scoped = Router::new()
         .route("/scoped", get(crate::request_scope::whole))
         .route("/scoped/stream", get(crate::request_scope::streamed))
+        .route("/scoped/sized", get(crate::request_scope::sized))
         .route("/scoped/hang", get(crate::request_scope::hang))
         .route("/scoped/fail", get(crate::request_scope::fail))
         .route("/scoped/panic", get(crate::request_scope::panic))
@@ -221,6 +223,12 @@ fn router(app: App, layer: ContextLayer) -> Router {
         .route(
             "/panic",
             get(async || panic!("a bug in a handler") as &'static str),
+        )
+        .route("/large", get(large))
+        .merge(
+            Router::new()
+                .route("/large/encoded", get(large))
+                .layer(CompressionLayer::new()),
         )
         .merge(scoped)
         .layer(middleware::from_fn_with_state(app.clone(), watch))
@@ -243,7 +251,7 @@ async fn look(ctx: Context) -> Json<Value> {
         "shop": ctx.value::<Shop>(),
         "token": ctx.value::<Token>(),
         "unlisted": ctx.value::<Unlisted>(),
-        "trace": ctx.value::<TraceParent>().map(ToString::to_string),
+        "trace": ctx.value::<TraceContext>().map(ToString::to_string),
         "plan": ctx.value::<Baggage>().and_then(|baggage| baggage.get("plan")),
         "debug": format!("{ctx:?}"),
     }))
@@ -307,6 +315,16 @@ async fn sized() -> impl IntoResponse {
     let body = stream::iter(["0123", "4567"].map(Ok::<_, std::io::Error>));
     ([(header::CONTENT_LENGTH, "8")], Body::from_stream(body))
 }
+
+/// Larger than what sockets buffer, whole, and of no pattern that a compressor could find.
+async fn large() -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(1);
+    std::iter::repeat_with(|| random.u8(..))
+        .take(LARGE)
+        .collect()
+}
+
+pub(crate) const LARGE: usize = 16 << 20;
 
 /// `future`, which is broken if it takes that long.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {

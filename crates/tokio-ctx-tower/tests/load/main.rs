@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use spawn_scoped::scope;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::net::TcpListener;
@@ -80,7 +80,7 @@ impl HeaderKey for Probe {
         Some(Live::new(&LIVE_CONTEXTS))
     }
 
-    fn encode(_: &Live) -> Option<HeaderValue> {
+    fn encode(_: &Live) -> Option<String> {
         None
     }
 }

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_ctx::scope;
 use tokio_ctx::tower::axum::ServeOptions;
-use tokio_ctx::tower::headers::{HeaderKey, TraceParent};
+use tokio_ctx::tower::headers::{HeaderKey, TraceContext};
 use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
 use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
 use tokio_ctx::tower::{ContextError, ContextLayer};
@@ -54,8 +54,8 @@ impl HeaderKey for Admin {
         Some(text.to_owned())
     }
 
-    fn encode(value: &String) -> Option<HeaderValue> {
-        HeaderValue::try_from(value).ok()
+    fn encode(value: &String) -> Option<String> {
+        Some(value.clone())
     }
 }
 
@@ -110,7 +110,7 @@ impl Hop {
             return Ok(Hop { name, next: None });
         };
         let channel = Endpoint::try_from(format!("http://{next}"))?.connect_lazy();
-        let propagate = PropagateLayer::new().reserve(RESERVE).key::<TraceParent>();
+        let propagate = PropagateLayer::new().reserve(RESERVE).trace_context();
         Ok(Hop {
             name,
             next: Some(BackendClient::new(propagate.layer(channel))),
@@ -119,7 +119,7 @@ impl Hop {
 
     fn tell(&self, ctx: &Context, what: What) {
         let trace = ctx
-            .value::<TraceParent>()
+            .value::<TraceContext>()
             .map_or("none".into(), ToString::to_string);
         // Without the version, and enough of the id to tell one from another.
         let trace = trace.chars().skip(3).take(8).collect();
@@ -196,7 +196,7 @@ pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure>
         .serve(&ctx, listener, |server| {
             let requests = ContextLayer::new(server.context())
                 .max_timeout(LONGEST)
-                .key::<TraceParent>();
+                .trace_context();
             layer = Some(requests.clone());
             Router::new()
                 .route("/work/{millis}", get(handler))
@@ -230,7 +230,7 @@ pub(crate) async fn backend(
     let mut layer = None;
     options
         .serve(&ctx, listener, |server| {
-            let requests = ContextLayer::new(server.context()).key::<TraceParent>();
+            let requests = ContextLayer::new(server.context()).trace_context();
             layer = Some(requests.clone());
             let routes = tonic::service::Routes::new(BackendServer::new(hop));
             routes.into_axum_router().layer(requests)

@@ -1,5 +1,7 @@
 //! The four kinds of calls of gRPC.
 
+mod web;
+
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
