@@ -15,9 +15,8 @@ use crate::face::scope::Scope;
 use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
 use crate::state::failures::{Primary, Verdict};
-use crate::state::shared::{Chase, Shared, drop_quietly};
-use crate::state::ticket::BodyTicket;
-use crate::sync::{STOCK, catch};
+use crate::state::shared::{Chase, Shared, Ticket, drop_quietly};
+use crate::sync::catch;
 use crate::watch::waiting::Watch;
 
 /// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task
@@ -117,16 +116,16 @@ where
         .as_ref()
         .and_then(|config| config.limit)
         .map(|limit| Box::new(Slots::new(limit)));
-    let shared = Shared::open(STOCK, parent, location, config, slots);
+    let shared = Shared::open(parent, location, config, slots);
     let ctx = owner::with_values_of(&shared.lifetime, parent);
-    let scope = Scope::of_body(shared, ctx);
+    let scope = Scope::new(shared, ctx);
     let shared = &scope.shared;
     let mut hand_over = HandOver {
         shared,
         parent,
         joined: false,
     };
-    let ticket = BodyTicket::owed(shared);
+    let ticket = Ticket::owed(shared);
     let mut watch = Watch::new(shared, parent);
 
     let body_end = run_body(&scope, &mut watch, body).await;
@@ -156,7 +155,6 @@ where
     };
     let mut future = pin!(Some(future));
     let polled = poll_fn(|cx| {
-        shared.forget_time();
         let Some(body) = future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
@@ -230,10 +228,7 @@ async fn join(ledger_of: &Arc<Shared>, watch: &mut Watch<'_>) {
         Poll::Pending
     })
     .await;
-    // Mostly the list goes with the scope, and that is ours alone.
-    if Arc::strong_count(ledger_of) > 1 {
-        drop(ledger.take_list());
-    }
+    drop(ledger.take_entries());
 }
 
 /// Everybody has left: the result.

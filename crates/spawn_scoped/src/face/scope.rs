@@ -8,8 +8,7 @@ use std::sync::Arc;
 use tokio_ctx_core::{Context, Reason, owner};
 
 use crate::data::entry::Place;
-use crate::state::shared::Shared;
-use crate::state::shared::Ticket;
+use crate::state::shared::{Shared, Ticket};
 use crate::watch::straggler::{self, Straggler};
 
 /// Spawns tasks that the call of [`scope()`](crate::scope()) waits for.
@@ -40,32 +39,16 @@ pub struct Scope<E> {
     pub(crate) shared: Arc<Shared>,
     /// The scope's context, if it has values; otherwise that is the lifetime alone.
     ctx: Option<Context>,
-    /// Whether this is the body's own, which lives no longer than the body and
-    /// so knows that the scope is open.
-    of_body: bool,
     error: PhantomData<fn(E) -> E>,
 }
 
 impl<E> Scope<E> {
-    pub(crate) fn of_body(shared: Arc<Shared>, ctx: Option<Context>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, ctx: Option<Context>) -> Self {
         Self {
             shared,
             ctx,
-            of_body: true,
             error: PhantomData,
         }
-    }
-
-    pub(crate) fn is_of_body(&self) -> bool {
-        self.of_body
-    }
-
-    #[inline]
-    pub(crate) fn ticket(&self) -> Option<Ticket> {
-        if self.of_body {
-            return Some(Ticket::from_inside(&self.shared));
-        }
-        Ticket::enter(&self.shared)
     }
 
     /// The scope's own context: what its tasks get.
@@ -88,12 +71,7 @@ impl<E> Scope<E> {
     /// ```
     #[must_use]
     pub fn context(&self) -> &Context {
-        self.with_values().unwrap_or_else(|| self.shared.context())
-    }
-
-    /// The same, if it has values.
-    pub(crate) fn with_values(&self) -> Option<&Context> {
-        self.ctx.as_ref()
+        self.ctx.as_ref().unwrap_or_else(|| self.shared.context())
     }
 
     /// The line of the call that made the scope.
@@ -190,7 +168,7 @@ impl<E> Scope<E> {
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
         // The ticket keeps the result open until it is known who won.
-        let Some(_ticket) = self.ticket() else {
+        let Some(_ticket) = Ticket::enter(&self.shared) else {
             return false;
         };
         let won = self.shared.lifetime.cancel_with(cause);
@@ -200,7 +178,7 @@ impl<E> Scope<E> {
     /// The owner's cancel, from the line at `location`.
     pub(crate) fn cancel_at(&self, location: Place) -> bool {
         // As above.
-        let Some(_ticket) = self.ticket() else {
+        let Some(_ticket) = Ticket::enter(&self.shared) else {
             return false;
         };
         let won = self
@@ -245,7 +223,6 @@ impl<E> Clone for Scope<E> {
         Self {
             shared: self.shared.clone(),
             ctx: self.ctx.clone(),
-            of_body: false,
             error: PhantomData,
         }
     }

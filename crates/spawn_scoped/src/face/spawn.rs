@@ -10,16 +10,14 @@ use std::task::Poll;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
 
-use crate::data::entry::{Name, Place, TaskKind, Who};
+use crate::data::entry::{Entry, Name, Place, TaskKind, Who};
 use crate::data::failure::{FailureKind, TaskFailure};
 use crate::data::refused::{Refused, Why};
 use crate::data::span::SpanPolicy;
 use crate::face::scope::Scope;
 use crate::kernel::slots::Slots;
 use crate::rt::{self, JoinHandle};
-use crate::state::shared::Shared;
-use crate::state::shared::Ticket;
-use crate::state::ticket::Loan;
+use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
 use crate::task::handle::Task;
 use crate::task::work::{Cancellable, End, Extra, Job, Record, Work};
@@ -53,15 +51,6 @@ pub struct TaskBuilder<'s, E> {
     span: Option<SpanPolicy>,
     under: Option<Context>,
     background: bool,
-}
-
-/// A task that may start.
-enum Admitted {
-    /// The body's, which is counted by its stock, under the scope's own context. Ticket and
-    /// context are not made before they go into the task: whatever owns something has to be
-    /// kept in memory as long as anything can panic, and costs more than making it.
-    OfBody,
-    Counted(Ticket, Context),
 }
 
 /// Whether a refusal is told to nobody who has to listen.
@@ -190,26 +179,21 @@ impl<'s, E> TaskBuilder<'s, E> {
         }
     }
 
-    /// Counts the task, unless the scope is over, its context has ended, or
+    /// Counts the task and makes its context, unless the scope is over, its context has ended, or
     /// there is no runtime. The slot has been taken by the caller; it goes with
     /// the record, or else is given back.
     #[inline]
-    fn admit(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
-        let scope = self.scope;
-        let is_plain = scope.is_of_body() && !self.background && self.under.is_none();
-        if is_plain && !scope.context().is_done() && rt::is_running() {
-            return Ok(Admitted::OfBody);
-        }
-        let counted = self.count(unasked);
-        if counted.is_err() {
+    fn admit(&self, unasked: Unasked) -> Result<(Ticket, Context), Cancelled> {
+        let admitted = self.count(unasked);
+        if admitted.is_err() {
             self.give_back_slot();
         }
-        counted
+        admitted
     }
 
-    fn count(&self, unasked: Unasked) -> Result<Admitted, Cancelled> {
+    fn count(&self, unasked: Unasked) -> Result<(Ticket, Context), Cancelled> {
         let scope = self.scope;
-        let mut ticket = scope.ticket().ok_or_else(|| self.scope_is_over())?;
+        let mut ticket = Ticket::enter(&scope.shared).ok_or_else(|| self.scope_is_over())?;
         let mut ctx = scope.context().clone();
         if self.background {
             let entered = scope.shared.enter_background(&ticket, &ctx);
@@ -230,7 +214,7 @@ impl<'s, E> TaskBuilder<'s, E> {
         if !rt::is_running() {
             return Err(self.lost(&ticket));
         }
-        Ok(Admitted::Counted(ticket, ctx))
+        Ok((ticket, ctx))
     }
 
     #[cold]
@@ -302,37 +286,22 @@ impl<'s, E> TaskBuilder<'s, E> {
         })
     }
 
-    /// A panic of `spawn` drops the record, and with it slot and ticket, and the loan.
+    /// A panic of `spawn` drops the record, and with it slot and ticket.
     #[inline]
     fn start_admitted<T>(
         &mut self,
         kind: TaskKind,
-        admitted: Admitted,
+        (ticket, ctx): (Ticket, Context),
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>,
     ) -> Task<T> {
-        let shared = &self.scope.shared;
-        let background = match &admitted {
-            Admitted::Counted(ticket, _) if self.background => Some(ticket.shared().clone()),
-            _ => None,
-        };
-        let home = background.as_ref().unwrap_or(shared);
-        let since = shared.time(self.scope.is_of_body());
-        let span = self.make_span(match &admitted {
-            Admitted::OfBody => self.scope.context(),
-            Admitted::Counted(_, ctx) => ctx,
-        });
-        let extra = Extra::of(self.name.clone(), span);
-        let (ticket, loan, ctx) = match admitted {
-            Admitted::OfBody => {
-                let (ticket, loan) = Ticket::of_stock(shared);
-                (ticket, loan, self.scope.context().clone())
-            }
-            Admitted::Counted(ticket, ctx) => (ticket, Loan::none(), ctx),
-        };
+        let home = ticket.shared().clone();
+        let since = home.time();
+        let extra = Extra::of(self.name.clone(), self.make_span(&ctx));
         let handle = spawn(Record::new(ticket, self.location, extra), ctx);
-        home.write(handle.abort_handle(), self.who(), kind, since, loan);
+        let entry = Entry::new(handle.abort_handle(), self.who(), kind, since);
+        home.ledger.write(entry);
         let (name, location) = (self.name.take(), self.location);
-        Task::running(handle, Who { name, location }, home)
+        Task::running(handle, Who { name, location }, &home)
     }
 }
 

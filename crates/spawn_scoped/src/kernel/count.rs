@@ -21,10 +21,10 @@ impl Count {
         Self(AtomicUsize::new(num * ONE))
     }
 
-    /// Adds `num`. Relaxed: the caller already holds a ticket, so the number
+    /// Adds one. Relaxed: the caller already holds a ticket, so the number
     /// cannot reach zero meanwhile, and it publishes nothing.
-    pub(crate) fn add(&self, num: usize) {
-        self.0.fetch_add(num * ONE, Ordering::Relaxed);
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(ONE, Ordering::Relaxed);
     }
 
     /// Adds one unless the number is zero; zero is final.
@@ -36,13 +36,13 @@ impl Count {
             .is_ok()
     }
 
-    /// Takes `num` away. AcqRel: what a task did before it left happens before
+    /// Takes one away. AcqRel: what a task did before it left happens before
     /// what the one who reaches zero does next, or who sees the zero.
     #[inline]
-    pub(crate) fn sub(&self, num: usize) -> Left {
-        let before = self.0.fetch_sub(num * ONE, Ordering::AcqRel);
+    pub(crate) fn sub_one(&self) -> Left {
+        let before = self.0.fetch_sub(ONE, Ordering::AcqRel);
         Left {
-            num: before / ONE - num,
+            num: before / ONE - 1,
             is_marked: before & MARK != 0,
         }
     }

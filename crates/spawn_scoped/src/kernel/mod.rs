@@ -2,5 +2,4 @@
 
 mod count;
 pub(crate) mod ledger;
-mod list;
 pub(crate) mod slots;

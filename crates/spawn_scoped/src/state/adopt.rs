@@ -24,7 +24,7 @@ global! {
 }
 
 pub(crate) fn open() -> Current {
-    let shared = Shared::open(0, &Context::background(), here(), None, None);
+    let shared = Shared::open(&Context::background(), here(), None, None);
     Current {
         ticket: Ticket::owed(&shared),
         shared,

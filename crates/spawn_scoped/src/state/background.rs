@@ -30,7 +30,7 @@ impl Shared {
                 return background.enter();
             }
             drop(rare);
-            Shared::open(0, ctx, self.location, self.config.clone(), None)
+            Shared::open(ctx, self.location, self.config.clone(), None)
         };
         fresh.rare.lock().foreground = Some(Arc::downgrade(self));
         let ticket = Ticket::owed(&fresh);

@@ -5,4 +5,4 @@ mod background;
 pub(crate) mod failures;
 mod outcomes;
 pub(crate) mod shared;
-pub(crate) mod ticket;
+mod ticket;

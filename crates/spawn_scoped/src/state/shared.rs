@@ -15,18 +15,11 @@ use crate::kernel::ledger::Ledger;
 use crate::kernel::slots::Slots;
 use crate::rt::Stamp;
 use crate::state::failures::Failures;
-use crate::sync::{Flag, Hint, Mutex, MutexGuard, catch};
-
-/// Values of [`Shared::clock`] that are no time.
-const CLOCK_STANDS: usize = 0;
-const CLOCK_RUNS: usize = 1;
+use crate::sync::{Flag, Mutex, MutexGuard, catch};
 
 /// One scope. Owned by whatever holds a ticket of it, and by its handles; the
 /// lifetime below carries a weak way back to it, by which scopes that are
 /// dropped further down find somebody to take their tasks.
-///
-/// In the order of its fields: the ledger's count lies next to that of the references to it.
-#[repr(C)]
 pub(crate) struct Shared {
     pub(crate) ledger: Ledger<Ticket>,
     /// The right to end the scope's own lifetime, which is under its parent's. It
@@ -38,10 +31,8 @@ pub(crate) struct Shared {
     pub(crate) location: Place,
     pub(crate) config: Option<Arc<Config>>,
     pub(crate) slots: Option<Box<Slots>>,
-    /// `CLOCK_STANDS` until the scope first has to wait, so that a short one
-    /// never reads the clock; then `CLOCK_RUNS`, or what the first spawn in this
-    /// poll of the body has read.
-    clock: Hint,
+    /// Raised when the scope first has to wait, so that a short one never reads the clock.
+    has_waited: Flag,
     /// What most scopes never touch.
     pub(crate) rare: RareCell,
 }
@@ -133,9 +124,8 @@ pub(crate) struct Chase {
 }
 
 impl Shared {
-    /// A scope under `parent`. One ticket is counted, and a `stock` besides; the caller owes them.
+    /// A scope under `parent`. One ticket is counted; the caller owes it.
     pub(crate) fn open(
-        stock: usize,
         parent: &Context,
         location: Place,
         config: Option<Arc<Config>>,
@@ -145,12 +135,12 @@ impl Shared {
             // Whoever opens a scope ends it, so there is no guard.
             let lifetime = owner::attach(parent, me.clone(), location);
             Shared {
-                ledger: Ledger::new(stock),
+                ledger: Ledger::new(),
                 lifetime,
                 location,
                 config,
                 slots,
-                clock: Hint::new(CLOCK_STANDS),
+                has_waited: Flag::new(),
                 rare: RareCell::new(),
             }
         })
@@ -191,42 +181,17 @@ impl Shared {
             .elapsed()
     }
 
-    /// The next spawn of the body reads the clock again.
-    pub(crate) fn forget_time(&self) {
-        if self.clock.get() > CLOCK_RUNS {
-            self.clock.set(CLOCK_RUNS);
-        }
-    }
-
     /// From now on spawns read the clock, because the scope really waits; the
     /// tasks that are there count as spawned now.
     pub(crate) fn start_clock(&self) {
-        self.clock.set(CLOCK_RUNS);
+        self.has_waited.raise();
         self.ledger.date_undated(Stamp::now());
     }
 
-    /// The time of a spawn, if it matters yet. In one poll of the body, the
-    /// clock is read once.
+    /// The time of a spawn, if it matters yet.
     #[inline]
-    pub(crate) fn time(&self, of_body: bool) -> Option<Stamp> {
-        match self.clock.get() {
-            CLOCK_STANDS => None,
-            running => Some(self.time_of(running, of_body)),
-        }
-    }
-
-    fn time_of(&self, clock: usize, of_body: bool) -> Stamp {
-        match clock {
-            CLOCK_RUNS => {
-                let now = Stamp::now();
-                if of_body {
-                    self.clock.set(now.get() as usize);
-                }
-                now
-            }
-            _ if !of_body => Stamp::now(),
-            raw => Stamp::from_raw(raw as u64),
-        }
+    pub(crate) fn time(&self) -> Option<Stamp> {
+        self.has_waited.is_raised().then(Stamp::now)
     }
 
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::data::entry::{Entry, TaskKind, Who};
-use crate::kernel::ledger::{Ledger, Waiter};
-use crate::rt::{AbortHandle, Stamp};
+use crate::kernel::ledger::Waiter;
 use crate::state::shared::{Shared, Ticket, drop_quietly};
 use crate::sync::catch;
 
@@ -19,12 +17,6 @@ impl Ticket {
     pub(crate) fn from_inside(shared: &Arc<Shared>) -> Ticket {
         shared.ledger.enter_from_inside();
         Ticket(Some(shared.clone()))
-    }
-
-    /// One of the body's stock, for a task.
-    #[inline]
-    pub(crate) fn of_stock(shared: &Arc<Shared>) -> (Ticket, Loan<'_>) {
-        (Ticket(Some(shared.clone())), Loan(Some(&shared.ledger)))
     }
 
     /// One more, unless the last one has left.
@@ -71,53 +63,6 @@ impl Drop for Ticket {
     }
 }
 
-/// What the ledger has to hear about a ticket: that the body has lent it, if it has. The ledger
-/// hears of it when the task is written down, or else by the drop of this.
-#[must_use = "a ticket of the body's stock is noted in the ledger once"]
-pub(crate) struct Loan<'a>(Option<&'a Ledger<Ticket>>);
-
-impl Loan<'_> {
-    /// For a ticket that was counted by itself.
-    pub(crate) fn none() -> Self {
-        Self(None)
-    }
-
-    /// Whether there is something to note; the caller does.
-    #[inline]
-    pub(crate) fn take(mut self) -> bool {
-        self.0.take().is_some()
-    }
-}
-
-impl Drop for Loan<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(ledger) = self.0 {
-            ledger.note_loan();
-        }
-    }
-}
-
-/// The ticket of a body, which cannot outlive its scope.
-pub(crate) struct BodyTicket<'a>(&'a Shared);
-
-impl<'a> BodyTicket<'a> {
-    /// The one that is counted from the start.
-    pub(crate) fn owed(shared: &'a Shared) -> Self {
-        Self(shared)
-    }
-}
-
-impl Drop for BodyTicket<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        match self.0.ledger.leave_as_body() {
-            Waiter::None => {}
-            waiter => drop(tell(self.0, waiter).map(|parent| Ticket(Some(parent)))),
-        }
-    }
-}
-
 /// In a loop rather than a recursion: the last ticket of a scope that was
 /// handed over gives back a ticket of the next, and so on upwards.
 #[cold]
@@ -149,21 +94,5 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
             drop(chase);
             ticket.0.take()
         }
-    }
-}
-
-impl Shared {
-    /// Writes down a task that was just spawned.
-    #[inline]
-    pub(crate) fn write(
-        &self,
-        handle: AbortHandle,
-        who: Who,
-        kind: TaskKind,
-        since: Option<Stamp>,
-        loan: Loan<'_>,
-    ) {
-        self.ledger
-            .write(|| Entry::new(handle, who, kind, since), loan.take());
     }
 }

@@ -29,9 +29,6 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Twin of the native one; so few that the second task makes the body stock up.
-pub(crate) const STOCK: usize = 2;
-
 /// Twin of the native one. Loom misses executions in which the storing thread
 /// loaded the atomic first, so each access also touches a companion atomic,
 /// which makes loom explore both orders.

@@ -22,9 +22,6 @@ impl<T> Mutex<T> {
     }
 }
 
-/// The tickets that the body of a scope holds for its tasks at first.
-pub(crate) const STOCK: usize = 1 << 20;
-
 /// A flag that is raised once.
 #[derive(Debug)]
 pub(crate) struct Flag(AtomicBool);
