@@ -19,6 +19,9 @@ pub use spawn_scoped::{
 #[doc(inline)]
 pub use tokio_ctx_core::axum_core_05;
 
+#[cfg(feature = "db-deadpool-postgres-0_14")]
+#[doc(inline)]
+pub use tokio_ctx_db as db;
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use tokio_ctx_tower as tower;

@@ -9,6 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "spawn_scoped",
             "tokio-ctx-core",
+            "tokio-ctx-db",
             "tokio-ctx-tower",
             "tokio-ctx-view",
         ],
@@ -66,6 +67,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "crates/tokio-ctx-db/Cargo.toml",
+        &[
+            "deadpool-postgres",
+            "futures-util",
+            "tokio",
+            "tokio-ctx-core",
+            "tokio-postgres",
+            "tracing",
+        ],
+    ),
+    (
         "crates/cut-points/Cargo.toml",
         &["cooked-waker", "tokio", "tokio-ctx-core", "tokio-util"],
     ),
@@ -110,6 +122,7 @@ const OBVIOUS: &[&str] = &[
     "tokio",
     "tokio-ctx",
     "tokio-ctx-core",
+    "tokio-ctx-db",
     "tokio-ctx-tower",
     "tracing",
 ];

@@ -1,0 +1,404 @@
+//! The protocol that keeps a cancel from hitting anybody else, for every server with sessions.
+//!
+//! A session is a connection and what the server keeps for it. Its cancel comes on another
+//! connection, names the session and not the query, and may arrive at any time: whoever uses the
+//! session at that moment is hit. The rules that follow from it, cited where they are kept:
+//!
+//! 1. After the end of its context no work is begun: not a byte is sent.
+//! 2. One user for a session: work has `&mut`, and it takes the session out of the pool with it.
+//! 3. When the context ends, the work is dropped, and then the session is made clean.
+//! 4. A cancel counts only once the server has acted on it (a fence). Until then it could hit
+//!    whoever comes next.
+//! 5. The connection of a cancel is not shut down for writing: pgbouncer takes that for a client
+//!    that went away.
+//! 6. A cancel that was begun is waited for: one at a time, each with a time limit of its own.
+//! 7. Cancels are repeated until a ROLLBACK is answered: one may come too early, and a pipeline
+//!    needs several.
+//! 8. The last cancel may hit the ROLLBACK itself: then it is sent once more, with no cancel under
+//!    way.
+//! 9. When the grace is over, or a cancel fails, the session leaves the pool and is closed.
+//! 10. A future that is dropped gets the same, in a task; what closes the session is made before
+//!     the task, which a runtime that shuts down drops unpolled.
+//! 11. What a cancel did is never concluded from an error of the server: `statement_timeout` gives
+//!     the same one.
+//! 12. A COMMIT is never cut. The caller learns how it ended, or that nobody knows.
+//! 13. Work whose driver does not survive a drop is not dropped but waited for: that is
+//!     [`Interrupt::run`], and no driver of this crate is one of those.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_ctx_core::interrupt::Interrupt;
+use tokio_ctx_core::{Cancelled, Context};
+
+use crate::counts::{Counters, add};
+use crate::error::Error;
+use crate::settings::{Settings, Turnstile};
+
+/// A session, with its place in the pool.
+pub(crate) trait Session: Send + Sized + 'static {
+    /// A transaction of the driver. When it is dropped, the driver rolls it back.
+    type Transaction<'a>: Transaction;
+
+    /// Whether the connection is known to be gone.
+    fn is_broken(&self) -> bool;
+
+    /// Ends whatever transaction there is. A session without one is left as it is.
+    fn rollback(&mut self) -> impl Future<Output = Rollback> + Send;
+
+    /// Takes the session out of its pool and closes it.
+    fn close(self);
+
+    fn begin(&mut self) -> impl Future<Output = Result<Self::Transaction<'_>, Error>> + Send;
+}
+
+/// A transaction of a driver.
+pub(crate) trait Transaction: Send {
+    fn commit(self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// What the server said to a ROLLBACK.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rollback {
+    Done,
+    /// It was answered with an error: a cancel hit it.
+    Hit,
+    /// There was no answer, and there will be none.
+    Broken,
+}
+
+/// What sends the cancels of one session.
+pub(crate) trait Cancel: Clone + Send + Sync + 'static {
+    /// Ready once the server has acted (rule 4).
+    fn cancel(&self) -> impl Future<Output = Sent> + Send;
+}
+
+/// What became of a cancel.
+pub(crate) enum Sent {
+    /// The server has acted on it.
+    Fenced,
+    /// There was no way to the server: nothing can arrive.
+    Unsent,
+    /// It may still arrive, or the server does not want it.
+    Unfenced(String),
+}
+
+/// What the sessions of one pool have in common.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) settings: Settings,
+    pub(crate) turnstile: Turnstile,
+    pub(crate) counters: Counters,
+}
+
+impl Common {
+    pub(crate) fn new(settings: Settings) -> Common {
+        Common {
+            turnstile: Turnstile::new(&settings),
+            settings,
+            counters: Counters::default(),
+        }
+    }
+}
+
+/// A session that is lent to one user, and never goes back to the pool while it is not clean.
+pub(crate) struct Lease<S: Session, C: Cancel> {
+    state: State<S>,
+    cancel: C,
+    common: Arc<Common>,
+    /// The runtime that its connection lives in: the clean-up runs there.
+    runtime: Handle,
+}
+
+enum State<S> {
+    Here(S, Phase),
+    /// A task makes it clean, and gives it back here.
+    Cleaning(oneshot::Receiver<S>),
+    Closed,
+}
+
+/// What is under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Working,
+    Committing,
+}
+
+impl<S: Session, C: Cancel> Lease<S, C> {
+    pub(crate) fn new(session: S, cancel: C, common: Arc<Common>, runtime: Handle) -> Lease<S, C> {
+        let state = State::Here(session, Phase::Idle);
+        Lease {
+            state,
+            cancel,
+            common,
+            runtime,
+        }
+    }
+
+    /// Whether there is no session any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Runs `work` on the session until it has ended, or until `ctx` has.
+    pub(crate) async fn under<T>(
+        &mut self,
+        ctx: &Context,
+        work: impl AsyncFnOnce(&mut S) -> T,
+    ) -> Result<T, Error> {
+        let (session, phase) = self.begin(ctx).await?;
+        match ctx.run(work(session)).await {
+            Ok(output) => {
+                *phase = Phase::Idle;
+                Ok(output)
+            }
+            Err(why) => Err(self.stop(why).await),
+        }
+    }
+
+    /// Runs `work` in a transaction, which is committed if `work` is `Ok`.
+    pub(crate) async fn transaction<T, E>(
+        &mut self,
+        ctx: &Context,
+        work: impl AsyncFnOnce(&mut S::Transaction<'_>) -> Result<T, E>,
+    ) -> Result<Result<T, E>, Error> {
+        let grace = self.common.settings.grace;
+        let (session, phase) = self.begin(ctx).await?;
+        match transaction(session, phase, ctx, grace, work).await {
+            End::Answered(result) => {
+                *phase = Phase::Idle;
+                result
+            }
+            End::Cut(why) => Err(self.stop(why).await),
+            End::Failed(error) => {
+                self.clean();
+                Err(error)
+            }
+            End::Unanswered(why) => Err(self.give_up(why)),
+        }
+    }
+
+    /// The session, for work that begins now.
+    async fn begin(&mut self, ctx: &Context) -> Result<(&mut S, &mut Phase), Error> {
+        // Rule 1.
+        ctx.check()?;
+        // An earlier future was dropped, and the lease kept.
+        if !matches!(self.state, State::Here(_, Phase::Idle)) {
+            self.clean();
+        }
+        if let State::Cleaning(back) = &mut self.state {
+            // Cancel safe: a receiver that is polled again goes on.
+            let back = ctx.run(back).await?;
+            self.state = back.map_or(State::Closed, |session| State::Here(session, Phase::Idle));
+        }
+        match &mut self.state {
+            State::Here(session, phase) => {
+                *phase = Phase::Working;
+                Ok((session, phase))
+            }
+            _ => Err(Error::closed()),
+        }
+    }
+
+    /// Makes the session clean, and waits for it (rule 3): when the caller is answered, its work
+    /// has stopped.
+    async fn stop(&mut self, why: Cancelled) -> Error {
+        self.clean();
+        if let State::Cleaning(back) = &mut self.state {
+            let back = back.await;
+            self.state = back.map_or(State::Closed, |session| State::Here(session, Phase::Idle));
+        }
+        why.into()
+    }
+
+    /// Begins to make the session clean, in a task: it goes on if this future is dropped.
+    fn clean(&mut self) {
+        let (session, phase) = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Here(session, phase) => (session, phase),
+            state => {
+                self.state = state;
+                return;
+            }
+        };
+        add(&self.common.counters.cuts);
+        // Rule 10: made before the task is.
+        let doomed = Doomed(Some(session), Arc::clone(&self.common));
+        let (give, back) = oneshot::channel();
+        let cancel = self.cancel.clone();
+        self.state = State::Cleaning(back);
+        self.runtime.spawn(async move {
+            if let Some(session) = clean(doomed, cancel, phase).await {
+                // Where nobody waits for it, it goes back to its pool.
+                let _ = give.send(session);
+            }
+        });
+    }
+
+    /// Closes a session whose COMMIT was not answered: the server finishes it or not.
+    fn give_up(&mut self, why: Cancelled) -> Error {
+        if let State::Here(session, _) = std::mem::replace(&mut self.state, State::Closed) {
+            add(&self.common.counters.lost_to_grace);
+            session.close();
+        }
+        Error::commit_unknown(why)
+    }
+}
+
+/// How a transaction ended.
+enum End<T, E> {
+    /// Committed or rolled back, or its COMMIT failed: the session is clean.
+    Answered(Result<Result<T, E>, Error>),
+    Cut(Cancelled),
+    /// It could not be begun, or not be rolled back.
+    Failed(Error),
+    /// Its COMMIT was sent, and not answered in time.
+    Unanswered(Cancelled),
+}
+
+async fn transaction<S: Session, T, E>(
+    session: &mut S,
+    phase: &mut Phase,
+    ctx: &Context,
+    grace: Duration,
+    work: impl AsyncFnOnce(&mut S::Transaction<'_>) -> Result<T, E>,
+) -> End<T, E> {
+    let worked = ctx.run(async {
+        let mut transaction = session.begin().await?;
+        match work(&mut transaction).await {
+            Ok(output) => Ok(Ok((transaction, output))),
+            Err(error) => {
+                transaction.rollback().await?;
+                Ok(Err(error))
+            }
+        }
+    });
+    let (transaction, output) = match worked.await {
+        Ok(Ok(Ok(worked))) => worked,
+        Ok(Ok(Err(error))) => return End::Answered(Ok(Err(error))),
+        Ok(Err(error)) => return End::Failed(error),
+        Err(why) => return End::Cut(why),
+    };
+    if let Err(why) = ctx.check() {
+        return End::Cut(why);
+    }
+    // Rule 12: from here on nobody cuts it, whoever drops this future included.
+    *phase = Phase::Committing;
+    let mut commit = pin!(transaction.commit());
+    let committed = match ctx.run(commit.as_mut()).await {
+        Ok(committed) => committed,
+        Err(why) => {
+            let rest = Context::background().with_timeout(grace);
+            match rest.run(commit).await {
+                Ok(committed) => committed,
+                Err(_) => return End::Unanswered(why),
+            }
+        }
+    };
+    End::Answered(committed.map(|()| Ok(output)))
+}
+
+impl<S: Session, C: Cancel> Drop for Lease<S, C> {
+    fn drop(&mut self) {
+        if let State::Here(_, Phase::Working | Phase::Committing) = self.state {
+            self.clean();
+        }
+    }
+}
+
+/// Closes its session when it is dropped.
+struct Doomed<S: Session>(Option<S>, Arc<Common>);
+
+impl<S: Session> Drop for Doomed<S> {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            add(&self.1.counters.lost_to_shutdown);
+            session.close();
+        }
+    }
+}
+
+/// Cancels what is under way until a ROLLBACK is answered (rule 7). `None` for a session that had
+/// to be closed (rule 9).
+async fn clean<S: Session, C: Cancel>(mut doomed: Doomed<S>, cancel: C, phase: Phase) -> Option<S> {
+    let common = Arc::clone(&doomed.1);
+    let Settings { grace, attempt, .. } = common.settings;
+    let session = doomed.0.as_mut()?;
+    let ended = if phase == Phase::Committing {
+        // Rule 12: the ROLLBACK waits for the COMMIT's answer, and nothing is cancelled.
+        let rest = Context::background().with_timeout(grace);
+        rest.run(session.rollback()).await.map_err(|_| Lost::Grace)
+    } else {
+        let interrupt = Interrupt::new(|| one_cancel(&common, &cancel, attempt)).grace(grace);
+        let ended = interrupt.until(session.rollback()).await;
+        ended.map_err(|left| left.refused.map_or(Lost::Grace, Lost::Cancel))
+    };
+    let ended = match ended {
+        // Rules 8 and 11: whatever the error was, no cancel is under way now.
+        Ok(Rollback::Hit) => {
+            let rest = Context::background().with_timeout(grace);
+            rest.run(session.rollback()).await.map_err(|_| Lost::Grace)
+        }
+        ended => ended,
+    };
+    let lost = match ended {
+        Ok(Rollback::Done) => {
+            add(&common.counters.cleaned);
+            return doomed.0.take();
+        }
+        Ok(Rollback::Hit | Rollback::Broken) => Lost::Server,
+        Err(lost) => lost,
+    };
+    let session = doomed.0.take()?;
+    match lost {
+        Lost::Server => add(&common.counters.lost_to_server),
+        Lost::Grace => {
+            add(&common.counters.lost_to_grace);
+            tracing::warn!(
+                ?grace,
+                "a connection did not get clean in time, and is closed"
+            );
+        }
+        Lost::Cancel(error) => {
+            add(&common.counters.lost_to_cancel);
+            tracing::warn!(
+                ?error,
+                "a query could not be cancelled, and its connection is closed"
+            );
+        }
+    }
+    session.close();
+    None
+}
+
+/// Why a session had to be closed.
+enum Lost {
+    Server,
+    Grace,
+    Cancel(String),
+}
+
+/// One cancel, in its turn, within its time limit (rule 6).
+async fn one_cancel<C: Cancel>(
+    common: &Common,
+    cancel: &C,
+    attempt: Duration,
+) -> Result<(), String> {
+    let _turn = common.turnstile.enter().await;
+    let limited = Context::background().with_timeout(attempt);
+    match limited.run(cancel.cancel()).await {
+        Ok(Sent::Fenced) => {
+            add(&common.counters.cancels);
+            Ok(())
+        }
+        Ok(Sent::Unsent) => Ok(()),
+        Ok(Sent::Unfenced(error)) => Err(error),
+        Err(_) => Err(format!("the server did not act on it within {attempt:?}")),
+    }
+}

@@ -1,0 +1,97 @@
+//! COPY in both directions, cut and dropped in the middle.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::timeout;
+use tokio_ctx_core::Context;
+use tokio_ctx_db::postgres::Connection;
+
+use super::support::{PATIENCE, Server, assert_idle, with_server};
+
+const SOON: Duration = Duration::from_millis(60);
+
+/// Nothing runs, no transaction is open, and the connection is the one it was.
+async fn assert_clean(server: &Server, db: &mut Connection, sql: &str) {
+    assert_idle(db).await;
+    assert_eq!(server.running(sql).await, 0);
+}
+
+#[test]
+fn copy_from_a_slow_client_is_cut() {
+    with_server(async |server| {
+        const COPY: &str = "copy slow_in from stdin";
+        server.run("create table slow_in (a text)").await;
+        let pool = server.pool(1);
+        let ctx = Context::background();
+        let mut db = pool.get(&ctx).await.unwrap();
+        for is_dropped in [false, true] {
+            let soon = ctx.with_timeout(SOON);
+            let work = db.under(if is_dropped { &ctx } else { &soon }, async |c| {
+                let mut sink = pin!(c.copy_in::<_, Bytes>(COPY).await?);
+                loop {
+                    sink.send(Bytes::from_static(b"line\n")).await?;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                #[expect(unreachable_code, reason = "the type of what never returns")]
+                Ok::<(), tokio_postgres::Error>(())
+            });
+            let limit = if is_dropped { SOON * 3 } else { PATIENCE };
+            match timeout(limit, work).await {
+                Ok(cut) => assert!(cut.unwrap_err().cancelled().is_some()),
+                Err(_) => assert!(is_dropped),
+            }
+            assert_clean(&server, &mut db, COPY).await;
+        }
+        assert_eq!(server.count("select count(*) from slow_in").await, 0);
+        assert_eq!(pool.counts().cleaned, 2);
+    });
+}
+
+#[test]
+fn copy_to_a_slow_client_is_cut() {
+    with_server(async |server| {
+        const COPY: &str =
+            "copy (select repeat('x', 1000) from generate_series(1, 100000000)) to stdout";
+        let pool = server.pool(1);
+        let ctx = Context::background();
+        let mut db = pool.get(&ctx).await.unwrap();
+        for is_dropped in [false, true] {
+            let soon = ctx.with_timeout(SOON);
+            let work = db.under(if is_dropped { &ctx } else { &soon }, async |c| {
+                let mut stream = pin!(c.copy_out(COPY).await?);
+                while let Some(chunk) = stream.next().await {
+                    chunk?;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Ok::<(), tokio_postgres::Error>(())
+            });
+            let limit = if is_dropped { SOON * 3 } else { PATIENCE };
+            match timeout(limit, work).await {
+                Ok(cut) => assert!(cut.unwrap_err().cancelled().is_some()),
+                Err(_) => assert!(is_dropped),
+            }
+            assert_clean(&server, &mut db, COPY).await;
+        }
+        assert_eq!(pool.counts().cleaned, 2);
+    });
+}
+
+#[test]
+fn copy_that_is_not_cut_is_whole() {
+    with_server(async |server| {
+        server.run("create table whole (a text)").await;
+        let pool = server.pool(1);
+        let ctx = Context::background();
+        let mut db = pool.get(&ctx).await.unwrap();
+        let written = db.under(&ctx, async |c| {
+            let mut sink = pin!(c.copy_in("copy whole from stdin").await?);
+            sink.send(Bytes::from_static(b"one\ntwo\n")).await?;
+            sink.finish().await
+        });
+        assert_eq!(written.await.unwrap().unwrap(), 2);
+        assert_eq!(server.count("select count(*) from whole").await, 2);
+    });
+}

@@ -1,0 +1,10 @@
+//! PostgreSQL through deadpool-postgres: the thirteen rules of the protocol, and what they are for.
+
+mod copy;
+mod drops;
+mod fence;
+mod proxy;
+mod rules;
+mod support;
+mod transactions;
+mod ways;
