@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::engine::Event;
 use crate::environment;
-use crate::report::Report;
+use crate::report::{Mode, Report};
 use crate::run::{Run, Runner};
 use crate::sample::{self, sample};
 
@@ -34,6 +34,11 @@ pub(crate) fn explore<W>(mut runner: Runner<'_, W>, caller: &'static Location<'s
         cuts(&runner, &mut report);
     }
     report.took = began.elapsed();
+    if let Err(why) = environment::save(&report) {
+        report
+            .notes
+            .push(format!("the report could not be saved: {why}"));
+    }
     report
 }
 
@@ -110,9 +115,11 @@ fn cuts<W>(runner: &Runner<'_, W>, report: &mut Report) {
         point += 1;
     }
     if report.points == 0 {
-        report
-            .notes
-            .push("the call never waits, so there is no point at which to cut it".to_owned());
+        let nothing = match runner.mode {
+            Mode::Fail => "the call uses nothing that can fail: see `fault_here` and `Faulty`",
+            _ => "the call never waits, so there is no point at which to cut it",
+        };
+        report.notes.push(nothing.to_owned());
     }
 }
 
@@ -140,6 +147,9 @@ fn counted<W>(runner: &Runner<'_, W>, report: &mut Report, at: Option<u64>) -> R
 }
 
 fn points<W>(runner: &Runner<'_, W>, run: &Run) -> u64 {
+    if runner.mode == Mode::Fail {
+        return run.uses;
+    }
     let steps = runner.settings.steps;
     let counts = |event: &&Event| steps || **event == Event::Waits;
     run.events.iter().filter(counts).count() as u64

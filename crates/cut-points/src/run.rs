@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::call::{Call, Local, Start};
 use crate::engine::{Cut, CutKind, Driven, Ended, Engine, Event, Plan};
+use crate::fault::{Counting, Uses};
 use crate::name::Seen;
 use crate::panics::{self, Recording};
 use crate::report::{self, Fault, FaultKind, Mode, Outcome, one_line};
@@ -32,6 +33,8 @@ pub(crate) struct Runner<'a, W> {
 /// What one run came to.
 pub(crate) struct Run {
     pub(crate) events: Vec<Event>,
+    /// How often something was used that can fail.
+    pub(crate) uses: u64,
     /// The cut was made.
     pub(crate) reached: bool,
     pub(crate) faults: Vec<Fault>,
@@ -64,6 +67,7 @@ impl<W> Runner<'_, W> {
     pub(crate) fn run(&self, at: Option<u64>) -> Run {
         let mut run = Run {
             events: Vec::new(),
+            uses: 0,
             reached: false,
             faults: Vec::new(),
             panics: Vec::new(),
@@ -85,7 +89,9 @@ impl<W> Runner<'_, W> {
         self.recording.take();
         let before = engine.tasks();
 
+        let counting = (self.mode == Mode::Fail).then(|| Counting::start(at));
         let driven = self.call(&engine, &world, at);
+        let uses = counting.map(Counting::stop);
         if self.mode == Mode::Crash && matches!(driven.ended, Ended::Cut) {
             engine.shut_down();
             engine = self.engine()?;
@@ -96,7 +102,7 @@ impl<W> Runner<'_, W> {
             let text = still_runs(running, &driven.spawned);
             run.faults.push(Fault::new(FaultKind::StillRuns, text));
         }
-        self.judge(driven, run);
+        self.judge(driven, uses, run);
         self.unusual_panics(run);
         self.look(&engine, &world, "", run);
         if self.settings.again {
@@ -115,26 +121,33 @@ impl<W> Runner<'_, W> {
     fn call(&self, engine: &Engine, world: &W, at: Option<u64>) -> Driven<Result<(), String>> {
         let Call { future, cancel } = (self.start)(world);
         let kind = match self.mode {
-            Mode::Drop | Mode::Crash => CutKind::Drop,
-            Mode::Cancel => CutKind::Cancel {
+            Mode::Drop | Mode::Crash => Some(CutKind::Drop),
+            Mode::Cancel => Some(CutKind::Cancel {
                 cancel: &*cancel,
                 grace: self.settings.grace,
-            },
+            }),
+            // The call is left alone; what it uses fails.
+            Mode::Fail => None,
         };
         let steps = self.settings.steps;
         let plan = Plan {
-            cut: at.map(|at| Cut { at, steps, kind }),
+            cut: at.zip(kind).map(|(at, kind)| Cut { at, steps, kind }),
             ready: self.settings.ready,
             ..Plan::whole(self.settings.limit)
         };
         engine.drive(future, &plan)
     }
 
-    fn judge(&self, driven: Driven<Result<(), String>>, run: &mut Run) {
+    fn judge(&self, driven: Driven<Result<(), String>>, uses: Option<Uses>, run: &mut Run) {
         run.events = driven.events;
         run.reached = driven.reached;
         run.at = driven.at;
         run.event = driven.event;
+        if let Some(uses) = uses {
+            run.uses = uses.count;
+            run.reached = uses.failed.is_some();
+            run.at = uses.failed.unwrap_or_default();
+        }
         run.outcome = match driven.ended {
             Ended::Cut | Ended::Idle => Outcome::Dropped,
             Ended::Output(Ok(())) => Outcome::Finished,

@@ -169,14 +169,7 @@ impl<W: 'static> World<W> {
     /// `timeout` that strikes, and in a handler whose client is gone.
     #[track_caller]
     pub fn drop_everywhere<O: Ending>(&self, run: impl AsyncFn(&W) -> O + 'static) -> Report {
-        let run = Rc::new(run);
-        self.explore(Mode::Drop, |_| false, &move |world| {
-            let run = Rc::clone(&run);
-            Call {
-                future: Box::pin(async move { run(world).await.ending() }),
-                cancel: Box::new(|| {}),
-            }
-        })
+        self.without_signal(Mode::Drop, run)
     }
 
     /// Drops the call and the runtime with all its tasks at each point, and looks at what is left
@@ -188,14 +181,7 @@ impl<W: 'static> World<W> {
     /// of tokio's, but no socket or timer of the runtime that was dropped.
     #[track_caller]
     pub fn crash_everywhere<O: Ending>(&self, run: impl AsyncFn(&W) -> O + 'static) -> Report {
-        let run = Rc::new(run);
-        self.explore(Mode::Crash, |_| false, &move |world| {
-            let run = Rc::clone(&run);
-            Call {
-                future: Box::pin(async move { run(world).await.ending() }),
-                cancel: Box::new(|| {}),
-            }
-        })
+        self.without_signal(Mode::Crash, run)
     }
 
     /// Cancels what the call was given at each of its points; then it must end in good time, and
@@ -219,10 +205,39 @@ impl<W: 'static> World<W> {
         })
     }
 
+    /// Lets each use of a dependency fail once, and looks at what is left.
+    ///
+    /// The uses are those of [`fault_here`](crate::fault_here) and
+    /// [`Faulty`](crate::Faulty) in the world, on the thread of the test. The call may return an
+    /// error, or try again and finish; what it does must hold the check, and a second call, in
+    /// which nothing fails, must succeed.
+    #[track_caller]
+    pub fn fail_everywhere<O: Ending>(&self, run: impl AsyncFn(&W) -> O + 'static) -> Report {
+        self.without_signal(Mode::Fail, run)
+    }
+
+    #[track_caller]
+    fn without_signal<O: Ending>(
+        &self,
+        mode: Mode,
+        run: impl AsyncFn(&W) -> O + 'static,
+    ) -> Report {
+        let run = Rc::new(run);
+        self.explore(mode, |_| false, &move |world| {
+            let run = Rc::clone(&run);
+            Call {
+                future: Box::pin(async move { run(world).await.ending() }),
+                cancel: Box::new(|| {}),
+            }
+        })
+    }
+
     #[track_caller]
     fn explore(&self, mode: Mode, is_cancelled: fn(&str) -> bool, start: &Start<W>) -> Report {
         let mut settings = self.settings.clone();
         environment::apply(&mut settings);
+        // A fault comes from what is used, whether or not an await waited before.
+        settings.ready &= mode != Mode::Fail;
         let recording = Recording::start(settings.only.is_none());
         let runner = Runner {
             settings,

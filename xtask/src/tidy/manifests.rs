@@ -79,7 +79,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "crates/cut-points/Cargo.toml",
-        &["cooked-waker", "tokio", "tokio-ctx-core", "tokio-util"],
+        &[
+            "cooked-waker",
+            "serde_json",
+            "tokio",
+            "tokio-ctx-core",
+            "tokio-util",
+        ],
     ),
     (
         "crates/tokio-ctx-view/Cargo.toml",

@@ -11,8 +11,7 @@ use super::trace::Trace;
 pub(crate) struct Seen(Arc<Mutex<Vec<Backtrace>>>);
 
 impl Seen {
-    #[cfg_attr(not(feature = "names"), allow(dead_code))]
-    pub(super) fn record(&self) {
+    pub(crate) fn record(&self) {
         let trace = Backtrace::force_capture();
         self.0
             .lock()

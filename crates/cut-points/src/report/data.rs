@@ -31,6 +31,7 @@ pub(crate) enum Mode {
     Drop,
     Crash,
     Cancel,
+    Fail,
 }
 
 impl Mode {
@@ -40,6 +41,7 @@ impl Mode {
             Mode::Drop => "drop_everywhere",
             Mode::Crash => "crash_everywhere",
             Mode::Cancel => "cancel_everywhere",
+            Mode::Fail => "fail_everywhere",
         }
     }
 }

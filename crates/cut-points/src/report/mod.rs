@@ -1,7 +1,10 @@
 //! What the cuts of one test came to.
 
 mod data;
+#[cfg(feature = "json")]
+mod json;
 mod line;
+mod markdown;
 mod text;
 
 pub(crate) use data::Mode;

@@ -1,12 +1,16 @@
 //! The report for a person at a terminal.
 
 use std::fmt;
+use std::mem::discriminant;
 
-use super::data::{Cut, Outcome, Report};
+use super::data::{Cut, Mode, Outcome, Report};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.summary())?;
+        if let Some(outcomes) = self.outcomes() {
+            writeln!(f, "{outcomes}")?;
+        }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
         }
@@ -19,12 +23,7 @@ impl fmt::Display for Report {
         }
         for group in self.groups() {
             let first = group[0];
-            write!(f, "\ncut {}", numbers(&group))?;
-            write!(f, " of {}", self.points)?;
-            if group.iter().all(|cut| cut.between) {
-                f.write_str(", after a spawned task was polled")?;
-            }
-            writeln!(f, ", while it awaits")?;
+            writeln!(f, "\n{}", self.title(&group))?;
             places(f, first)?;
             if !matches!(first.outcome, Outcome::Dropped) {
                 writeln!(f, "  the call {}", first.outcome)?;
@@ -37,6 +36,47 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    /// Which cuts these are, and of how many.
+    fn title(&self, group: &[&Cut]) -> String {
+        let numbers = numbers(group);
+        if self.mode == Mode::Fail {
+            return format!("fault {numbers} of {}, in", self.points);
+        }
+        let between = match group.iter().all(|cut| cut.between) {
+            true => ", after a spawned task was polled",
+            false => "",
+        };
+        format!("cut {numbers} of {}{between}, while it awaits", self.points)
+    }
+
+    /// How many calls came to which end, where that is not always the same.
+    pub(super) fn outcomes(&self) -> Option<String> {
+        if self.cuts.is_empty() || !matches!(self.mode, Mode::Cancel | Mode::Fail) {
+            return None;
+        }
+        let kinds = [
+            ("finished", Outcome::Finished),
+            ("said that they were cancelled", Outcome::Cancelled),
+            ("failed otherwise", Outcome::Failed(String::new())),
+            ("panicked", Outcome::Panicked(String::new())),
+            ("were deaf", Outcome::Deaf),
+            ("hang", Outcome::Hangs),
+        ];
+        let counts = kinds.iter().map(|(name, kind)| {
+            let same = |cut: &&Cut| discriminant(&cut.outcome) == discriminant(kind);
+            (self.cuts.iter().filter(same).count(), name)
+        });
+        let counts = counts.filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts
+            .map(|(count, name)| format!("{count} {name}"))
+            .collect();
+        Some(format!(
+            "of {} calls {}",
+            self.cuts.len(),
+            counts.join(", ")
+        ))
+    }
+
     /// One line: how many points, runs, and faults.
     pub fn summary(&self) -> String {
         let failures = self.failures().count();

@@ -3,5 +3,8 @@
 mod cancel;
 mod crash;
 mod drop;
+mod fail;
 mod names;
 mod points;
+mod real;
+mod reports;
