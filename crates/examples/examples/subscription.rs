@@ -55,7 +55,7 @@ async fn main() {
                 .with_value::<User>("alice")
                 .with_value::<OpenTransaction>(7)
                 .with_cancel();
-            assert_eq!(subscribe(&request, server, events, seen), "202 Accepted");
+            assert_eq!(subscribe(&request, &server, events, seen), "202 Accepted");
         } // The request is over.
 
         for event in 1..=2 {

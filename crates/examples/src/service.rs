@@ -57,7 +57,7 @@ async fn report(
     uri: Uri,
 ) -> Result<Json<Value>, QueryError> {
     let bug = uri.query() == Some("bug");
-    let queries = async |s: &Scope<QueryError>| {
+    let queries = async |s: Scope<QueryError>| {
         let [a, b, c] = [app.clone(), app.clone(), app.clone()];
         let users = s
             .task()

@@ -34,4 +34,5 @@ pub use face::snapshot::{ScopeSnapshot, Snapshot, TaskSnapshot, snapshot};
 pub use face::spawn::TaskBuilder;
 pub use face::start::{NeverReady, Ready};
 pub use task::handle::Task;
+pub use task::output::TaskOutput;
 pub use watch::straggler::Straggler;

@@ -313,7 +313,7 @@ async fn run<S, B, R>(
         .cloned()
         .unwrap_or_default();
     let options = ScopeOptions::<TaskError>::new().describe(ToString::to_string);
-    let joined = options.run(&ctx, async move |s: &Scope<TaskError>| {
+    let joined = options.run(&ctx, async move |s: Scope<TaskError>| {
         request.extensions_mut().insert(s.context().clone());
         request.extensions_mut().insert(RequestScope(s.clone()));
         let result = inner.call(request).await;

@@ -158,7 +158,7 @@ fn scope_of(
         options
             .run(&ctx, async |s| {
                 for _ in 0..random.below(5) {
-                    spawn_one(s, random.fork(), depth, &live, &counter).await;
+                    spawn_one(&s, random.fork(), depth, &live, &counter).await;
                 }
                 match random.below(8) {
                     0 => Err(Failed),

@@ -221,9 +221,10 @@ where
     /// # }
     /// ```
     #[track_caller]
-    pub fn run<T, F>(self, ctx: &Context, body: F) -> impl Future<Output = Result<T, E>>
+    pub fn run<T, F, Fut>(self, ctx: &Context, body: F) -> impl Future<Output = Result<T, E>>
     where
-        F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+        F: FnOnce(Scope<E>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
     {
         let config = Some(Arc::new(self.config));
         run(ctx, config, Location::caller(), body, None)
@@ -255,13 +256,14 @@ where
     ///
     /// Those of [`scope`](crate::scope()).
     #[track_caller]
-    pub fn run_reported<T, F>(
+    pub fn run_reported<T, F, Fut>(
         self,
         ctx: &Context,
         body: F,
     ) -> impl Future<Output = ScopeReport<T, E>>
     where
-        F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+        F: FnOnce(Scope<E>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
     {
         let (config, location) = (Some(Arc::new(self.config)), Location::caller());
         async move {

@@ -75,9 +75,10 @@ use crate::watch::waiting::Watch;
 /// # }
 /// ```
 #[track_caller]
-pub fn scope<T, E, F>(ctx: &Context, body: F) -> impl Future<Output = Result<T, E>>
+pub fn scope<T, E, F, Fut>(ctx: &Context, body: F) -> impl Future<Output = Result<T, E>>
 where
-    F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    F: FnOnce(Scope<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
     E: From<Cancelled> + Send + 'static,
 {
     run(ctx, None, Location::caller(), body, None)
@@ -101,7 +102,7 @@ pub(crate) struct Late<E> {
 /// Runs a scope. The locals are in the order of their drop, last to first:
 /// when this future is dropped half-way, the body goes, then the body's
 /// ticket, and then the rest is handed over.
-pub(crate) async fn run<T, E, F>(
+pub(crate) async fn run<T, E, F, Fut>(
     parent: &Context,
     config: Option<Arc<Config>>,
     location: Place,
@@ -109,17 +110,17 @@ pub(crate) async fn run<T, E, F>(
     late: Option<&mut Late<E>>,
 ) -> Result<T, E>
 where
-    F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    F: FnOnce(Scope<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
     E: From<Cancelled> + Send + 'static,
 {
     let slots = config
         .as_ref()
         .and_then(|config| config.limit)
         .map(|limit| Box::new(Slots::new(limit)));
-    let shared = Shared::open(parent, location, config, slots);
-    let ctx = owner::with_values_of(&shared.lifetime, parent);
-    let scope = Scope::new(shared, ctx);
-    let shared = &scope.shared;
+    let shared = &Shared::open(parent, location, config, slots);
+    let values = owner::with_values_of(&shared.lifetime, parent);
+    let scope = Scope::new(shared.clone(), values);
     let mut hand_over = HandOver {
         shared,
         parent,
@@ -128,7 +129,7 @@ where
     let ticket = Ticket::owed(shared);
     let mut watch = Watch::new(shared, parent);
 
-    let body_end = run_body(&scope, &mut watch, body).await;
+    let body_end = run_body(shared, scope, &mut watch, body).await;
     drop(ticket);
     join(shared, &mut watch).await;
     if let Some(background) = shared.close_background() {
@@ -140,12 +141,17 @@ where
 }
 
 /// Polls the body to its end, its panic, or the end of its grace.
-async fn run_body<T, E, F>(scope: &Scope<E>, watch: &mut Watch<'_>, body: F) -> BodyEnd<T, E>
+async fn run_body<T, E, F, Fut>(
+    shared: &Arc<Shared>,
+    scope: Scope<E>,
+    watch: &mut Watch<'_>,
+    body: F,
+) -> BodyEnd<T, E>
 where
-    F: AsyncFnOnce(&Scope<E>) -> Result<T, E>,
+    F: FnOnce(Scope<E>) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
     E: From<Cancelled> + Send + 'static,
 {
-    let shared = &scope.shared;
     let future = match catch(|| body(scope)) {
         Ok(future) => future,
         Err(payload) => {

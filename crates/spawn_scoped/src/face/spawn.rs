@@ -20,7 +20,8 @@ use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
 use crate::task::handle::Task;
-use crate::task::work::{Cancellable, End, Extra, Job, Record, Work};
+use crate::task::output::TaskOutput;
+use crate::task::work::{Cancellable, End, Extra, IntoEnd, Job, Record, Work};
 
 /// A task about to be spawned; from [`Scope::task`].
 ///
@@ -324,13 +325,13 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn<T, F, Fut>(mut self, f: F) -> Task<T>
+    pub fn spawn<F, Fut, O>(mut self, f: F) -> Task<O::Value>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
-        self.start(TaskKind::Cooperative, cooperative::<T, E, _, _>(f))
+        self.start(TaskKind::Cooperative, cooperative::<E, _, _>(f))
     }
 
     /// Spawns a task that the end of its context drops; see [`Scope::spawn_cancellable`].
@@ -351,15 +352,15 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_cancellable<T, Fut>(mut self, future: Fut) -> Task<T>
+    pub fn spawn_cancellable<Fut, O>(mut self, future: Fut) -> Task<O::Value>
     where
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.start(TaskKind::Cancellable, |record, ctx| {
             let future = Cancellable::new(&ctx, future);
             drop(ctx);
-            rt::spawn(Work::<_, T, E>::new(future, record))
+            rt::spawn(Work::<_, E>::new(future, record))
         })
     }
 
@@ -384,10 +385,10 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_blocking<T, F>(mut self, f: F) -> Task<T>
+    pub fn spawn_blocking<F, O>(mut self, f: F) -> Task<O::Value>
     where
-        F: FnOnce(Context) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
+        F: FnOnce(Context) -> O + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.start(TaskKind::Blocking, |record, ctx| {
             let job = Job::new(f, ctx, record);
@@ -417,15 +418,15 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_local<T, F, Fut>(mut self, f: F) -> Task<T>
+    pub fn spawn_local<F, Fut, O>(mut self, f: F) -> Task<O::Value>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + 'static,
-        T: 'static,
+        Fut: Future<Output = O> + 'static,
+        O: TaskOutput<E, Value: 'static>,
     {
         self.start(TaskKind::Cooperative, |record, ctx| {
             let future = f(ctx);
-            rt::spawn_local(Work::<_, T, E>::new(future, record))
+            rt::spawn_local(Work::<_, E>::new(future, record))
         })
     }
 
@@ -451,11 +452,11 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn try_spawn<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
+    pub fn try_spawn<F, Fut, O>(self, f: F) -> Result<Task<O::Value>, Refused<F>>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         if let Some(slots) = self.slots() {
             if !slots.try_take() {
@@ -494,11 +495,11 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     ///     .await
     /// # }
     /// ```
-    pub async fn spawn_when_free<T, F, Fut>(self, f: F) -> Result<Task<T>, Refused<F>>
+    pub async fn spawn_when_free<F, Fut, O>(self, f: F) -> Result<Task<O::Value>, Refused<F>>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         if let Some(slots) = self.slots() {
             let mut line = Line { slots, place: None };
@@ -532,19 +533,19 @@ impl<'s, E: Send + 'static> TaskBuilder<'s, E> {
     {
         self.take_slot();
         let admitted = self.admit(Unasked::No)?;
-        let spawn = cooperative::<T, E, _, _>(f);
+        let spawn = cooperative::<E, _, _>(f);
         Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
     }
 
-    fn launch_in_slot<T, F, Fut>(mut self, f: F) -> Result<Task<T>, Refused<F>>
+    fn launch_in_slot<F, Fut, O>(mut self, f: F) -> Result<Task<O::Value>, Refused<F>>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         match self.admit(Unasked::No) {
             Ok(admitted) => {
-                let spawn = cooperative::<T, E, _, _>(f);
+                let spawn = cooperative::<E, _, _>(f);
                 Ok(self.start_admitted(TaskKind::Cooperative, admitted, spawn))
             }
             Err(cancelled) => Err(Refused::new(f, Why::Ended(cancelled))),
@@ -567,20 +568,22 @@ fn stopped(ticket: &Ticket, ctx: &Context, unasked: Unasked) -> Option<Cancelled
 
 /// Starts a cooperative task.
 #[inline]
-fn cooperative<T, E, F, Fut>(
+fn cooperative<E, F, Fut>(
     f: F,
-) -> impl FnOnce(Record, Context) -> JoinHandle<Result<T, Cancelled>>
+) -> impl FnOnce(Record, Context) -> JoinHandle<Result<ValueOf<Fut, E>, Cancelled>>
 where
     F: FnOnce(Context) -> Fut,
-    Fut: Future<Output: Into<End<T, E>>> + Send + 'static,
-    T: Send + 'static,
+    Fut: Future<Output: IntoEnd<E, Value: Send + 'static>> + Send + 'static,
     E: Send + 'static,
 {
     |record, ctx| {
         let future = f(ctx);
-        rt::spawn(Work::<_, T, E>::new(future, record))
+        rt::spawn(Work::<_, E>::new(future, record))
     }
 }
+
+/// What a future run as a task gives to those who await it.
+type ValueOf<Fut, E> = <<Fut as Future>::Output as IntoEnd<E>>::Value;
 
 /// A place in the line for a slot, given up when dropped.
 struct Line<'a> {
@@ -640,11 +643,11 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn<T, F, Fut>(&self, f: F) -> Task<T>
+    pub fn spawn<F, Fut, O>(&self, f: F) -> Task<O::Value>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.task().spawn(f)
     }
@@ -669,10 +672,10 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_cancellable<T, Fut>(&self, future: Fut) -> Task<T>
+    pub fn spawn_cancellable<Fut, O>(&self, future: Fut) -> Task<O::Value>
     where
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.task().spawn_cancellable(future)
     }
@@ -706,10 +709,10 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_blocking<T, F>(&self, f: F) -> Task<T>
+    pub fn spawn_blocking<F, O>(&self, f: F) -> Task<O::Value>
     where
-        F: FnOnce(Context) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
+        F: FnOnce(Context) -> O + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.task().spawn_blocking(f)
     }
@@ -739,11 +742,11 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_background<T, F, Fut>(&self, f: F) -> Task<T>
+    pub fn spawn_background<F, Fut, O>(&self, f: F) -> Task<O::Value>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.task().background().spawn(f)
     }
@@ -774,11 +777,11 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_local<T, F, Fut>(&self, f: F) -> Task<T>
+    pub fn spawn_local<F, Fut, O>(&self, f: F) -> Task<O::Value>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + 'static,
-        T: 'static,
+        Fut: Future<Output = O> + 'static,
+        O: TaskOutput<E, Value: 'static>,
     {
         self.task().spawn_local(f)
     }
@@ -805,11 +808,11 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_on<T, F, Fut>(&self, other: &Context, f: F) -> Task<T>
+    pub fn spawn_on<F, Fut, O>(&self, other: &Context, f: F) -> Task<O::Value>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.task().under(other).spawn(f)
     }
@@ -843,11 +846,11 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn try_spawn<T, F, Fut>(&self, f: F) -> Result<Task<T>, Refused<F>>
+    pub fn try_spawn<F, Fut, O>(&self, f: F) -> Result<Task<O::Value>, Refused<F>>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.task().try_spawn(f)
     }
@@ -884,14 +887,14 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_when_free<T, F, Fut>(
+    pub fn spawn_when_free<F, Fut, O>(
         &self,
         f: F,
-    ) -> impl Future<Output = Result<Task<T>, Refused<F>>>
+    ) -> impl Future<Output = Result<Task<O::Value>, Refused<F>>>
     where
         F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
     {
         self.task().spawn_when_free(f)
     }

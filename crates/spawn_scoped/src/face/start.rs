@@ -16,6 +16,7 @@ use crate::face::scope::Scope;
 use crate::face::spawn::TaskBuilder;
 use crate::sync::Mutex;
 use crate::task::handle::Task;
+use crate::task::output::TaskOutput;
 use crate::task::work::End;
 
 /// By which a task started with [`Scope::start`] says that it is ready.
@@ -281,16 +282,17 @@ pin_project! {
     }
 }
 
-impl<R, F, T, E> Future for Starting<R, F, E>
+impl<R, F, O, E> Future for Starting<R, F, E>
 where
-    F: Future<Output = Result<T, E>>,
+    F: Future<Output = O>,
+    O: TaskOutput<E>,
 {
-    type Output = End<T, E>;
+    type Output = End<O::Value, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<End<T, E>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = match this.future.poll(cx) {
-            Poll::Ready(result) => result,
+            Poll::Ready(output) => output.into_result(),
             Poll::Pending => {
                 this.slot.wait(cx.waker());
                 return Poll::Pending;
@@ -360,14 +362,14 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn start<T, R, F, Fut>(
+    pub fn start<R, F, Fut, O>(
         &self,
         f: F,
-    ) -> impl Future<Output = Result<(R, Task<T>), E>> + use<'_, T, R, F, Fut, E>
+    ) -> impl Future<Output = Result<(R, Task<O::Value>), E>> + use<'_, R, F, Fut, O, E>
     where
         F: FnOnce(Context, Ready<R>) -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        T: Send + 'static,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
         R: Send + 'static,
     {
         let location = Location::caller();

@@ -1,4 +1,5 @@
 //! One task: what runs in the runtime, and its handle.
 
 pub(crate) mod handle;
+pub(crate) mod output;
 pub(crate) mod work;

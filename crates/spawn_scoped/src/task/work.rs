@@ -16,6 +16,7 @@ use crate::data::failure::Payload;
 use crate::state::shared::Ticket;
 use crate::state::shared::drop_quietly;
 use crate::sync::catch;
+use crate::task::output::TaskOutput;
 
 /// How the user's part of a task ended.
 pub(crate) enum End<T, E> {
@@ -30,9 +31,27 @@ pub(crate) enum End<T, E> {
     Late(E),
 }
 
-impl<T, E> From<Result<T, E>> for End<T, E> {
-    fn from(result: Result<T, E>) -> Self {
-        End::Ended(result)
+/// The output of a future that is run as a task.
+pub(crate) trait IntoEnd<E> {
+    type Value;
+
+    fn into_end(self) -> End<Self::Value, E>;
+}
+
+impl<O: TaskOutput<E>, E> IntoEnd<E> for O {
+    type Value = O::Value;
+
+    #[inline]
+    fn into_end(self) -> End<O::Value, E> {
+        End::Ended(self.into_result())
+    }
+}
+
+impl<T, E> IntoEnd<E> for End<T, E> {
+    type Value = T;
+
+    fn into_end(self) -> Self {
+        self
     }
 }
 
@@ -160,15 +179,15 @@ impl Drop for Record {
 
 pin_project! {
     /// A task's future.
-    pub(crate) struct Work<F, T, E> {
+    pub(crate) struct Work<F, E> {
         // `None` once finished. Dropped before the record gives the ticket back, always.
         #[pin]
         future: Option<F>,
         record: Record,
-        result: PhantomData<fn() -> (T, E)>,
+        error: PhantomData<fn() -> E>,
     }
 
-    impl<F, T, E> PinnedDrop for Work<F, T, E> {
+    impl<F, E> PinnedDrop for Work<F, E> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if this.record.ticket.is_held() {
@@ -185,23 +204,23 @@ fn drop_future<F>(mut future: Pin<&mut Option<F>>) {
     drop_quietly(catch(|| future.set(None)));
 }
 
-impl<F, T, E> Work<F, T, E> {
+impl<F, E> Work<F, E> {
     #[inline]
     pub(crate) fn new(future: F, record: Record) -> Self {
         Self {
             future: Some(future),
             record,
-            result: PhantomData,
+            error: PhantomData,
         }
     }
 }
 
-impl<F, T, E> Future for Work<F, T, E>
+impl<F, E> Future for Work<F, E>
 where
-    F: Future<Output: Into<End<T, E>>>,
+    F: Future<Output: IntoEnd<E>>,
     E: Send + 'static,
 {
-    type Output = Result<T, Cancelled>;
+    type Output = Result<<F::Output as IntoEnd<E>>::Value, Cancelled>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -212,7 +231,7 @@ where
                 return;
             };
             if let Poll::Ready(output) = future.poll(cx) {
-                ended = Some(output.into());
+                ended = Some(output.into_end());
                 // Invariant 2 of the ledger: the future goes before the ticket does.
                 this.future.set(None);
             }
@@ -232,29 +251,31 @@ where
 
 pin_project! {
     /// A future that its context ends.
-    pub(crate) struct Cancellable<F> {
+    pub(crate) struct Cancellable<F, E> {
         #[pin]
         run: Run<F>,
+        error: PhantomData<fn() -> E>,
     }
 }
 
-impl<F: Future> Cancellable<F> {
+impl<F: Future, E> Cancellable<F, E> {
     pub(crate) fn new(ctx: &Context, future: F) -> Self {
         Self {
             run: ctx.run(future),
+            error: PhantomData,
         }
     }
 }
 
-impl<F, T, E> Future for Cancellable<F>
+impl<F, E> Future for Cancellable<F, E>
 where
-    F: Future<Output = Result<T, E>>,
+    F: Future<Output: TaskOutput<E>>,
 {
-    type Output = End<T, E>;
+    type Output = End<<F::Output as TaskOutput<E>>::Value, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(self.project().run.poll(cx)) {
-            Ok(result) => End::Ended(result),
+            Ok(output) => End::Ended(output.into_result()),
             Err(cancelled) => End::Stopped(cancelled),
         })
     }
@@ -275,9 +296,10 @@ impl<F> Job<F> {
         }
     }
 
-    pub(crate) fn run<T, E>(mut self) -> Result<T, Cancelled>
+    pub(crate) fn run<O, E>(mut self) -> Result<O::Value, Cancelled>
     where
-        F: FnOnce(Context) -> Result<T, E>,
+        F: FnOnce(Context) -> O,
+        O: TaskOutput<E>,
         E: Send + 'static,
     {
         let Some((call, ctx)) = self.call.take() else {
@@ -287,7 +309,7 @@ impl<F> Job<F> {
         let end = {
             let _entered = self.record.enter();
             match catch(move || call(ctx)) {
-                Ok(result) => End::Ended(result),
+                Ok(output) => End::Ended(output.into_result()),
                 Err(payload) => End::Panicked(payload),
             }
         };

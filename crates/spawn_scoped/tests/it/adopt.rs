@@ -182,7 +182,7 @@ fn two_who_join_the_root_at_once_both_wait() {
 fn a_scope_whose_tasks_are_done_is_dropped_without_a_trace() {
     on_both(|| async {
         let ctx = Context::background();
-        let mut held = Box::pin(scope(&ctx, async |s: &Scope<Cancelled>| {
+        let mut held = Box::pin(scope(&ctx, async |s: Scope<Cancelled>| {
             s.spawn(async |_| Ok(())).await?;
             std::future::pending::<Result<(), Cancelled>>().await
         }));

@@ -93,7 +93,7 @@ fn scopes_nest_inside_spawned_tasks() {
 #[test]
 fn a_task_spawns_siblings_through_a_clone() {
     on_both(|| async {
-        let result = scope(&Context::background(), async |s: &Scope<Cancelled>| {
+        let result = scope(&Context::background(), async |s: Scope<Cancelled>| {
             let clone = s.clone();
             let sum = s.spawn(async move |_| {
                 let sibling = clone.spawn(async |_| Ok(20));
@@ -122,7 +122,7 @@ fn the_auto_traits_are_as_promised() {
     check::<spawn_scoped::Straggler>();
     check::<spawn_scoped::TaskFailure>();
     let ctx = Context::background();
-    check_send(scope(&ctx, async |s: &Scope<OnlySend>| {
+    check_send(scope(&ctx, async |s: Scope<OnlySend>| {
         s.spawn(async |_| Ok(())).await?;
         Ok(())
     }));
@@ -132,7 +132,7 @@ fn the_auto_traits_are_as_promised() {
 #[test]
 fn the_body_may_be_a_plain_closure_that_returns_a_future() {
     on_both(|| async {
-        let result = scope(&Context::background(), |_: &Scope<Cancelled>| async {
+        let result = scope(&Context::background(), |_: Scope<Cancelled>| async {
             Ok(3)
         })
         .await;

@@ -173,7 +173,7 @@ fn awaiting_a_failed_task_says_that_it_failed_and_where_it_was_spawned() {
 fn a_finished_value_is_kept_when_a_cancel_comes_at_the_same_moment() {
     on_both(|| async {
         for _ in 0..100 {
-            let value = scope(&Context::background(), async |s: &Scope<Cancelled>| {
+            let value = scope(&Context::background(), async |s: Scope<Cancelled>| {
                 let done = s.spawn(async |_| Ok(1));
                 let canceller = s.clone();
                 s.spawn(async move |_| {
@@ -241,7 +241,7 @@ fn a_failure_before_the_owners_cancel_still_decides() {
 fn a_task_that_finds_the_answer_cancels_the_rest_without_failing_the_scope() {
     on_both(|| async {
         for _ in 0..50 {
-            let found = scope(&Context::background(), async |s: &Scope<AppError>| {
+            let found = scope(&Context::background(), async |s: Scope<AppError>| {
                 let tasks: Vec<_> = (0..4)
                     .map(|i| {
                         let scope = s.clone();

@@ -102,7 +102,7 @@ fn tasks_spawned_while_the_scope_drains_are_joined_too() {
     on_both(|| async {
         let live = Arc::new(Live::default());
         let spy = live.clone();
-        scope(&Context::background(), async |s: &Scope<Cancelled>| {
+        scope(&Context::background(), async |s: Scope<Cancelled>| {
             fn chain(s: Scope<Cancelled>, live: Arc<Live>, left: usize) {
                 let token = live.token();
                 let next = s.clone();
@@ -127,7 +127,7 @@ fn tasks_spawned_while_the_scope_drains_are_joined_too() {
 #[test]
 fn a_spawn_after_the_end_is_refused_to_the_caller() {
     on_both(|| async {
-        let escaped = scope(&Context::background(), async |s: &Scope<Cancelled>| {
+        let escaped = scope(&Context::background(), async |s: Scope<Cancelled>| {
             Ok(s.clone())
         })
         .await
@@ -151,7 +151,7 @@ fn a_spawn_after_the_end_is_refused_to_the_caller() {
 #[test]
 fn an_escaped_context_ends_with_the_scope() {
     on_both(|| async {
-        let escaped = scope(&Context::background(), async |s: &Scope<Cancelled>| {
+        let escaped = scope(&Context::background(), async |s: Scope<Cancelled>| {
             Ok(s.context().clone())
         })
         .await
@@ -166,7 +166,7 @@ fn the_context_of_an_escaped_handle_ends_with_the_scope() {
     on_both(|| async {
         let with_values = Context::background().with_value::<Id>(7);
         for above in [&Context::background(), &with_values] {
-            let escaped = scope(above, async |s: &Scope<Cancelled>| Ok(s.clone()))
+            let escaped = scope(above, async |s: Scope<Cancelled>| Ok(s.clone()))
                 .await
                 .unwrap();
             let why = escaped.context().err().unwrap();

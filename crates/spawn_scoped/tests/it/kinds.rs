@@ -93,7 +93,7 @@ fn a_background_task_stops_with_the_scope_that_failed() {
 #[test]
 fn a_background_task_may_spawn_while_the_scope_is_open() {
     on_both(|| async {
-        scope(&Context::background(), async |s: &Scope<Cancelled>| {
+        scope(&Context::background(), async |s: Scope<Cancelled>| {
             let clone = s.clone();
             let first = s.spawn_background(async move |_| clone.spawn(async |_| Ok(3)).await);
             assert_eq!(first.await?, 3);
@@ -234,7 +234,7 @@ fn a_named_task_keeps_its_name_and_its_line() {
 #[test]
 fn no_background_task_starts_after_the_end() {
     on_both(|| async {
-        let escaped = scope(&Context::background(), async |s: &Scope<Cancelled>| {
+        let escaped = scope(&Context::background(), async |s: Scope<Cancelled>| {
             Ok(s.clone())
         })
         .await

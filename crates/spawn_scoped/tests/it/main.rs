@@ -3,6 +3,7 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod adopt;
+mod erased;
 mod face;
 mod failure;
 mod join;

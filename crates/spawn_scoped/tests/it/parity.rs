@@ -15,7 +15,7 @@ use crate::support::{AppError, on_both};
 #[test]
 fn a_scope_without_tasks_is_ok() {
     on_both(|| async {
-        let result = scope(&Context::background(), async |_: &Scope<Cancelled>| Ok(1)).await;
+        let result = scope(&Context::background(), async |_: Scope<Cancelled>| Ok(1)).await;
         assert_eq!(result.unwrap(), 1);
     });
 }

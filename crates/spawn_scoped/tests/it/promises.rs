@@ -944,7 +944,7 @@ promise!(promise_15_enough_is_not_failure: enough, enough_before_a_shutdown);
 
 async fn enough() {
     let report = ScopeOptions::new()
-        .run_reported(&Context::background(), async |s: &Scope<AppError>| {
+        .run_reported(&Context::background(), async |s: Scope<AppError>| {
             for _ in 0..3 {
                 s.spawn(async |ctx| Err::<(), _>(AppError::from(ctx.done().await)));
                 s.spawn_cancellable(pending::<Result<(), AppError>>());

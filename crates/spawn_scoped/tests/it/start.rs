@@ -137,7 +137,7 @@ fn d_after_ready_the_task_belongs_to_the_scope() {
 #[test]
 fn e_a_scope_that_ends_meanwhile_gives_an_error() {
     on_both(|| async {
-        let escaped = scope(&Context::background(), async |s: &Scope<Cancelled>| {
+        let escaped = scope(&Context::background(), async |s: Scope<Cancelled>| {
             let waiting = s.clone();
             let starter = tokio::spawn(async move {
                 let never =

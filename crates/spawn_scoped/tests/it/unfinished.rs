@@ -192,7 +192,7 @@ async fn the_body_has_the_same_grace() {
     let begun = tokio::time::Instant::now();
     let result = ScopeOptions::new()
         .grace(Duration::from_secs(10))
-        .run(&parent, async |_: &Scope<AppError>| {
+        .run(&parent, async |_: Scope<AppError>| {
             parent.cancel();
             std::future::pending::<Result<(), AppError>>().await
         })

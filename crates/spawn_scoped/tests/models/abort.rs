@@ -52,7 +52,7 @@ fn a_task_spawned_at_the_end_of_the_grace_is_aborted() {
             let spawned = Arc::new(AtomicBool::new(false));
             let parent = Context::background().with_cancel();
             let result = block_on(graceless().run(&parent, async |s| {
-                let (again, token, mark) = (Scope::clone(s), live.clone(), Arc::clone(&spawned));
+                let (again, token, mark) = (s.clone(), live.clone(), Arc::clone(&spawned));
                 s.spawn(async move |_ctx| {
                     let task = again.task().under(&Context::background());
                     drop(task.spawn(|_ctx| wait_for_ever(token)));
@@ -82,7 +82,7 @@ fn a_task_handed_over_at_the_end_of_the_grace_is_aborted() {
         let result = block_on(graceless().run(&parent, async |s| {
             let token = live.clone();
             s.spawn(async move |ctx| {
-                let inner = scope(&ctx, async move |s: &Scope<Failed>| {
+                let inner = scope(&ctx, async move |s: Scope<Failed>| {
                     s.spawn(|_ctx| wait_for_ever(token));
                     Ok(())
                 });

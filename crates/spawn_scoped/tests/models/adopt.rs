@@ -16,7 +16,7 @@ fn the_scope_around_waits_for_the_task_of_a_dropped_scope() {
             let mut handle = None;
             let result = block_on(scope(
                 &Context::background(),
-                async |outer: &Scope<Cancelled>| {
+                async |outer: Scope<Cancelled>| {
                     let token = live.clone();
                     let inner = poll_once_and_drop(scope(outer.context(), async |s| {
                         handle = Some(s.clone());
@@ -65,7 +65,7 @@ fn a_task_of_a_dropped_scope_is_asked_to_stop() {
         let live = Live::default();
         let result = block_on(scope(
             &Context::background(),
-            async |outer: &Scope<Cancelled>| {
+            async |outer: Scope<Cancelled>| {
                 let token = live.clone();
                 poll_once_and_drop(scope(outer.context(), async |s| {
                     s.spawn(async move |ctx| {

@@ -57,7 +57,7 @@ fn an_error_against_the_owners_cancel_decides_or_is_late() {
     Model::of(4_000)
         .sees(&["failed", "enough"])
         .explore(|seen| {
-            let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+            let result = block_on(scope(&Context::background(), async |s: Scope<Failed>| {
                 s.spawn(async |_| Err::<(), _>(Failed::By("a")));
                 Ok(s.cancel())
             }));

@@ -36,7 +36,7 @@ fn a_sibling_spawned_while_the_scope_drains_is_joined() {
         let live = Live::default();
         let result = block_on(scope(
             &Context::background(),
-            async |s: &Scope<Cancelled>| {
+            async |s: Scope<Cancelled>| {
                 let (token, clone) = (live.clone(), s.clone());
                 s.spawn(async move |_| {
                     clone.spawn(async move |_| {
@@ -60,7 +60,7 @@ fn a_spawn_against_the_close_is_joined_or_refused() {
         let mut other = None;
         let result = block_on(scope(
             &Context::background(),
-            async |s: &Scope<Cancelled>| {
+            async |s: Scope<Cancelled>| {
                 let (token, clone) = (live.clone(), s.clone());
                 // Not of this scope: it may come too late.
                 other = Some(spawn(move || {

@@ -12,12 +12,12 @@ fn nested_scopes_leave_nobody_behind() {
         let live = Live::default();
         let parent = Context::background().with_cancel();
         let (mut canceller, mut ctx) = (None, None);
-        let result = block_on(scope(&parent, async |s: &Scope<Failed>| {
+        let result = block_on(scope(&parent, async |s: Scope<Failed>| {
             ctx = Some(s.context().clone());
             for part in 0..3 {
                 let token = live.clone();
                 s.spawn(async move |ctx| {
-                    scope(&ctx, async |inner: &Scope<Failed>| {
+                    scope(&ctx, async |inner: Scope<Failed>| {
                         for _ in 0..3 {
                             let token = token.clone();
                             inner.spawn(async move |ctx| {

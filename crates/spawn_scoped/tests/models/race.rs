@@ -18,7 +18,7 @@ fn a_first_error_against_the_parents_cancel() {
         .explore(|seen| {
             let parent = Context::background().with_cancel();
             let (mut canceller, mut ctx) = (None, None);
-            let result = block_on(scope(&parent, async |s: &Scope<Failed>| {
+            let result = block_on(scope(&parent, async |s: Scope<Failed>| {
                 ctx = Some(s.context().clone());
                 s.spawn(async |ctx| Err::<(), _>(Failed::from(ctx.done().await)));
                 let handle = parent.handle();
@@ -52,10 +52,10 @@ fn a_panic_against_an_error() {
         .explore(|seen| {
             let mut ctx = None;
             let root = Context::background();
-            let scope = scope(&root, async |s: &Scope<Failed>| {
+            let scope = scope(&root, async |s: Scope<Failed>| {
                 ctx = Some(s.context().clone());
                 // In this order, so that the panic is never refused.
-                s.spawn::<(), _, _>(async |_| resume_unwind(Box::new(Panic(7))));
+                s.spawn(async |_| -> () { resume_unwind(Box::new(Panic(7))) });
                 s.spawn(async |_| Err::<(), _>(Failed::Own));
                 Ok(())
             });

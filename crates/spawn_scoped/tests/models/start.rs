@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use spawn_scoped::{Scope, scope};
+use spawn_scoped::{Ready, Scope, scope};
 use tokio_ctx_core::{Context, Reason};
 
 use super::harness::{Failed, Live, Model, block_on, poll_once, spawn};
@@ -11,7 +11,7 @@ use super::harness::{Failed, Live, Model, block_on, poll_once, spawn};
 #[test]
 fn a_start_returns_what_the_task_said() {
     Model::of(100).explore(|_| {
-        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+        let result = block_on(scope(&Context::background(), async |s: Scope<Failed>| {
             let start = s.start(async |_, ready| {
                 assert!(ready.set(7).is_ok());
                 Ok(1)
@@ -27,8 +27,8 @@ fn a_start_returns_what_the_task_said() {
 #[test]
 fn a_task_that_fails_before_it_is_ready_fails_its_start() {
     Model::of(100).explore(|_| {
-        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
-            let start = s.start::<(), (), _, _>(async |_, _ready| Err(Failed::Own));
+        let result = block_on(scope(&Context::background(), async |s: Scope<Failed>| {
+            let start = s.start(async |_, _ready: Ready<()>| Err::<(), _>(Failed::Own));
             Ok(start.await.err())
         }));
         assert_eq!(result, Ok(Some(Failed::Own)));
@@ -42,7 +42,7 @@ fn a_start_that_is_given_up_ends_its_task() {
         .sees(&["ready", "given up"])
         .explore(|seen| {
             let live = Live::default();
-            let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+            let result = block_on(scope(&Context::background(), async |s: Scope<Failed>| {
                 let token = live.clone();
                 let start = pin!(s.start(async move |ctx, ready| {
                     let _told_or_not = ready.set(());
@@ -71,7 +71,7 @@ fn a_start_against_the_close_is_joined_or_refused() {
     Model::of(600).sees(&["joined", "refused"]).explore(|seen| {
         let live = Live::default();
         let mut other = None;
-        let result = block_on(scope(&Context::background(), async |s: &Scope<Failed>| {
+        let result = block_on(scope(&Context::background(), async |s: Scope<Failed>| {
             let (token, clone) = (live.clone(), s.clone());
             // Not of this scope: it may come too late.
             other = Some(spawn(move || {

@@ -4,7 +4,7 @@ use spawn_scoped::{Scope, scope};
 use tokio_ctx_core::{Cancelled, Context};
 
 async fn siblings(ctx: &Context) -> Result<(), Cancelled> {
-    scope(ctx, async |s: &Scope<Cancelled>| {
+    scope(ctx, async |s: Scope<Cancelled>| {
         s.spawn(async move |_| s.spawn(async |_| Ok(())).await).await
     })
     .await

@@ -418,14 +418,14 @@ impl ServeOptions {
             let patience = self.grace.map_or(PATIENCE, |grace| PATIENCE.min(grace / 2));
             let mut report = ServeReport::default();
             let mut ended_at = None;
-            let run = options.run(&requests, async |s: &Scope<Cancelled>| {
+            let run = options.run(&requests, async |s: Scope<Cancelled>| {
                 let (alive, mut all_gone) = mpsc::channel(1);
                 let server = Connections {
                     scope: s.clone(),
                     stop: ctx.merge(s.context()),
                     _alive: alive,
                 };
-                report.connections = server.accept(&listener, app(s)).await;
+                report.connections = server.accept(&listener, app(&s)).await;
                 // Closed, so that the next one is refused by the system rather than by nobody.
                 drop((listener, server));
                 ended_at = Some(Instant::now());

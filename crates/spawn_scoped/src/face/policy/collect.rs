@@ -57,9 +57,9 @@ where
     let location = Location::caller();
     async move {
         let mut results = Vec::new();
-        let body = async |s: &Scope<Cancelled>| {
+        let body = async |s: Scope<Cancelled>| {
             let spawn = |item| {
-                TaskBuilder::new(s, location).spawn(|ctx| {
+                TaskBuilder::new(&s, location).spawn(|ctx| {
                     let future = f(ctx, item);
                     async move { Ok(future.await) }
                 })

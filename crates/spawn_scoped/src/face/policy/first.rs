@@ -62,11 +62,11 @@ where
     async move {
         let won: Arc<Mutex<Option<T>>> = Arc::new(Mutex::new(None));
         let mut errors = Vec::new();
-        let body = async |s: &Scope<Cancelled>| {
+        let body = async |s: Scope<Cancelled>| {
             let mut tasks = Vec::new();
             for item in items {
                 let (won, scope) = (won.clone(), s.clone());
-                tasks.push(TaskBuilder::new(s, location).spawn(|ctx| {
+                tasks.push(TaskBuilder::new(&s, location).spawn(|ctx| {
                     let future = f(ctx, item);
                     async move {
                         match future.await {
@@ -141,11 +141,11 @@ where
     async move {
         let won: Arc<Mutex<Option<Result<T, E>>>> = Arc::new(Mutex::new(None));
         let mut any = false;
-        let body = async |s: &Scope<Cancelled>| {
+        let body = async |s: Scope<Cancelled>| {
             for item in items {
                 any = true;
                 let (won, scope) = (won.clone(), s.clone());
-                TaskBuilder::new(s, location).spawn(|ctx| {
+                TaskBuilder::new(&s, location).spawn(|ctx| {
                     let future = f(ctx, item);
                     async move {
                         put_first(&won, future.await);

@@ -101,8 +101,8 @@ where
 {
     let location = Location::caller();
     async move {
-        let body = async |s: &Scope<E>| {
-            let mut mapped = pin!(OrderedMap::new(s, items, limit, f, location));
+        let body = async |s: Scope<E>| {
+            let mut mapped = pin!(OrderedMap::new(&s, items, limit, f, location));
             let mut values = Vec::new();
             while let Some(value) = std::future::poll_fn(|cx| mapped.as_mut().poll_next(cx)).await {
                 values.push(value?);
