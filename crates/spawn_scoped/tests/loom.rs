@@ -8,6 +8,7 @@
 mod models {
     mod abort;
     mod adopt;
+    mod body;
     mod failure;
     mod harness;
     mod join;

@@ -12,7 +12,7 @@ pub use tokio_ctx_core::{
 pub use spawn_scoped::{
     FailureKind, LateError, NeverReady, Ready, Refused, Root, Scope, ScopeOptions, ScopeReport,
     ScopeSnapshot, Snapshot, SpanPolicy, Straggler, Task, TaskBuilder, TaskFailure, TaskKind,
-    TaskSnapshot, policy, root, scope, snapshot,
+    TaskOutput, TaskSnapshot, policy, root, scope, snapshot,
 };
 
 #[cfg(feature = "axum")]

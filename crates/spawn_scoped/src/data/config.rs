@@ -1,6 +1,7 @@
 //! What was set about a scope, as data.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data::entry::Name;
@@ -14,7 +15,18 @@ pub(crate) struct Config {
     pub(crate) limit: Option<usize>,
     pub(crate) span: SpanPolicy,
     pub(crate) supervise: bool,
+    pub(crate) keep_body: bool,
     pub(crate) describe: Option<Describe>,
+}
+
+impl Config {
+    /// For bodies that outlive the loss of their tasks.
+    pub(crate) fn keeping_body() -> Arc<Config> {
+        Arc::new(Config {
+            keep_body: true,
+            ..Config::default()
+        })
+    }
 }
 
 /// Makes the text of an error whose type it knows.

@@ -109,6 +109,11 @@ impl TaskFailure {
         }))
     }
 
+    /// Whether this is the same failure, and not only a like one.
+    pub(crate) fn is(&self, other: &TaskFailure) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How it ended.
     ///
     /// # Examples
@@ -330,4 +335,26 @@ pub(crate) fn well_known_message(error: &(dyn Any + Send)) -> Option<String> {
         return Some(error.to_string());
     }
     error.downcast_ref::<Cancelled>().map(ToString::to_string)
+}
+
+/// Whether an error whose type many scopes use says that its task was cancelled, itself or
+/// through its sources. `None` for other types.
+pub(crate) fn well_known_to_say_cancelled(error: &(dyn Any + Send)) -> Option<bool> {
+    if error.is::<Cancelled>() {
+        return Some(true);
+    }
+    if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+        return Some(has_cancelled(&**error));
+    }
+    let error = error.downcast_ref::<std::io::Error>()?;
+    Some(has_cancelled(error))
+}
+
+fn has_cancelled(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(|error| {
+        // The source of an I/O error is the source of what is in it.
+        let inner = error.downcast_ref::<std::io::Error>();
+        let inner = inner.and_then(std::io::Error::get_ref);
+        error.is::<Cancelled>() || matches!(inner, Some(inner) if inner.is::<Cancelled>())
+    })
 }

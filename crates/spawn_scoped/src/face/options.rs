@@ -179,6 +179,38 @@ where
         self
     }
 
+    /// A failure asks the body to stop, as it asks the tasks, in place of dropping it.
+    ///
+    /// Without it, the body of a scope that is ended by the failure of a task is polled no more:
+    /// what it holds at its current await is dropped. With it, the body goes on until it returns,
+    /// and its result is one of those that came late.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Context, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut told = false;
+    /// let result = ScopeOptions::<std::io::Error>::new()
+    ///     .keep_body()
+    ///     .run(&Context::background(), async |s| {
+    ///         s.spawn(async |_| Err::<(), _>(std::io::Error::other("disk full")));
+    ///         s.context().done().await;
+    ///         told = true;
+    ///         Ok(())
+    ///     })
+    ///     .await;
+    /// assert_eq!(result.unwrap_err().to_string(), "disk full");
+    /// assert!(told);
+    /// # }
+    /// ```
+    pub fn keep_body(mut self) -> Self {
+        self.config.keep_body = true;
+        self
+    }
+
     /// How to put an error into words, for the cause that the other tasks are cancelled with
     /// and for logs.
     ///
@@ -298,6 +330,7 @@ impl<E> fmt::Debug for ScopeOptions<E> {
             .field("limit", &self.config.limit)
             .field("span", &self.config.span)
             .field("supervise", &self.config.supervise)
+            .field("keep_body", &self.config.keep_body)
             .finish_non_exhaustive()
     }
 }

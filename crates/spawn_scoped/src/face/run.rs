@@ -1,6 +1,8 @@
 //! The life of a scope, from its first poll to its result or its drop.
 
+use std::any::Any;
 use std::future::poll_fn;
+use std::mem::discriminant;
 use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +12,9 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::config::Config;
 use crate::data::entry::Place;
-use crate::data::failure::{ErasedError, FailureKind, LateError, TaskFailure};
+use crate::data::failure::{
+    ErasedError, FailureKind, LateError, Payload, TaskFailure, well_known_to_say_cancelled,
+};
 use crate::face::scope::Scope;
 use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
@@ -93,6 +97,16 @@ enum BodyEnd<T, E> {
     Overruled,
 }
 
+/// Why the body is polled no more.
+enum Polled<T, E> {
+    Ended(Result<T, E>),
+    Panicked(Payload),
+    /// A failure of a task has ended the scope.
+    Overruled,
+    /// The grace is over.
+    Aborted,
+}
+
 /// The errors that came after the one that decided a scope, for who asks for them.
 pub(crate) struct Late<E> {
     pub(crate) errors: Vec<LateError<E>>,
@@ -118,7 +132,7 @@ where
         .as_ref()
         .and_then(|config| config.limit)
         .map(|limit| Box::new(Slots::new(limit)));
-    let shared = &Shared::open(parent, location, config, slots);
+    let shared = &Shared::open(parent, location, config, slots, says_cancelled::<E>);
     let values = owner::with_values_of(&shared.lifetime, parent);
     let scope = Scope::new(shared.clone(), values);
     let mut hand_over = HandOver {
@@ -164,32 +178,39 @@ where
         let Some(body) = future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
+        if shared.is_ended_by_failure() {
+            return Poll::Ready(Polled::Overruled);
+        }
         match catch(|| body.poll(cx)) {
-            Ok(Poll::Pending) if watch.poll_body(cx) => Poll::Ready(Ok(None)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(Ok(Some(result))),
-            Err(payload) => Poll::Ready(Err(payload)),
+            Ok(Poll::Ready(result)) => return Poll::Ready(Polled::Ended(result)),
+            Err(payload) => return Poll::Ready(Polled::Panicked(payload)),
+            Ok(Poll::Pending) => {}
+        }
+        let is_aborted = watch.poll_body(cx);
+        // Asked once the end of the context would wake us, and so for the last time.
+        if shared.is_ended_by_failure() {
+            return Poll::Ready(Polled::Overruled);
+        }
+        match is_aborted {
+            true => Poll::Ready(Polled::Aborted),
+            false => Poll::Pending,
         }
     })
     .await;
     // The body's locals go before its ticket does, and their drop may panic.
     let dropped = catch(|| future.set(None));
     let end = match polled {
-        Ok(Some(Ok(value))) => BodyEnd::Ok(value),
-        Ok(Some(Err(error))) => body_failed(shared, error),
-        Ok(None) => {
+        Polled::Ended(Ok(value)) => BodyEnd::Ok(value),
+        Polled::Ended(Err(error)) => body_failed(shared, error),
+        Polled::Overruled => BodyEnd::Overruled,
+        Polled::Aborted => {
             let failure = TaskFailure::new(&shared.body(), FailureKind::Aborted, None);
             let cause = Some(Arc::new(failure) as _);
             let cancelled = owner::cancelled(Reason::TaskAborted, shared.location, cause);
-            let surplus = shared.rare.lock().failures.add_loss(cancelled.clone());
-            drop(surplus);
-            // The owner's own cancel leaves nothing else to decide.
-            match shared.rare.lock().failures.body_failed() {
-                true => BodyEnd::Err(E::from(cancelled)),
-                false => BodyEnd::Overruled,
-            }
+            shared.rare.lock().failures.add_abort(&cancelled);
+            BodyEnd::Overruled
         }
-        Err(payload) => {
+        Polled::Panicked(payload) => {
             shared.body_panicked(payload);
             BodyEnd::Overruled
         }
@@ -202,8 +223,7 @@ where
 
 fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<T, E> {
     let erased: ErasedError = Box::new(error);
-    let message = shared.describe(&erased);
-    if shared.body_failed(message) {
+    if shared.body_failed(&erased) {
         return match erased.downcast::<E>() {
             Ok(error) => BodyEnd::Err(*error),
             Err(_) => unreachable!("it was an E three lines ago"),
@@ -216,6 +236,21 @@ fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<
         .add_undecisive(erased, &shared.body());
     drop_quietly(surplus);
     BodyEnd::Overruled
+}
+
+/// Whether `error` only says "cancelled". Where the type of the error does not tell, an enum's
+/// variant does: the one that the application turns a [`Cancelled`] into.
+fn says_cancelled<E: From<Cancelled> + 'static>(
+    error: &(dyn Any + Send),
+    ended: &Cancelled,
+) -> bool {
+    if let Some(known) = well_known_to_say_cancelled(error) {
+        return known;
+    }
+    let made_of = discriminant(&E::from(ended.clone()));
+    error
+        .downcast_ref::<E>()
+        .is_some_and(|error| discriminant(error) == made_of)
 }
 
 /// Waits until the last one has left `ledger_of`, aborting after the grace.
@@ -273,11 +308,22 @@ where
         drop_quietly((body, verdict.primary, verdict.late));
         resume_unwind(payload);
     }
-    let errors = verdict.take_late::<E>();
-    let num = verdict.num_late;
+    let mut errors = verdict.take_late::<E>();
+    let mut num = verdict.num_late;
     let result = match (verdict.primary, body) {
         (Some(Primary::Error(error, ..)), body) => {
-            drop_quietly(body);
+            match body {
+                // It was overtaken by a real error.
+                BodyEnd::Err(error) => {
+                    num += 1;
+                    errors.push(LateError {
+                        error,
+                        name: None,
+                        location: shared.location,
+                    });
+                }
+                body => drop_quietly(body),
+            }
             match error.downcast::<E>() {
                 Ok(error) => Err(*error),
                 Err(_) => unreachable!("a scope's tasks fail with its error type"),

@@ -30,7 +30,13 @@ impl Shared {
                 return background.enter();
             }
             drop(rare);
-            Shared::open(ctx, self.location, self.config.clone(), None)
+            Shared::open(
+                ctx,
+                self.location,
+                self.config.clone(),
+                None,
+                self.says_cancelled,
+            )
         };
         fresh.rare.lock().foreground = Some(Arc::downgrade(self));
         let ticket = Ticket::owed(&fresh);

@@ -3,7 +3,7 @@
 
 use tokio_ctx_core::Cancelled;
 
-use crate::data::entry::{Name, Place, Who};
+use crate::data::entry::Who;
 use crate::data::failure::{ErasedError, LateError, Payload};
 
 /// How many later errors are kept; the rest is counted.
@@ -13,14 +13,22 @@ const KEPT: usize = 32;
 #[derive(Default)]
 pub(crate) struct Failures {
     /// The first error of a task or of the body, or the first task that was
-    /// lost or aborted. Set once.
+    /// lost or aborted. Set once, except that it may yield.
     primary: Option<Primary>,
+    /// Whether the primary error only says that its task was cancelled: then a
+    /// real error takes its place.
+    yields: bool,
+    /// The failure with which the scope's context ends, or is about to end.
+    /// Set before the attempt, and once.
+    ending: Option<Cancelled>,
     /// The first task that the end of the context kept from its end. Decides
     /// only if there is no primary: every error beats it.
     stopped: Option<Cancelled>,
+    /// The first task that was aborted after the owner's cancel.
+    aborted: Option<Cancelled>,
     /// The first panic. Set once.
     panic: Option<Payload>,
-    late: Vec<(ErasedError, Option<Name>, Place)>,
+    late: Vec<(ErasedError, Who)>,
     num_late: usize,
     /// Set when the owner's own cancel won: from then on (and, since the first
     /// outcome wins, before that as well) no task's error decides.
@@ -31,7 +39,7 @@ pub(crate) struct Failures {
 
 /// What decides the result of a scope.
 pub(crate) enum Primary {
-    Error(ErasedError, Option<Name>, Place),
+    Error(ErasedError, Who),
     Loss(Cancelled),
     /// The body's own error, which stays with the body: its result is the
     /// scope's after the owner's cancel, too.
@@ -50,36 +58,76 @@ pub(crate) enum Surplus {
     Panic(#[expect(dead_code, reason = "held to be dropped outside the lock")] Payload),
 }
 
+/// An error, and where it comes from.
+pub(crate) struct Line {
+    pub(crate) error: ErasedError,
+    pub(crate) who: Who,
+    /// Whether it only says that the task was cancelled.
+    pub(crate) only_cancelled: bool,
+}
+
 impl Failures {
     /// The first error is primary, a later one is kept while there is room.
-    pub(crate) fn add_error(&mut self, error: ErasedError, who: &Who) -> Surplus {
-        let line = (error, who.name.clone(), who.location);
+    /// A real error takes the place of one that only says "cancelled".
+    /// Says whether this error decides now.
+    pub(crate) fn add_error(&mut self, line: Line) -> (bool, Surplus) {
         if self.orphaned {
-            return Surplus::Unseen(line.0);
+            return (false, Surplus::Unseen(line.error));
         }
-        if self.primary.is_none() && !self.enough {
-            self.primary = Some(Primary::Error(line.0, line.1, line.2));
-            return Surplus::None;
+        if self.enough || !self.takes(line.only_cancelled) {
+            return (false, self.add_late(line.error, line.who));
         }
-        self.add_late(line)
+        let primary = Primary::Error(line.error, line.who);
+        (true, self.replace_primary(primary, line.only_cancelled))
     }
 
-    fn add_late(&mut self, line: (ErasedError, Option<Name>, Place)) -> Surplus {
+    /// Whether the next error decides.
+    fn takes(&self, only_cancelled: bool) -> bool {
+        self.primary.is_none() || (self.yields && !only_cancelled)
+    }
+
+    fn replace_primary(&mut self, primary: Primary, yields: bool) -> Surplus {
+        self.yields = yields;
+        match self.primary.replace(primary) {
+            Some(Primary::Error(error, who)) => self.add_late(error, who),
+            // The body has its error itself, and hands it in at the end.
+            Some(Primary::Body | Primary::Loss(_)) | None => Surplus::None,
+        }
+    }
+
+    fn add_late(&mut self, error: ErasedError, who: Who) -> Surplus {
         self.num_late += 1;
         if self.late.len() < KEPT {
-            self.late.push(line);
+            self.late.push((error, who));
             Surplus::Late
         } else {
-            Surplus::Unseen(line.0)
+            Surplus::Unseen(error)
         }
     }
 
-    /// The body returned an error. Says whether that error decides.
-    pub(crate) fn body_failed(&mut self) -> bool {
-        if self.primary.is_none() {
-            self.primary = Some(Primary::Body);
+    /// The body returned an error. Says whether that error decides so far.
+    pub(crate) fn body_failed(&mut self, only_cancelled: bool) -> (bool, Surplus) {
+        let surplus = match self.takes(only_cancelled) {
+            true => self.replace_primary(Primary::Body, only_cancelled),
+            false => Surplus::None,
+        };
+        let decides = self.enough || matches!(self.primary, Some(Primary::Body));
+        (decides, surplus)
+    }
+
+    /// Notes that the scope is about to end because of this failure. `false` if another one was
+    /// faster, which ends it.
+    pub(crate) fn is_first_to_end(&mut self, failure: &Cancelled) -> bool {
+        let is_first = self.ending.is_none();
+        if is_first {
+            self.ending = Some(failure.clone());
         }
-        self.enough || matches!(self.primary, Some(Primary::Body))
+        is_first
+    }
+
+    /// The failure that ends the scope, if one does.
+    pub(crate) fn ending(&self) -> Option<Cancelled> {
+        self.ending.clone()
     }
 
     /// An error of a task whose failures do not decide.
@@ -87,17 +135,25 @@ impl Failures {
         if self.orphaned {
             return Surplus::Unseen(error);
         }
-        self.add_late((error, who.name.clone(), who.location))
+        self.add_late(error, who.clone())
     }
 
-    /// A task that was lost or aborted.
-    /// Given back if it does not decide, to be dropped outside the lock.
-    pub(crate) fn add_loss(&mut self, cancelled: Cancelled) -> Option<Cancelled> {
-        if self.primary.is_some() || self.enough {
-            return Some(cancelled);
+    /// A task that was lost. Says whether that decides.
+    pub(crate) fn add_loss(&mut self, cancelled: &Cancelled) -> bool {
+        let decides = self.primary.is_none() && !self.enough;
+        if decides {
+            self.primary = Some(Primary::Loss(cancelled.clone()));
         }
-        self.primary = Some(Primary::Loss(cancelled));
-        None
+        decides
+    }
+
+    /// A task or the body that was aborted after the grace: decides after the owner's cancel,
+    /// too, since nobody asked for that.
+    pub(crate) fn add_abort(&mut self, cancelled: &Cancelled) -> bool {
+        if self.enough && self.aborted.is_none() {
+            self.aborted = Some(cancelled.clone());
+        }
+        self.add_loss(cancelled)
     }
 
     /// A task that the end of the context kept from its end.
@@ -126,11 +182,11 @@ impl Failures {
         if self.enough {
             // An error that was faster than the owner's cancel, but lost to it:
             // it is one of the late ones.
-            if let Some(Primary::Error(error, name, place)) = primary {
+            if let Some(Primary::Error(error, who)) = primary {
                 self.num_late += 1;
-                self.late.insert(0, (error, name, place));
+                self.late.insert(0, (error, who));
             }
-            primary = None;
+            primary = self.aborted.take().map(Primary::Loss);
         } else if primary.is_none() {
             primary = stopped.map(Primary::Loss);
         }
@@ -147,7 +203,7 @@ impl Failures {
 pub(crate) struct Verdict {
     pub(crate) panic: Option<Payload>,
     pub(crate) primary: Option<Primary>,
-    pub(crate) late: Vec<(ErasedError, Option<Name>, Place)>,
+    pub(crate) late: Vec<(ErasedError, Who)>,
     pub(crate) num_late: usize,
 }
 
@@ -156,12 +212,12 @@ impl Verdict {
     pub(crate) fn take_late<E: 'static>(&mut self) -> Vec<LateError<E>> {
         std::mem::take(&mut self.late)
             .into_iter()
-            .filter_map(|(error, name, location)| {
+            .filter_map(|(error, who)| {
                 let error = *error.downcast::<E>().ok()?;
                 Some(LateError {
                     error,
-                    name: name.map(|name| name.to_string()),
-                    location,
+                    name: who.name.map(|name| name.to_string()),
+                    location: who.location,
                 })
             })
             .collect()

@@ -9,7 +9,7 @@ use crate::data::entry::{Name, Who};
 use crate::data::failure::{
     ErasedError, FailureKind, Payload, TaskFailure, panic_message, well_known_message,
 };
-use crate::state::failures::Surplus;
+use crate::state::failures::{Line, Surplus};
 use crate::state::shared::{Shared, drop_quietly};
 use crate::sync::catch;
 
@@ -44,14 +44,29 @@ impl Shared {
             self.log_unseen(&failure);
             return ended.unwrap_or(cancelled);
         };
-        let surplus = {
-            let mut rare = scope.rare.lock();
+        let only_cancelled = match &ended {
+            Some(ended) => self.says_cancelled(&error, ended),
+            None => false,
+        };
+        let line = Line {
+            error,
+            who: who.clone(),
+            only_cancelled,
+        };
+        // Only the error that decides cancels, so that the result of the scope
+        // and the cause of its end are the same failure.
+        let (ends, surplus) = {
+            let failures = &mut scope.rare.lock().failures;
             match decides {
-                true => rare.failures.add_error(error, who),
-                false => rare.failures.add_undecisive(error, who),
+                true => {
+                    let (is_primary, surplus) = failures.add_error(line);
+                    let ends =
+                        is_primary && ended.is_none() && failures.is_first_to_end(&cancelled);
+                    (ends, surplus)
+                }
+                false => (false, failures.add_undecisive(line.error, who)),
             }
         };
-        let is_primary = decides && matches!(surplus, Surplus::None);
         match &surplus {
             Surplus::None => {}
             Surplus::Late if self.is_supervised() => scope.log_supervised(&failure),
@@ -60,13 +75,16 @@ impl Shared {
             Surplus::Unseen(_) if ended.is_some() => scope.log_late(&failure),
             Surplus::Unseen(_) | Surplus::Panic(_) => scope.log_unseen(&failure),
         }
-        drop(surplus);
-        // Only the error that decides cancels, so that the result of the scope
-        // and the cause of its end are the same failure.
-        if is_primary && ended.is_none() {
+        drop_quietly(surplus);
+        if ends {
             scope.end(cancelled.clone());
         }
         ended.unwrap_or(cancelled)
+    }
+
+    /// Whether `error` only says that its task was cancelled, as far as that can be known.
+    pub(crate) fn says_cancelled(&self, error: &ErasedError, ended: &Cancelled) -> bool {
+        catch(|| (self.says_cancelled)(&**error, ended)).unwrap_or_default()
     }
 
     /// A task panicked. Returns what to tell those who await it.
@@ -85,9 +103,15 @@ impl Shared {
             "a task panicked",
         );
         if let Some(scope) = self.foreground() {
-            let surplus = scope.rare.lock().failures.add_panic(payload);
+            let (ends, surplus) = {
+                let failures = &mut scope.rare.lock().failures;
+                let surplus = failures.add_panic(payload);
+                (failures.is_first_to_end(&cancelled), surplus)
+            };
             drop_quietly(surplus);
-            scope.end(cancelled.clone());
+            if ends {
+                scope.end(cancelled.clone());
+            }
         } else {
             drop_quietly(payload);
         }
@@ -109,22 +133,36 @@ impl Shared {
             "a task was {}",
             if kind == FailureKind::Aborted { "aborted after its grace" } else { "dropped by its runtime" },
         );
-        self.task_lost(owner::cancelled(
-            reason,
-            who.location,
-            Some(Arc::new(failure)),
-        ));
+        self.lose(
+            owner::cancelled(reason, who.location, Some(Arc::new(failure))),
+            kind,
+        );
     }
 
-    /// A task that did not run to its end, through no doing of its context.
+    /// A task that did not run, through no doing of its context.
     pub(crate) fn task_lost(self: &Arc<Self>, cancelled: Cancelled) {
-        let was_asked = self.rare.lock().failures.enough;
-        if let (Some(scope), false) = (self.foreground(), was_asked) {
-            let surplus = scope.rare.lock().failures.add_loss(cancelled.clone());
-            drop(surplus);
-            if !self.is_supervised() {
-                scope.end(cancelled);
-            }
+        self.lose(cancelled, FailureKind::Lost);
+    }
+
+    fn lose(self: &Arc<Self>, cancelled: Cancelled, kind: FailureKind) {
+        // In the background nobody minds, once it was asked to stop.
+        let is_background = self.rare.lock().foreground.is_some();
+        if is_background && self.rare.lock().failures.enough {
+            return;
+        }
+        let Some(scope) = self.foreground() else {
+            return;
+        };
+        let ends = {
+            let failures = &mut scope.rare.lock().failures;
+            let decides = match kind {
+                FailureKind::Aborted => failures.add_abort(&cancelled),
+                _ => failures.add_loss(&cancelled),
+            };
+            decides && !self.is_supervised() && failures.is_first_to_end(&cancelled)
+        };
+        if ends {
+            scope.end(cancelled);
         }
     }
 
@@ -137,16 +175,37 @@ impl Shared {
         }
     }
 
-    /// The body returned an error. Says whether that error decides.
-    pub(crate) fn body_failed(&self, message: Option<String>) -> bool {
-        let decides = self.rare.lock().failures.body_failed();
-        let failure = TaskFailure::new(&self.body(), FailureKind::Failed, message);
-        self.end(owner::cancelled(
-            Reason::TaskFailed,
-            self.location,
-            Some(Arc::new(failure)),
-        ));
+    /// The body returned an error. Says whether that error decides, as far as is known.
+    pub(crate) fn body_failed(&self, error: &ErasedError) -> bool {
+        let failure = TaskFailure::new(&self.body(), FailureKind::Failed, self.describe(error));
+        let cause = Some(Arc::new(failure) as _);
+        let cancelled = owner::cancelled(Reason::TaskFailed, self.location, cause);
+        let ended = self.context().err();
+        let only_cancelled = ended.is_some_and(|ended| self.says_cancelled(error, &ended));
+        let (decides, surplus) = self.rare.lock().failures.body_failed(only_cancelled);
+        drop_quietly(surplus);
+        self.end(cancelled);
         decides
+    }
+
+    /// Whether a failure of this scope's own has ended it: then its body is of no more use.
+    #[inline]
+    pub(crate) fn is_ended_by_failure(&self) -> bool {
+        let rare = self.rare.lock_if_touched();
+        let ending = rare.and_then(|rare| rare.failures.ending());
+        ending.is_some_and(|ending| self.is_ended_by(&ending))
+    }
+
+    #[cold]
+    fn is_ended_by(&self, failure: &Cancelled) -> bool {
+        if self.config.as_ref().is_some_and(|config| config.keep_body) {
+            return false;
+        }
+        // The end of the parent or the owner's cancel may have been faster.
+        let outcome = self.context().err();
+        let outcome = outcome.as_ref().and_then(Cancelled::cause::<TaskFailure>);
+        let failure = failure.cause::<TaskFailure>();
+        matches!((outcome, failure), (Some(outcome), Some(failure)) if outcome.is(failure))
     }
 
     /// The body panicked.

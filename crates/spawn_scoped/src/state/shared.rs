@@ -1,6 +1,7 @@
 //! What a scope's handle, its tasks and its future share: the ledger, the
 //! scope's lifetime and what went wrong so far.
 
+use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::{Arc, Weak};
@@ -31,11 +32,16 @@ pub(crate) struct Shared {
     pub(crate) location: Place,
     pub(crate) config: Option<Arc<Config>>,
     pub(crate) slots: Option<Box<Slots>>,
+    /// Knows the type of the errors.
+    pub(crate) says_cancelled: SaysCancelled,
     /// Raised when the scope first has to wait, so that a short one never reads the clock.
     has_waited: Flag,
     /// What most scopes never touch.
     pub(crate) rare: RareCell,
 }
+
+/// Whether an error only says that its task was cancelled, as the context was that ended so.
+pub(crate) type SaysCancelled = fn(&(dyn Any + Send), &Cancelled) -> bool;
 
 /// One unit of the ledger's count. Falls when it is given back, or dropped. `None` from then on.
 #[derive(Debug)]
@@ -130,6 +136,7 @@ impl Shared {
         location: Place,
         config: Option<Arc<Config>>,
         slots: Option<Box<Slots>>,
+        says_cancelled: SaysCancelled,
     ) -> Arc<Shared> {
         Arc::new_cyclic(|me: &Weak<Shared>| {
             // Whoever opens a scope ends it, so there is no guard.
@@ -140,6 +147,7 @@ impl Shared {
                 location,
                 config,
                 slots,
+                says_cancelled,
                 has_waited: Flag::new(),
                 rare: RareCell::new(),
             }

@@ -8,8 +8,7 @@
 /// # Examples
 ///
 /// ```
-/// use spawn_scoped::scope;
-/// use tokio_ctx::{Cancelled, Context};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
@@ -57,8 +56,29 @@ impl<E> TaskOutput<E> for () {
     }
 }
 
+/// A task that never returns: an endless loop, or `todo!()` for now.
+impl<E> TaskOutput<E> for sealed::Never {
+    type Value = ();
+
+    fn into_result(self) -> Result<(), E> {
+        self
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for () {}
+    impl Sealed for Never {}
     impl<T, E> Sealed for Result<T, E> {}
+
+    /// The type `!`, which has no name of its own outside of a function's signature yet.
+    pub(super) type Never = <fn() -> ! as Returns>::Output;
+
+    pub trait Returns {
+        type Output;
+    }
+
+    impl<T> Returns for fn() -> T {
+        type Output = T;
+    }
 }

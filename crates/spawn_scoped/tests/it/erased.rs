@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use spawn_scoped::{Scope, ScopeOptions, Task, scope};
-use tokio_ctx::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context};
 
 use crate::support::on_both;
 

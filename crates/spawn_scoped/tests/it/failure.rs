@@ -94,9 +94,10 @@ fn an_error_of_the_body_stops_the_tasks_and_is_the_result() {
 }
 
 #[test]
-fn an_error_of_the_body_after_a_tasks_failure_is_secondary() {
+fn an_error_of_a_body_that_is_kept_is_secondary_after_a_tasks_failure() {
     on_both(|| async {
         let report = ScopeOptions::new()
+            .keep_body()
             .run_reported(&Context::background(), async |s| {
                 let failing = s.spawn(async |_| Err::<(), _>(AppError::Broken("task")));
                 assert_eq!(failing.await.unwrap_err().reason(), Reason::TaskFailed);

@@ -3,6 +3,7 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod adopt;
+mod body_ends;
 mod erased;
 mod face;
 mod failure;
@@ -14,6 +15,8 @@ mod panic;
 mod parity;
 mod policy;
 mod promises;
+mod real_error;
+mod settings;
 mod start;
 mod stress;
 mod support;

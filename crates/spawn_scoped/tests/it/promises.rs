@@ -16,37 +16,8 @@ use tokio_ctx_core::{Cancelled, Context, Reason};
 use tracing::{Dispatch, Span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::support::{
-    AppError, Doomed, Live, Started, on_a_paused_clock, on_one_thread, on_two_workers, patiently,
-    shut_down_around,
-};
-
-/// Four tests: a scenario in three settings, and what is promised of a runtime that goes away.
-macro_rules! promise {
-    ($name:ident: $scenario:ident, $shut_down:ident) => {
-        mod $name {
-            #[test]
-            fn on_one_thread() {
-                super::on_one_thread(super::$scenario);
-            }
-
-            #[test]
-            fn on_two_workers() {
-                super::on_two_workers(super::$scenario);
-            }
-
-            #[test]
-            fn on_a_paused_clock() {
-                super::on_a_paused_clock(super::$scenario);
-            }
-
-            #[test]
-            fn with_the_runtime_shut_down() {
-                super::$shut_down();
-            }
-        }
-    };
-}
+use crate::settings::promise;
+use crate::support::{AppError, Doomed, Live, Started, on_one_thread, patiently, shut_down_around};
 
 tokio_ctx_core::key! {
     /// Something whose life shows whether contexts are alive.
@@ -130,6 +101,7 @@ promise!(promise_2_the_first_error_decides_and_later_ones_are_kept: first_error,
 
 async fn first_error() {
     let report = ScopeOptions::new()
+        .keep_body()
         .run_reported(&Context::background(), async |s| {
             for _ in 0..3 {
                 s.spawn(async |ctx| {
@@ -153,7 +125,8 @@ async fn first_error() {
 fn first_error_before_a_shutdown() {
     on_one_thread(async || {
         let doomed = Doomed::new();
-        let error = scope(&Context::background(), async |s| {
+        let (ctx, options) = (Context::background(), ScopeOptions::new().keep_body());
+        let run = options.run(&ctx, async |s| {
             let started = Started::default();
             for _ in 0..3 {
                 let hang = started.clone().hang::<(), AppError>(());
@@ -164,9 +137,8 @@ fn first_error_before_a_shutdown() {
             assert_eq!(failing.await.unwrap_err().reason(), Reason::TaskFailed);
             doomed.shut_down();
             Ok(())
-        })
-        .await
-        .unwrap_err();
+        });
+        let error = run.await.unwrap_err();
         assert_eq!(error, AppError::Broken("first"));
     });
 }

@@ -143,6 +143,11 @@ impl Doomed {
         spawn()
     }
 
+    /// For who spawns on it by hand.
+    pub(crate) fn handle(&self) -> tokio::runtime::Handle {
+        self.0.handle().clone()
+    }
+
     /// Drops the runtime, on a thread of its own because that blocks.
     pub(crate) fn shut_down(self) {
         std::thread::spawn(move || drop(self)).join().unwrap();

@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use tokio_ctx_core::{Cancelled, Context};
 
+use crate::data::config::Config;
 use crate::face::run::run;
 use crate::face::scope::Scope;
 use crate::face::spawn::TaskBuilder;
@@ -74,7 +75,7 @@ where
             Ok(())
         };
         // Whoever did not run to its end says so in its own result.
-        let _ = run(ctx, None, location, body, None).await;
+        let _ = run(ctx, Some(Config::keeping_body()), location, body, None).await;
         results
     }
 }

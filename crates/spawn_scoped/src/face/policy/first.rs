@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Context};
 
+use crate::data::config::Config;
 use crate::face::run::run;
 use crate::face::scope::Scope;
 use crate::face::spawn::TaskBuilder;
@@ -89,7 +90,7 @@ where
             }
             Ok(())
         };
-        let _ = run(ctx, None, location, body, None).await;
+        let _ = run(ctx, Some(Config::keeping_body()), location, body, None).await;
         let won = won.lock().take();
         won.ok_or(errors)
     }
@@ -156,7 +157,7 @@ where
             }
             Ok(())
         };
-        let result = run(ctx, None, location, body, None).await;
+        let result = run(ctx, Some(Config::keeping_body()), location, body, None).await;
         let won = won.lock().take();
         match (won, result) {
             (Some(won), _) => Some(won),
