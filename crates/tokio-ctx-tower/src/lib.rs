@@ -45,6 +45,7 @@
 //! | join what a handler spawns | [`spawn_scoped::scope`], [`request_scope`] |
 //! | write handlers of axum, stop a server | the module `axum` |
 //! | write handlers of tonic | the module `tonic` |
+//! | call with reqwest | the module `reqwest` |
 //!
 //! # How a request ends
 //!
@@ -73,6 +74,8 @@
 //!   this: your service is an axum one, or speaks HTTP through hyper.
 //! - `tonic`: errors as statuses, and the context of a `tonic::Request`. When you want this:
 //!   your service or your client is a tonic one.
+//! - `reqwest`: requests of reqwest, head and body, under a context. When you want this: your
+//!   client is reqwest.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
@@ -84,6 +87,8 @@ pub mod headers;
 pub mod propagate;
 mod protocol;
 pub mod request_scope;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 

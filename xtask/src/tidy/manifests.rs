@@ -57,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hyper",
             "hyper-util",
             "pin-project-lite",
+            "reqwest",
             "spawn_scoped",
             "tokio",
             "tokio-ctx-core",

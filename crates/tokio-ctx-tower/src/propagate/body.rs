@@ -56,7 +56,7 @@ pin_project! {
 }
 
 impl<B> PropagateBody<B> {
-    pub(super) fn new(inner: B, done: DoneOwned, is_grpc: bool) -> PropagateBody<B> {
+    pub(crate) fn new(inner: B, done: DoneOwned, is_grpc: bool) -> PropagateBody<B> {
         PropagateBody {
             inner: Some(inner),
             done,

@@ -10,6 +10,7 @@ mod keys;
 mod logs;
 mod propagation;
 mod request_scope;
+mod reqwest;
 mod shutdown;
 mod stage;
 mod trace_context;
