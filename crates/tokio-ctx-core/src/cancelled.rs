@@ -8,6 +8,8 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::one_line::OneLine;
+
 /// A cause that several holders share.
 pub(crate) type SharedCause = Arc<dyn Error + Send + Sync>;
 
@@ -183,6 +185,12 @@ impl Cancelled {
         })))
     }
 
+    /// Whether nothing is on the heap.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.0, Repr::Plain(..))
+    }
+
     /// The same with `name`, unless it has one.
     #[inline]
     pub(crate) fn named(self, name: Option<&Cow<'static, str>>) -> Cancelled {
@@ -343,7 +351,7 @@ impl fmt::Display for Cancelled {
             write!(f, " {signal}")?;
         }
         if let Some(cause) = self.source() {
-            write!(f, ": {cause}")?;
+            write!(f, ": {}", OneLine(cause))?;
         }
         write!(
             f,
@@ -429,7 +437,7 @@ impl fmt::Debug for Cancelled {
             debug.field("after", &after);
         }
         if let Some(cause) = self.source() {
-            debug.field("cause", &format_args!("{cause}"));
+            debug.field("cause", &OneLine(cause));
         }
         debug
             .field("location", &format_args!("{}", self.location()))

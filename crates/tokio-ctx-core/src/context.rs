@@ -16,6 +16,7 @@ use crate::guard::CancelGuard;
 use crate::key::Key;
 use crate::node::{Limit, Node, Rare};
 use crate::on_cancel::OnCancel;
+use crate::one_line::OneLine;
 use crate::sync::CancellationToken;
 use crate::sync::clock::{self, NEVER};
 use crate::value::{self, Values};
@@ -141,6 +142,11 @@ impl Context {
     /// The bridge from code that speaks tokens. Nothing that happens to the context cancels
     /// the token. Asking costs the token's lock, as asking the token does.
     ///
+    /// A token carries no cause, also not one that came from [`token`](Context::token): behind
+    /// code that takes a token and makes a context of it, the reason is `Token` and not that of
+    /// the context above. Where the cause matters, hand the context itself around that code, and
+    /// [`merge`](Context::merge) the two.
+    ///
     /// # Examples
     ///
     /// ```
@@ -210,7 +216,8 @@ impl Context {
     /// zero `after` gives a context that has ended already.
     ///
     /// The instant is one of tokio's clock, so a paused runtime decides what time it is.
-    /// Timers of tokio have a resolution of one millisecond.
+    /// Timers of tokio have a resolution of one millisecond. A deadline that is more than about
+    /// 580 years away is none.
     ///
     /// # Races
     ///
@@ -329,7 +336,7 @@ impl Context {
         location: &'static Location<'static>,
     ) -> Context {
         let now = clock::now();
-        self.with_node_deadline(later(now, after), after, now, cause, location)
+        self.with_node_deadline(clock::later(now, after), after, now, cause, location)
     }
 
     fn deadline_at(
@@ -536,7 +543,8 @@ impl Context {
     ///
     /// Which of the two is reported, if both ended before anybody looked, is decided by the
     /// first look and stays so. Registers nothing with the parents until somebody waits, and
-    /// leaves nothing there afterwards. Asking costs a walk over both chains.
+    /// leaves nothing there afterwards. Asking costs a walk over both chains, and over those of
+    /// each merge above, once each.
     ///
     /// # Races
     ///
@@ -563,22 +571,19 @@ impl Context {
         let (Some(one), Some(two)) = (&self.lifetime, &other.lifetime) else {
             return self.living(self.lifetime.clone().or_else(|| other.lifetime.clone()));
         };
-        // What ends no earlier than the other, or never, adds nothing.
-        if !two.can_end() || is_below(one, two) || self.is_done() {
+        // What ends no earlier than the other, or never, adds nothing. Of a merge only what is
+        // known is asked: to look at all that it is made of would make a loop quadratic.
+        if !two.can_end() || is_below(one, two) || one.chain_is_ended() {
             return self.clone();
         }
-        let adds_nothing = (!one.can_end() || other.is_done()) && one.owners().next().is_none();
+        let adds_nothing =
+            (!one.can_end() || two.chain_is_ended()) && one.owners().next().is_none();
         if adds_nothing || is_below(two, one) {
             return self.living(Some(Arc::clone(two)));
         }
         let node = Node::merged(one, two, Location::caller());
         self.living(Some(Arc::new(node)))
     }
-}
-
-/// The time `after` from `now`; no deadline at all if that is farther than there is time.
-fn later(now: u64, after: Duration) -> u64 {
-    now.saturating_add(u64::try_from(after.as_nanos()).unwrap_or(NEVER))
 }
 
 /// Whether `node` is `ancestor` or below it.
@@ -658,7 +663,8 @@ impl Context {
 
     /// The values that may be printed, by the names of their keys, nearest first.
     ///
-    /// For log lines and spans. A value whose key did not opt in is not among them.
+    /// For log lines and spans: each text is one line, with control characters escaped. A value
+    /// whose key did not opt in is not among them.
     ///
     /// # Examples
     ///
@@ -679,8 +685,9 @@ impl Context {
     ///     .collect();
     /// assert_eq!(shown, ["TraceId=7"]);
     /// ```
-    pub fn printable_values(&self) -> impl Iterator<Item = (&'static str, &dyn fmt::Display)> {
-        value::visible(&self.values).filter_map(|entry| Some((entry.name(), entry.display()?)))
+    pub fn printable_values(&self) -> impl Iterator<Item = (&'static str, impl fmt::Display)> {
+        value::visible(&self.values)
+            .filter_map(|entry| Some((entry.name(), OneLine(entry.display()?))))
     }
 }
 
@@ -839,11 +846,6 @@ impl Context {
     ///
     /// Cancel safe: dropping the future loses nothing, and a later one is ready at once.
     ///
-    /// # Panics
-    ///
-    /// Polling panics inside a tokio runtime that was built without its time driver, if the
-    /// context has a deadline.
-    ///
     /// # Examples
     ///
     /// ```
@@ -941,10 +943,18 @@ impl Context {
     /// ended.
     ///
     /// It runs on the stack of whoever ends the context, or of the runtime's timer, so it
-    /// must be short: set a flag, interrupt a query, wake somebody. No lock is held while it
-    /// runs, so it may use any context, this one included. A panic in it is logged and harms
+    /// must be short: set a flag, interrupt a query, wake somebody. No lock of ours is held while
+    /// it runs, so it may use any context, this one included. A panic in it is logged and harms
     /// nobody else. Asking (`is_done`, `err`, `check`) never runs it: of a deadline that is first
     /// noticed by a question, it runs on a thread of this crate.
+    ///
+    /// # Deadlocks
+    ///
+    /// On a context that has ended the callback runs before this returns. If it takes a lock that
+    /// the caller of `on_cancel` holds, the two wait for each other. Register before the lock is
+    /// taken, or let the callback hand its work on instead of doing it: set a flag, send a
+    /// message, wake a task. The same holds for [`cancel`](CancelGuard::cancel) under a lock that
+    /// a callback takes.
     ///
     /// Dropping the registration stops it. No task is made, and a context that is dropped
     /// without having ended takes its callbacks with it. A callback that holds the context it
@@ -961,11 +971,6 @@ impl Context {
     /// - The registration and the end at once: it runs exactly once, on one of the two threads.
     ///
     /// Go: `context.AfterFunc`, which starts a goroutine per call.
-    ///
-    /// # Panics
-    ///
-    /// Inside a tokio runtime that was built without its time driver, if the context has a
-    /// deadline.
     ///
     /// # Examples
     ///
@@ -1007,11 +1012,6 @@ impl Context {
     /// - The context ends, and then `token` is called: the token is cancelled.
     /// - Both at once: the token is cancelled, now or when the cancel gets there.
     /// - The token is seen cancelled: [`err`](Context::err) has the outcome already.
-    ///
-    /// # Panics
-    ///
-    /// Inside a tokio runtime that was built without its time driver, if the context has a
-    /// deadline.
     ///
     /// # Examples
     ///

@@ -61,6 +61,10 @@ impl CancelGuard {
     /// panics can take other wake-ups with it, since tokio then gives up its list of waiters;
     /// those who ask are still told.
     ///
+    /// A callback may cancel another context, whose callback cancels the next one, without a
+    /// limit and without filling the stack. From sixteen levels on, the callbacks of the inner
+    /// contexts run a little later: when the outermost `cancel` returns.
+    ///
     /// # Examples
     ///
     /// ```

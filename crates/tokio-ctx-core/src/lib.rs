@@ -88,6 +88,7 @@ pub mod axum_core_05;
 mod budget;
 mod cancelled;
 mod context;
+mod foreign;
 pub mod future;
 mod guard;
 mod in_flight;
@@ -98,6 +99,7 @@ mod lineage;
 pub mod model;
 mod node;
 mod on_cancel;
+mod one_line;
 pub mod owner;
 #[cfg(all(feature = "signal", any(unix, windows), not(any(loom, shuttle))))]
 mod signal;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::node::{Kind, Node};
+use crate::one_line::OneLine;
 use crate::sync::clock;
 use crate::value::{self, Entry};
 
@@ -13,7 +14,8 @@ use crate::value::{self, Entry};
 const MOST: usize = 16;
 
 /// For example `background > cancel(src/api.rs:40) > deadline(in 240ms, src/db.rs:12) >
-/// value(TraceId)`.
+/// value(TraceId)`, and behind it, of one that has ended, why: `[cancelled: quota (at
+/// src/api.rs:52:9)]`.
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (nodes, more) = nearest(std::iter::successors(self.lifetime.as_ref(), |node| {
@@ -40,7 +42,10 @@ impl fmt::Debug for Context {
         for entry in entries.iter().rev() {
             write_value(f, *entry)?;
         }
-        Ok(())
+        match &self.lifetime {
+            Some(node) => write_end(f, node),
+            None => Ok(()),
+        }
     }
 }
 
@@ -81,6 +86,17 @@ fn write_step(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
     }
 }
 
+/// Looks, and leaves everything as it is: whoever prints a context wakes nobody.
+fn write_end(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
+    if !node.is_ended() {
+        return Ok(());
+    }
+    match node.stored_outcome() {
+        Some(cancelled) => write!(f, " [{cancelled}]"),
+        None => f.write_str(" [ended]"),
+    }
+}
+
 /// To a unit that people read: nobody counts the microseconds of a second.
 fn rounded(nanos: u64) -> Duration {
     let unit = match nanos {
@@ -93,7 +109,7 @@ fn rounded(nanos: u64) -> Duration {
 
 fn write_value(f: &mut fmt::Formatter<'_>, entry: &dyn Entry) -> fmt::Result {
     match entry.display() {
-        Some(value) => write!(f, " > value({}={value})", entry.name()),
+        Some(value) => write!(f, " > value({}={})", entry.name(), OneLine(value)),
         None => write!(f, " > value({})", entry.name()),
     }
 }

@@ -32,6 +32,11 @@ pub fn lose_timers() {
     clock::lose_timers();
 }
 
+/// Leaves the runtime undriven: its timers that are armed never fire.
+pub fn stall() {
+    clock::stall();
+}
+
 /// Drives a future to its end on this thread of the model.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     sync::block_on(future)

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cancelled::Cancelled;
+use crate::foreign;
 use crate::node::Registration;
 use crate::sync::Mutex;
 
@@ -37,7 +38,7 @@ enum Kind {
     Waiting(Registration),
     /// On a context that nothing can end: kept only for what its drop may do. In a mutex so that
     /// the registration can be shared, though the callback cannot.
-    Never(#[expect(dead_code, reason = "dropped with the registration")] Mutex<Callback>),
+    Never(Mutex<Callback>),
 }
 
 type Callback = Box<dyn FnOnce(&Cancelled) + Send>;
@@ -83,16 +84,25 @@ impl OnCancel {
     /// assert_eq!(receiver.recv(), Ok("bye"));
     /// ```
     pub fn disarm(mut self) {
-        self.0 = Kind::Over;
+        if let Kind::Never(callback) = std::mem::replace(&mut self.0, Kind::Over) {
+            discard(callback);
+        }
     }
 
     fn stop_now(&mut self) -> bool {
         match std::mem::replace(&mut self.0, Kind::Over) {
             Kind::Over => false,
             Kind::Waiting(registration) => registration.stop(),
-            Kind::Never(_) => true,
+            Kind::Never(callback) => {
+                discard(callback);
+                true
+            }
         }
     }
+}
+
+fn discard(callback: Mutex<Callback>) {
+    foreign::nested(move || foreign::discard(callback));
 }
 
 impl Drop for OnCancel {

@@ -16,6 +16,8 @@ use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
 use crate::node::{self, Node};
 
+pub use crate::one_line::OneLine;
+
 /// What is in flight beside tasks, for a live view.
 pub mod in_flight {
     pub use crate::in_flight::{

@@ -15,6 +15,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::foreign;
 use crate::key::Key;
 
 /// The head of a chain.
@@ -331,6 +332,7 @@ impl Drop for Links {
                 drop(node.links.skip.take());
                 node.links.parent.take()
             });
+            foreign::discard(arc);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::Node;
 use super::state::{Callback, Extra};
 use super::wait::start_watch;
 use crate::cancelled::{Cancelled, Place};
-use crate::sync::shield;
+use crate::foreign;
 
 /// A callback in a node.
 pub(crate) struct Registration {
@@ -99,30 +99,15 @@ impl Registration {
         }
         // Invariant 3: dropped here.
         let prevented = callback.is_some();
-        drop((callback, watch, extra));
+        drop((watch, extra));
+        foreign::nested(move || foreign::discard(callback));
         prevented
     }
 }
 
-/// Runs one callback; its panic harms nobody else.
+/// Runs one callback.
 fn call(callback: Callback, cancelled: &Cancelled) {
     let Callback { run, registered_at } = callback;
-    if let Err(payload) = shield(|| run(cancelled)) {
-        tracing::error!(
-            callback = %registered_at,
-            panic = panic_text(&*payload),
-            %cancelled,
-            "an on_cancel callback panicked"
-        );
-        // The payload may panic in its turn.
-        let _ = shield(move || drop(payload));
-    }
-}
-
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(not a text)")
+    let what = "an on_cancel callback";
+    foreign::call(what, registered_at, Some(cancelled), || run(cancelled));
 }

@@ -1,14 +1,23 @@
 //! Reading an outcome: find it, fix it on the whole path, report it.
 
+use std::sync::Arc;
+
 use super::{LATCHED, Node, Root};
 use crate::cancelled::{Cancelled, Facts, Reason};
+use crate::foreign;
 use crate::sync::clock::{self, NEVER};
-use crate::sync::{CancellationToken, shield, with_asking};
+use crate::sync::{CancellationToken, with_asking};
 
 impl Node {
     /// The outcome, latched on this node and on all of its path; `None` while it is live.
     pub(crate) fn outcome(&self) -> Option<Cancelled> {
         self.settled(true)
+    }
+
+    /// The outcome of the nearest node of this chain that holds one. Stores nothing.
+    pub(crate) fn stored_outcome(self: &Arc<Node>) -> Option<Cancelled> {
+        let holds_one = |node: &Arc<Node>| node.state.lock().outcome().cloned();
+        self.lineage().find_map(holds_one)
     }
 
     /// `asking`: whether this thread is only asking, so that callbacks are left to others.
@@ -82,7 +91,7 @@ impl Node {
         carried
     }
 
-    /// What ends this node here and now, if no ancestor's will goes before it.
+    /// The outcome that originates at this node, unless an ancestor's takes precedence.
     fn own_outcome(&self, carried: Option<&Cancelled>, now: u64) -> Option<Cancelled> {
         match self.root() {
             Root::Foreign if self.foreign_is_cancelled() => {
@@ -127,11 +136,8 @@ impl Node {
         if matches!(self.root(), Root::Foreign) {
             return;
         }
-        if shield(|| with_asking(asking, || token.cancel())).is_err() {
-            tracing::error!(
-                context = %self.made_at(),
-                "a waker panicked while its context was cancelled"
-            );
-        }
+        foreign::call("a waker", self.made_at(), None, || {
+            with_asking(asking, || token.cancel());
+        });
     }
 }

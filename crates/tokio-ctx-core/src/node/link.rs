@@ -1,10 +1,11 @@
 //! The upper ends of chains: what a node without a parent hangs on.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use super::{ENDED, HANGING, Node};
-use crate::sync::CancellationToken;
+use crate::sync::{CancellationToken, Slot};
 
 /// What a node without a parent hangs on.
 #[derive(Default)]
@@ -29,39 +30,44 @@ pub(crate) type Owner = Weak<dyn Any + Send + Sync>;
 pub(crate) struct Merge {
     /// The two nodes that were merged.
     pub(crate) direct: [Arc<Node>; 2],
-    /// The direct nodes of this merge and of every merge above it, each once, oldest first:
-    /// walked instead of a recursion that would double at each merge (invariant 8).
-    chains: Box<[Arc<Node>]>,
+    /// Made when somebody first asks, so that a merge of a merge of a merge costs a node each.
+    chains: Slot<Box<[Arc<Node>]>>,
 }
 
 impl Merge {
     pub(super) fn new(one: &Arc<Node>, other: &Arc<Node>) -> Merge {
-        let mut chains: Vec<Arc<Node>> = Vec::new();
-        let mut add = |node: &Arc<Node>| {
-            if !chains.iter().any(|known| Arc::ptr_eq(known, node)) {
-                chains.push(Arc::clone(node));
-            }
-        };
-        for direct in [one, other] {
-            if let Root::Merge(above) = direct.top().root() {
-                above.chains.iter().for_each(&mut add);
-            }
-        }
-        add(one);
-        add(other);
         Merge {
             direct: [Arc::clone(one), Arc::clone(other)],
-            chains: chains.into_boxed_slice(),
+            chains: Slot::new(),
         }
     }
 
+    /// The direct nodes of this merge and of every merge above it, each once, those above before
+    /// those below: walked instead of a recursion that would double at each merge (invariant 8).
     pub(super) fn chains(&self) -> &[Arc<Node>] {
-        &self.chains
+        self.chains.get_or_init(|| {
+            let mut chains = Vec::new();
+            let mut known = HashSet::new();
+            // A node is entered when all above it are: `true` says that they are.
+            let mut path: Vec<(&Arc<Node>, bool)> = Vec::new();
+            path.extend(self.direct.iter().rev().map(|direct| (direct, false)));
+            while let Some((node, is_below)) = path.pop() {
+                if is_below {
+                    chains.push(Arc::clone(node));
+                } else if known.insert(Arc::as_ptr(node)) {
+                    path.push((node, true));
+                    if let Root::Merge(above) = node.top().root() {
+                        path.extend(above.direct.iter().rev().map(|direct| (direct, false)));
+                    }
+                }
+            }
+            chains.into_boxed_slice()
+        })
     }
 
     /// Hands over all it holds, so that it can be dropped without recursion.
     pub(super) fn unlink(self, pending: &mut Vec<Arc<Node>>) {
-        pending.extend(self.chains.into_vec());
+        pending.extend(self.chains.into_inner().into_iter().flatten());
         pending.extend(self.direct);
     }
 }
@@ -93,7 +99,7 @@ impl Node {
     }
 
     /// Whether this chain ended, its top's merge not regarded: that is in the list already.
-    fn chain_is_ended(&self) -> bool {
+    pub(crate) fn chain_is_ended(&self) -> bool {
         let mut node = self;
         loop {
             if node.flag.load() > HANGING {

@@ -13,7 +13,8 @@
 //!    lock are futures of its own, with wakers of its own.
 //! 4. **A waiter cannot miss the cancel.** A node's token is made in the critical section
 //!    that finds it without an outcome; afterwards a cancel finds the token.
-//! 5. **Cancelling never blocks, spawns or panics**, and needs no runtime.
+//! 5. **Cancelling never blocks, spawns or panics**, and needs no runtime. What is foreign is
+//!    called and dropped through [`foreign`](crate::foreign).
 //! 6. **Dropping is iterative.**
 //! 7. **Asking runs no callback.** `is_done` and `outcome` may latch and wake.
 //! 8. **A merge walks a flat list without duplicates.**
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cancelled::{Cancelled, Facts, Place, Reason, SharedCause};
+use crate::foreign;
 use crate::sync::clock::{self, NEVER};
 use crate::sync::{AtomicFlag, AtomicPlace, CancellationToken, Mutex, Slot, Tracked};
 
@@ -382,12 +384,14 @@ impl Node {
 
     /// Ends this node with `reason`, unless it ended before. Returns whether it did.
     pub(crate) fn cancel(
-        &self,
+        self: &Arc<Node>,
         reason: Reason,
         location: Place,
         cause: Option<SharedCause>,
     ) -> bool {
         if self.is_done() {
+            // Here already it may be the last of its kind.
+            foreign::discard(cause);
             return false;
         }
         let cancelled = Cancelled::new(Facts {
@@ -401,30 +405,40 @@ impl Node {
     }
 
     /// Ends this node as `cancelled` says.
-    pub(crate) fn cancel_as(&self, cancelled: Cancelled) -> bool {
-        !self.is_done() && self.end(cancelled.named(self.name()))
+    pub(crate) fn cancel_as(self: &Arc<Node>, cancelled: Cancelled) -> bool {
+        if self.is_done() {
+            foreign::discard(cancelled);
+            return false;
+        }
+        self.end(cancelled.named(self.name()))
     }
 
-    fn end(&self, cancelled: Cancelled) -> bool {
-        // Dropped at the end of this function, outside the lock (invariant 3).
-        let (extra, _unused);
-        {
+    fn end(self: &Arc<Node>, cancelled: Cancelled) -> bool {
+        let ended = {
             let mut state = self.state.lock();
-            match state.end(cancelled) {
-                Ok(taken) => extra = taken,
-                Err(late) => {
-                    // Invariant 1: somebody else's outcome is there.
-                    drop(state);
-                    _unused = late;
-                    return false;
-                }
+            let ended = state.end(cancelled);
+            if ended.is_ok() {
+                self.flag.store(LATCHED);
             }
-            self.flag.store(LATCHED);
-        }
-        // Invariant 2.
-        self.wake_waiters(false);
-        if let Some(extra) = extra {
-            self.run(*extra);
+            ended
+        };
+        match ended {
+            Ok(None) if self.token.get().is_none() => {}
+            // Invariant 2.
+            Ok(extra) => {
+                let node = Arc::clone(self);
+                foreign::nested(move || {
+                    node.wake_waiters(false);
+                    if let Some(extra) = extra {
+                        node.run(*extra);
+                    }
+                });
+            }
+            // Invariant 1: somebody else's outcome is there. Invariant 3: dropped here.
+            Err(late) => {
+                foreign::discard(late);
+                return false;
+            }
         }
         true
     }
@@ -432,7 +446,12 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if matches!(self.rare(), Some(Rare::Root(_))) {
+        let state = self.state.get_mut();
+        if state.is_foreign() {
+            let state = std::mem::replace(state, State::Live);
+            foreign::nested(move || foreign::discard(state));
+        }
+        if self.rare().is_some() {
             self.unlink_upwards();
         } else if let Some(above) = self.parent.take().and_then(Arc::into_inner) {
             // Mostly there is no parent, or somebody else holds it too.
@@ -467,15 +486,12 @@ impl Node {
 
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
-        // A root is never shared.
-        if let Origin::Place {
-            rare: Some(rare), ..
-        } = &mut self.origin
-        {
-            if let Some(Rare::Root(root)) = Arc::get_mut(rare) {
-                if let Root::Merge(merge) = std::mem::take(root) {
-                    merge.unlink(pending);
-                }
+        if let Origin::Place { rare, .. } = &mut self.origin {
+            // A root is never shared.
+            match rare.take().map(Arc::into_inner) {
+                Some(Some(Rare::Root(Root::Merge(merge)))) => merge.unlink(pending),
+                Some(Some(Rare::Cause(cause))) => foreign::discard(cause),
+                _ => {}
             }
         }
         self.parent.take()

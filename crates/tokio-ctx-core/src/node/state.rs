@@ -60,6 +60,16 @@ impl State {
         matches!(self, State::Live)
     }
 
+    /// Whether it holds what was given to us, so that its drop runs foreign code.
+    #[inline]
+    pub(super) fn is_foreign(&self) -> bool {
+        match self {
+            State::Live => false,
+            State::Busy(_) => true,
+            State::Ended(cancelled) => !cancelled.is_plain(),
+        }
+    }
+
     pub(super) fn outcome(&self) -> Option<&Cancelled> {
         match self {
             State::Live => None,

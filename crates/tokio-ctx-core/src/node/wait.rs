@@ -8,9 +8,10 @@ use std::task::{Context as TaskContext, Wake, Waker};
 use super::state::Watch;
 use super::{Node, Root};
 use crate::cancelled::Cancelled;
+use crate::foreign;
 use crate::sync::clock::{self, NEVER};
-use crate::sync::timer::{self, HELPER, Timer};
-use crate::sync::{CancellationToken, defer, is_asking, shield};
+use crate::sync::timer::{self, BACKSTOP, HELPER, Refusal, Timer};
+use crate::sync::{CancellationToken, defer, is_asking};
 
 impl Node {
     /// This node's token, made now if need be; `None` when the node ended without one.
@@ -118,35 +119,43 @@ impl Node {
         if clock::now() >= self.deadline {
             return false;
         }
-        let waker = Waker::from(Arc::new(Alarm {
-            node: Arc::downgrade(self),
-            place,
-        }));
-        let mut timer = Timer::new(place, self.deadline);
-        // Armed ahead of the lock, since tokio may panic here: an alarm that is faster than
+        // Armed ahead of the lock, since a runtime is foreign code: an alarm that is faster than
         // the next lines finds no timer, and either ends this node or arms the helper.
-        match shield(|| timer.arm(&waker)) {
-            Ok(true) => {}
-            Ok(false) => return false,
-            // The runtime is shutting down: it takes timers, but not for polling.
-            Err(_) => return place != HELPER && self.arm_at(HELPER),
-        }
-        let mut spare = Some(timer);
+        let timer = match self.timer(place, self.deadline) {
+            Ok(timer) => timer,
+            Err(Refusal::Due) => return false,
+            Err(Refusal::NoTimers) => return place != HELPER && self.arm_at(HELPER),
+        };
+        let backstop = match place {
+            HELPER => None,
+            _ => timer::backstop(self.deadline),
+        };
+        let backstop = backstop.and_then(|at| self.timer(BACKSTOP, at).ok());
+        let mut spare = [
+            Some((place, timer)),
+            backstop.map(|timer| (BACKSTOP, timer)),
+        ];
         let mut state = self.state.lock();
         let Some(extra) = state.extra() else {
             drop(state);
             return false;
         };
-        if !extra.timers.iter().any(|(armed, _)| *armed == place) {
-            extra
-                .timers
-                .extend(spare.take().map(|timer| (place, timer)));
+        for made in &mut spare {
+            let is_new = |(place, _): &mut (timer::Place, Timer)| {
+                !extra.timers.iter().any(|(armed, _)| armed == place)
+            };
+            extra.timers.extend(made.take_if(is_new));
         }
         self.armed.store(place);
         drop(state);
-        // Invariant 3: of two that armed at once, the second's timer goes here.
+        // Invariant 3: of two that armed at once, the second's timers go here.
         drop(spare);
         true
+    }
+
+    fn timer(self: &Arc<Node>, place: timer::Place, at: u64) -> Result<Timer, Refusal> {
+        let node = Arc::downgrade(self);
+        Timer::arm(place, at, &Waker::from(Arc::new(Alarm { node, place })))
     }
 
     /// A timer of ours was woken: at the deadline, or because its runtime shuts down. A timer
@@ -176,7 +185,8 @@ impl Node {
             let node = Arc::clone(self);
             return defer(move || node.relay_now());
         }
-        self.relay_now();
+        let node = Arc::clone(self);
+        foreign::nested(move || node.relay_now());
     }
 
     fn relay_now(self: &Arc<Node>) {

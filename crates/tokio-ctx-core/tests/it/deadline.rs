@@ -322,3 +322,19 @@ async fn cancelling_a_context_lets_go_of_its_timer() {
     assert_eq!(count.get(), 1);
     assert_ended(&ctx, Reason::Cancelled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_farther_away_than_there_is_time_is_none() {
+    let far = Duration::from_secs(1_000 * 365 * 24 * 3600);
+    let at = tokio::time::Instant::now().checked_add(far);
+    for ctx in [
+        Context::background().with_timeout(far),
+        Context::background().with_timeout(Duration::MAX),
+        Context::background().with_deadline(at.expect("this platform can say it")),
+    ] {
+        assert_eq!(ctx.deadline(), None);
+        assert!(!ctx.can_be_cancelled());
+    }
+    let near = Context::background().with_timeout(HOUR);
+    assert_eq!(near.with_timeout(far).remaining(), Some(HOUR));
+}

@@ -259,3 +259,22 @@ fn debug_of_an_error_lists_its_facts() {
     );
     assert!(text.starts_with(&start), "{text}");
 }
+
+#[test]
+fn debug_of_a_context_says_that_it_ended_and_why_and_changes_nothing() {
+    let guard = Context::background().with_cancel();
+    let child = guard.with_cancel();
+    assert!(!text(&child).contains('['), "{child:?}");
+    guard.cancel_with("quota");
+    let told = text(&child);
+    assert!(told.contains(" [cancelled: quota (at here:"), "{told}");
+    assert!(text(&guard).ends_with(")]"), "{guard:?}");
+
+    let token = tokio_ctx_core::CancellationToken::new();
+    let foreign = Context::from_token(&token);
+    token.cancel();
+    assert!(text(&foreign).ends_with(" [ended]"), "{foreign:?}");
+    assert_eq!(foreign.err().expect("it ended").reason(), Reason::Token);
+    let told = text(&foreign);
+    assert!(told.contains(" [cancelled by a foreign token"), "{told}");
+}

@@ -11,6 +11,7 @@ mod deadline;
 mod detach;
 mod display;
 mod errors;
+mod foreign;
 mod futures;
 mod interrupt;
 mod limits;

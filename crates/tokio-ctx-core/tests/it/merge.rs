@@ -231,3 +231,22 @@ async fn a_parents_deadline_that_passed_unseen_ends_the_merge() {
     assert_ended(&merged, Reason::Deadline);
     assert!(!merged.with_cancel().cancel());
 }
+
+#[test]
+fn merging_in_a_loop_costs_no_more_than_what_is_merged() {
+    const MERGES: usize = 20_000;
+    let others: Vec<_> = (0..MERGES)
+        .map(|_| Context::background().with_cancel())
+        .collect();
+    let mut all = Context::background().with_cancel().disarm();
+    for other in &others {
+        all = all.merge(other);
+    }
+    assert_live(&all);
+    let woken = Count::default();
+    let mut done = std::pin::pin!(all.done());
+    assert!(poll_with(done.as_mut(), &woken.waker()).is_pending());
+    others[MERGES / 2].cancel_with("one of many");
+    assert_eq!(woken.get(), 1);
+    assert_eq!(cause_of(&all).as_deref(), Some("one of many"));
+}

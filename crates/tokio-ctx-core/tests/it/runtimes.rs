@@ -365,18 +365,6 @@ fn a_runtime_without_its_time_driver_needs_none_until_a_deadline_is_waited_for()
 }
 
 #[test]
-fn waiting_for_a_deadline_without_a_time_driver_panics_and_breaks_nothing() {
-    let runtime = Builder::new_current_thread().build().expect("a runtime");
-    let ctx = Context::background().with_timeout(SOON);
-    let waiting = runtime.block_on(async { tokio::spawn(ctx.done_owned()).await });
-    assert!(waiting.expect_err("documented").is_panic());
-    assert_eq!(
-        futures_executor::block_on(ctx.done()).reason(),
-        Reason::Deadline
-    );
-}
-
-#[test]
 fn a_blocking_thread_waits_through_its_runtimes_handle() {
     let runtime = multi_thread();
     let cancelled = runtime.block_on(async {
@@ -401,4 +389,92 @@ fn one_context_is_waited_for_in_two_runtimes_at_once() {
     for waiter in waiters {
         assert_eq!(waiter.join().expect("no panic"), Reason::Deadline);
     }
+}
+
+#[test]
+fn a_deadline_fires_though_the_runtime_that_armed_it_is_not_driven_any_more() {
+    let idle = current_thread();
+    let (callback, by_token, by_merge) = (
+        Context::background().with_timeout(SOON),
+        Context::background().with_timeout(SOON),
+        Context::background().with_timeout(SOON),
+    );
+    let plain = Context::background().with_cancel();
+    let merged = plain.merge(&by_merge);
+    let (sender, receiver) = mpsc::channel();
+    let token = idle.block_on(async {
+        let of_merge = sender.clone();
+        merged
+            .on_cancel(move |why| of_merge.send(why.reason()).expect("received"))
+            .disarm();
+        callback
+            .on_cancel(move |why| sender.send(why.reason()).expect("received"))
+            .disarm();
+        by_token.token()
+    });
+    // `idle` is never driven again.
+    for _ in 0..2 {
+        assert_eq!(receiver.recv_timeout(PATIENCE), Ok(Reason::Deadline));
+    }
+    current_thread().block_on(async {
+        let waited = tokio::time::timeout(PATIENCE, token.cancelled()).await;
+        assert!(waited.is_ok());
+    });
+    drop(idle);
+}
+
+#[test]
+fn another_executor_inside_of_a_runtime_that_it_blocks_sees_the_deadline() {
+    let one = current_thread();
+    let many = multi_thread();
+    let wait = || {
+        let ctx = Context::background().with_timeout(SOON);
+        futures_executor::block_on(ctx.done()).reason()
+    };
+    assert_eq!(one.block_on(async { wait() }), Reason::Deadline);
+    // Its only worker is the one that waits.
+    let waiter = many.spawn(async move { wait() });
+    assert_eq!(many.block_on(waiter).expect("no panic"), Reason::Deadline);
+}
+
+#[test]
+fn a_runtime_without_timers_is_no_reason_to_panic() {
+    let builders: [fn() -> Builder; 2] = [Builder::new_current_thread, || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(2);
+        builder
+    }];
+    for new in builders {
+        let runtime = new().build().expect("a runtime");
+        runtime.block_on(async {
+            for _ in 0..2 {
+                let ctx = Context::background().with_timeout(SOON);
+                assert_eq!(ctx.done().await.reason(), Reason::Deadline);
+                let ctx = Context::background().with_timeout(SOON);
+                let (sender, receiver) = tokio::sync::oneshot::channel();
+                let _registration = ctx.on_cancel(move |_| sender.send(()).expect("received"));
+                receiver.await.expect("it ran");
+                let token = Context::background().with_timeout(HOUR).token();
+                assert!(!token.is_cancelled());
+            }
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_is_the_only_one_that_counts() {
+    let ctx = Context::background().with_timeout(SOON);
+    let ran = Count::default();
+    let counted = ran.clone();
+    let _registration = ctx.on_cancel(move |_| counted.add());
+    assert!(poll(std::pin::pin!(ctx.done())).is_pending());
+    // Real time passes, and the test's clock stands still.
+    let start = StdInstant::now();
+    while start.elapsed() < SOON * 2 {}
+    assert_live(&ctx);
+    assert_eq!(ran.get(), 0);
+    advance(SOON).await;
+    tokio::task::yield_now().await;
+    assert_eq!(ran.get(), 1);
+    assert_ended(&ctx, Reason::Deadline);
 }

@@ -188,3 +188,22 @@ fn earlier_deadline_is_reported() {
         seen.mark(if first.is_some() { "ended" } else { "live" });
     });
 }
+
+/// Nobody drives the runtime in which the timer was armed: the callback runs all the same, once.
+#[test]
+fn undriven_runtime_loses_no_deadline() {
+    Model::of(5).small().explore(|_| {
+        let runs = Runs::default();
+        let ctx = Context::background().with_timeout(LIMIT);
+        let registration = ctx.on_cancel(runs.callback());
+        let clock = spawn(|| {
+            model::stall();
+            model::advance(LIMIT);
+        });
+        let token = ctx.token();
+        clock.join().unwrap();
+        assert_eq!(runs.all(), "d");
+        assert!(token.is_cancelled());
+        drop(registration);
+    });
+}

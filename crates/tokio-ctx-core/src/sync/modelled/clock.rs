@@ -32,7 +32,12 @@ pub(crate) fn now() -> u64 {
 
 pub(crate) fn nanos_of(at: Instant) -> u64 {
     let since = at.saturating_duration_since(*BASE).as_nanos();
-    u64::try_from(since).unwrap_or(NEVER - 1).min(NEVER - 1)
+    u64::try_from(since).unwrap_or(NEVER)
+}
+
+pub(crate) fn later(at: u64, after: Duration) -> u64 {
+    let after = u64::try_from(after.as_nanos()).unwrap_or(NEVER);
+    at.saturating_add(after)
 }
 
 pub(crate) fn instant_of(nanos: u64) -> Instant {
@@ -53,15 +58,22 @@ pub(crate) fn advance(by: Duration) {
 
 /// Wakes the timers of the runtime early, as its shutdown does.
 pub(crate) fn lose_timers() {
-    let lost = {
-        let mut clock = CLOCK.lock();
-        let (kept, lost) = std::mem::take(&mut clock.armed)
-            .into_iter()
-            .partition(|(_, (place, _))| *place == timer::HELPER);
-        clock.armed = kept;
-        lost
-    };
-    wake(lost);
+    wake(take_of_runtime());
+}
+
+/// Leaves the timers of the runtime as they are for ever: nobody drives it any more.
+pub(crate) fn stall() {
+    // A waker that is dropped is not woken, and may be the last to know a context.
+    drop(take_of_runtime());
+}
+
+fn take_of_runtime() -> BTreeMap<(u64, u64), (timer::Place, Waker)> {
+    let mut clock = CLOCK.lock();
+    let (lost, kept) = std::mem::take(&mut clock.armed)
+        .into_iter()
+        .partition(|(_, (place, _))| *place == timer::RUNTIME);
+    clock.armed = kept;
+    lost
 }
 
 fn wake(timers: BTreeMap<(u64, u64), (timer::Place, Waker)>) {

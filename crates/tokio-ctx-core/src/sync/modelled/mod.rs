@@ -21,6 +21,7 @@ pub(crate) use self::flag::{AtomicFlag, AtomicPlace};
 pub use self::token::CancellationToken;
 pub(crate) use self::token::{TokenWait, TokenWaitOwned};
 pub(crate) use backend::sync::MutexGuard;
+pub(crate) use backend::thread_local;
 
 pub(crate) use backend::future::block_on;
 
@@ -35,6 +36,13 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         match self.0.lock() {
             Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        match self.0.get_mut() {
+            Ok(value) => value,
             Err(poisoned) => poisoned.into_inner(),
         }
     }
@@ -71,6 +79,10 @@ impl<T> Slot<T> {
         value
     }
 
+    pub(crate) fn into_inner(self) -> Option<T> {
+        self.value.into_inner()
+    }
+
     pub(crate) fn set(&self, value: T) -> Result<(), T> {
         let _guard = self.lock.lock();
         self.value.set(value)?;
@@ -104,7 +116,7 @@ pub(crate) fn defer(job: impl FnOnce() + Send + 'static) {
     job();
 }
 
-backend::thread_local! {
+thread_local! {
     static ASKING: Cell<bool> = Cell::new(false);
 }
 

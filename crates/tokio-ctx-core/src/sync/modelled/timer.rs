@@ -7,39 +7,39 @@ use super::clock;
 pub(crate) type Place = u32;
 
 pub(crate) const HELPER: Place = u32::MAX;
+pub(crate) const BACKSTOP: Place = u32::MAX - 1;
 
 /// The one runtime of an execution.
-const RUNTIME: Place = 1;
+pub(super) const RUNTIME: Place = 1;
 
 pub(crate) fn place() -> Place {
     RUNTIME
 }
 
+/// Never is the runtime relied upon: `model::stall` stops it from being driven.
+pub(crate) fn backstop(deadline: u64) -> Option<u64> {
+    Some(deadline)
+}
+
 pub(crate) struct Timer {
-    place: Place,
-    deadline: u64,
-    armed: Option<(u64, u64)>,
+    key: (u64, u64),
+}
+
+pub(crate) enum Refusal {
+    Due,
+    #[expect(dead_code, reason = "the runtime of a model has timers")]
+    NoTimers,
 }
 
 impl Timer {
-    pub(crate) fn new(place: Place, deadline: u64) -> Timer {
-        Timer {
-            place,
-            deadline,
-            armed: None,
-        }
-    }
-
-    pub(crate) fn arm(&mut self, waker: &Waker) -> bool {
-        self.armed = clock::arm(self.deadline, self.place, waker.clone());
-        self.armed.is_some()
+    pub(crate) fn arm(place: Place, deadline: u64, waker: &Waker) -> Result<Timer, Refusal> {
+        let armed = clock::arm(deadline, place, waker.clone());
+        armed.map(|key| Timer { key }).ok_or(Refusal::Due)
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        if let Some(key) = self.armed {
-            clock::disarm(key);
-        }
+        clock::disarm(self.key);
     }
 }

@@ -28,14 +28,23 @@ pub(crate) fn now() -> u64 {
     nanos_of(Instant::now())
 }
 
-/// The nanoseconds at which `at` lies; saturating, so never [`NEVER`].
+/// Whether the clock of the current runtime is the system's, and not one that a test has paused.
+pub(crate) fn is_systems() -> bool {
+    let before = StdInstant::now();
+    let seen = Instant::now().into_std();
+    before <= seen && seen <= StdInstant::now()
+}
+
+/// The nanoseconds at which `at` lies; [`NEVER`] if that is too far ahead, 580 years or so.
 pub(crate) fn nanos_of(at: Instant) -> u64 {
     let since = at.into_std().saturating_duration_since(*BASE);
-    since
-        .as_secs()
-        .checked_mul(1_000_000_000)
-        .and_then(|nanos| nanos.checked_add(u64::from(since.subsec_nanos())))
-        .map_or(NEVER - 1, |nanos| nanos.min(NEVER - 1))
+    u64::try_from(since.as_nanos()).unwrap_or(NEVER)
+}
+
+/// `after` later than `at`; [`NEVER`] if that is too far ahead.
+pub(crate) fn later(at: u64, after: Duration) -> u64 {
+    let after = u64::try_from(after.as_nanos()).unwrap_or(NEVER);
+    at.saturating_add(after)
 }
 
 /// The instant at `nanos`.

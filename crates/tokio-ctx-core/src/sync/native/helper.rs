@@ -1,35 +1,68 @@
-//! The helper thread: deadlines that no runtime watches, and callbacks that nobody else may
-//! run.
+//! The helper threads: one that keeps the alarms that no runtime keeps, and those that run what
+//! the alarms are for.
 //!
-//! Started when first needed and kept for the life of the process. A program whose contexts
-//! are only waited for inside tokio never starts it.
+//! Started when first needed. The keeper never runs foreign code, so nothing that a callback or
+//! a waker does can hold up an alarm. That is done by runners: one as a rule, and one more
+//! whenever those that are there have made no progress for [`STUCK`], so a callback that blocks
+//! holds up the others for no longer than that. A runner that has had nothing to do for
+//! [`IDLE`] ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::{clock, shield};
+use super::clock;
+use crate::foreign;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// How long the runners may make no progress before another one is started.
+const STUCK: Duration = Duration::from_millis(10);
+
+/// How long a runner waits for more to do.
+const IDLE: Duration = Duration::from_secs(10);
 
 struct Queue {
     /// By deadline, then by the order of arrival.
     alarms: BTreeMap<(u64, u64), Waker>,
-    jobs: Vec<Job>,
     next_id: u64,
+    jobs: VecDeque<Job>,
+    /// Jobs that were begun so far: how the keeper sees progress.
+    begun: u64,
+    /// Runners that wait for a job.
+    idle: usize,
 }
 
 static QUEUE: Mutex<Queue> = Mutex::new(Queue {
     alarms: BTreeMap::new(),
-    jobs: Vec::new(),
     next_id: 0,
+    jobs: VecDeque::new(),
+    begun: 0,
+    idle: 0,
 });
+/// For the keeper: an earlier alarm, or a job for which no runner waits.
 static CHANGED: Condvar = Condvar::new();
+/// For the runners: a job.
+static WORK: Condvar = Condvar::new();
 static STARTED: Once = Once::new();
 
 fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait(
+    condvar: &Condvar,
+    guard: MutexGuard<'static, Queue>,
+    limit: Option<Duration>,
+) -> MutexGuard<'static, Queue> {
+    match limit {
+        None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
+        Some(limit) => {
+            let waited = condvar.wait_timeout(guard, limit);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        }
+    }
 }
 
 /// An entry in the queue. Dropping it takes the entry out.
@@ -46,68 +79,106 @@ impl Drop for Alarm {
 }
 
 /// Wakes `waker` at `deadline`, by the system's clock.
-pub(crate) fn alarm(deadline: u64, waker: Waker) -> Option<Alarm> {
+pub(crate) fn alarm(deadline: u64, waker: Waker) -> Alarm {
     start();
-    let key = {
+    let (key, is_first) = {
         let mut queue = queue();
         let key = (deadline, queue.next_id);
         queue.next_id += 1;
         queue.alarms.insert(key, waker);
-        key
+        let is_first = queue.alarms.first_key_value().map(|(first, _)| *first) == Some(key);
+        (key, is_first)
     };
-    CHANGED.notify_one();
-    Some(Alarm { key })
+    if is_first {
+        CHANGED.notify_one();
+    }
+    Alarm { key }
 }
 
-/// Runs `job` on the helper thread.
+/// Runs `job` on a runner.
 pub(crate) fn defer(job: impl FnOnce() + Send + 'static) {
     start();
-    queue().jobs.push(Box::new(job));
+    let mut queue = queue();
+    queue.jobs.push_back(Box::new(job));
+    if queue.idle > 0 {
+        WORK.notify_one();
+    }
+    // To start a runner, or to see to it that the one just woken gets on.
     CHANGED.notify_one();
 }
 
 fn start() {
     STARTED.call_once(|| {
-        let spawned = std::thread::Builder::new()
-            .name("tokio-ctx".into())
-            .spawn(serve);
-        if let Err(error) = spawned {
-            tracing::error!(
-                %error,
-                "no thread for deadlines that no runtime watches: they are seen only when asked for"
-            );
+        if let Err(error) = spawn("tokio-ctx-time", keep) {
+            foreign::log(|| {
+                tracing::error!(
+                    %error,
+                    "no thread for deadlines that no runtime watches: they are seen only when asked for"
+                );
+            });
         }
     });
 }
 
-fn serve() {
+fn spawn(name: &str, run: fn()) -> std::io::Result<()> {
+    let builder = std::thread::Builder::new().name(name.into());
+    builder.spawn(run).map(drop)
+}
+
+/// The keeper: hands what is due to the runners, and sees to it that there are some.
+fn keep() {
     let mut guard = queue();
+    // What the runners had begun when they last made progress, and when that was.
+    let mut seen: Option<(u64, u64)> = None;
     loop {
         let now = clock::now();
-        let jobs = std::mem::take(&mut guard.jobs);
         let later = guard.alarms.split_off(&(now.saturating_add(1), 0));
         let due = std::mem::replace(&mut guard.alarms, later);
-        if jobs.is_empty() && due.is_empty() {
-            guard = match guard.alarms.first_key_value() {
-                None => CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner),
-                Some(((deadline, _), _)) => {
-                    let pause = Duration::from_nanos(deadline - now);
-                    CHANGED
-                        .wait_timeout(guard, pause)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-            };
+        for waker in due.into_values() {
+            guard.jobs.push_back(Box::new(move || waker.wake()));
+        }
+        let next = guard.alarms.first_key_value();
+        let until_next = next.map(|((deadline, _), _)| Duration::from_nanos(deadline - now));
+        if guard.jobs.is_empty() {
+            seen = None;
+            guard = wait(&CHANGED, guard, until_next);
             continue;
         }
-        drop(guard);
-        // A panic of foreign code must not end the thread that others rely on.
-        for job in jobs {
-            let _ = shield(job);
+        let progress = seen.filter(|(begun, _)| *begun == guard.begun);
+        let since = progress.map(|(_, at)| Duration::from_nanos(now.saturating_sub(at)));
+        if guard.idle > 0 {
+            WORK.notify_one();
+        } else if seen.is_none() || since.is_some_and(|since| since >= STUCK) {
+            start_runner();
         }
-        for waker in due.into_values() {
-            let _ = shield(|| waker.wake());
+        if since.is_none_or(|since| since >= STUCK) {
+            seen = Some((guard.begun, now));
         }
-        guard = queue();
+        let pause = until_next.map_or(STUCK, |until_next| until_next.min(STUCK));
+        guard = wait(&CHANGED, guard, Some(pause));
+    }
+}
+
+/// Without a thread the jobs wait, and the keeper tries again.
+fn start_runner() {
+    let _ = spawn("tokio-ctx-run", run);
+}
+
+fn run() {
+    let mut guard = queue();
+    loop {
+        if let Some(job) = guard.jobs.pop_front() {
+            guard.begun += 1;
+            drop(guard);
+            job();
+            guard = queue();
+            continue;
+        }
+        guard.idle += 1;
+        guard = wait(&WORK, guard, Some(IDLE));
+        guard.idle -= 1;
+        if guard.jobs.is_empty() {
+            return;
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 pub(crate) use self::helper::defer;
 pub(crate) use std::sync::OnceLock as Slot;
+pub(crate) use std::thread_local;
 pub use tokio_util::sync::CancellationToken;
 pub(crate) use tokio_util::sync::WaitForCancellationFuture as TokenWait;
 pub(crate) use tokio_util::sync::WaitForCancellationFutureOwned as TokenWaitOwned;
@@ -30,6 +31,10 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

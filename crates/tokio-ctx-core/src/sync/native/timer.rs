@@ -3,13 +3,16 @@
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Sleep, sleep_until};
 
-use super::{clock, helper};
+use super::{clock, helper, shield};
 
 /// Where a timer runs: one tokio runtime, or the helper thread.
 ///
@@ -17,20 +20,56 @@ use super::{clock, helper};
 /// made between them.
 pub(crate) type Place = u32;
 
-/// The process-wide helper thread.
+/// The process-wide helper.
 pub(crate) const HELPER: Place = u32::MAX;
+
+/// The helper as well, a little later, for what a runtime may miss: see [`backstop`].
+pub(crate) const BACKSTOP: Place = u32::MAX - 1;
+
+/// How long after a deadline the helper rings as well, where a runtime may not be driven: later
+/// than the runtime's own timer, which then takes the alarm back.
+const LATER: Duration = Duration::from_millis(10);
+
+/// Runtimes that were found to be built without a time driver.
+static TIMELESS: Mutex<Vec<Place>> = Mutex::new(Vec::new());
+static ANY_TIMELESS: AtomicBool = AtomicBool::new(false);
 
 /// The place of whoever polls now.
 pub(crate) fn place() -> Place {
     match Handle::try_current() {
         Ok(handle) => {
-            let mut last = LastWord(0);
-            handle.id().hash(&mut last);
-            // 0 and `HELPER` are spoken for.
-            (last.0 % u64::from(HELPER - 1)) as u32 + 1
+            let place = place_of(&handle);
+            if ANY_TIMELESS.load(Ordering::Acquire) && timeless().contains(&place) {
+                return HELPER;
+            }
+            place
         }
         Err(_) => HELPER,
     }
+}
+
+fn place_of(handle: &Handle) -> Place {
+    let mut last = LastWord(0);
+    handle.id().hash(&mut last);
+    // 0 and the helper's are spoken for.
+    (last.0 % u64::from(BACKSTOP - 1)) as u32 + 1
+}
+
+fn timeless() -> MutexGuard<'static, Vec<Place>> {
+    TIMELESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When the helper is to ring for a deadline whose timer is armed in the current runtime;
+/// `None` if that runtime can be relied upon, or if its clock is not the system's.
+///
+/// A runtime of one thread keeps its timers only while that thread drives it; one of several
+/// does as long as one of them is free.
+pub(crate) fn backstop(deadline: u64) -> Option<u64> {
+    let handle = Handle::try_current().ok()?;
+    let is_driven = handle.runtime_flavor() != RuntimeFlavor::CurrentThread
+        && handle.metrics().num_workers() > 1;
+    // Only a runtime of one thread can have a paused clock.
+    (!is_driven && clock::is_systems()).then(|| clock::later(deadline, LATER))
 }
 
 /// Keeps the number that a runtime's id hashes as: the id shows it in no other way.
@@ -54,40 +93,43 @@ impl Hasher for LastWord {
 
 /// One armed timer. Dropping it disarms it.
 pub(crate) enum Timer {
-    Tokio(Pin<Box<Sleep>>),
-    Helper(Option<helper::Alarm>, u64),
+    Tokio { _sleep: Pin<Box<Sleep>> },
+    Helper { _alarm: helper::Alarm },
+}
+
+/// Why there is no timer.
+pub(crate) enum Refusal {
+    /// The deadline has come.
+    Due,
+    /// The runtime has no timers, or is shutting down.
+    NoTimers,
 }
 
 impl Timer {
-    /// A timer for `deadline` at the place of the caller.
-    ///
-    /// # Panics
-    ///
-    /// tokio panics when the current runtime was built without its time driver. No lock may
-    /// be held here.
-    pub(crate) fn new(place: Place, deadline: u64) -> Timer {
-        if place == HELPER {
-            Timer::Helper(None, deadline)
-        } else {
-            Timer::Tokio(Box::pin(sleep_until(clock::instant_of(deadline))))
+    /// A timer at `place`, which is the helper or the current runtime: wakes `waker` at
+    /// `deadline`, or earlier when the runtime shuts down. No lock may be held here.
+    pub(crate) fn arm(place: Place, deadline: u64, waker: &Waker) -> Result<Timer, Refusal> {
+        if matches!(place, HELPER | BACKSTOP) {
+            let _alarm = helper::alarm(deadline, waker.clone());
+            return Ok(Timer::Helper { _alarm });
         }
-    }
-
-    /// Starts it; `waker` is woken at the deadline, or earlier when the runtime shuts down.
-    /// Returns false when there is nothing to wait for any more. Called once: tokio panics
-    /// when a timer of a runtime that shut down is polled again.
-    pub(crate) fn arm(&mut self, waker: &Waker) -> bool {
-        match self {
-            // A spent coop budget would register nothing, hence `unconstrained`.
-            Timer::Tokio(sleep) => {
-                let mut sleep = unconstrained(sleep.as_mut());
-                let mut cx = TaskContext::from_waker(waker);
-                Pin::new(&mut sleep).poll(&mut cx) == Poll::Pending
-            }
-            Timer::Helper(alarm, deadline) => {
-                *alarm = helper::alarm(*deadline, waker.clone());
-                true
-            }
+        // tokio panics if the runtime was built without its time driver.
+        let made = shield(|| Box::pin(sleep_until(clock::instant_of(deadline))));
+        let Ok(mut sleep) = made else {
+            timeless().push(place);
+            ANY_TIMELESS.store(true, Ordering::Release);
+            return Err(Refusal::NoTimers);
+        };
+        // It panics as well when a timer is polled while its runtime shuts down. A spent coop
+        // budget would register nothing, hence `unconstrained`.
+        let polled = shield(|| {
+            let mut sleep = unconstrained(sleep.as_mut());
+            Pin::new(&mut sleep).poll(&mut TaskContext::from_waker(waker))
+        });
+        match polled {
+            Ok(Poll::Pending) => Ok(Timer::Tokio { _sleep: sleep }),
+            Ok(Poll::Ready(())) => Err(Refusal::Due),
+            Err(_) => Err(Refusal::NoTimers),
         }
     }
 }
