@@ -3,8 +3,7 @@
 //! Invariants:
 //!
 //! 1. A node never changes after it is made: there is no protocol here and no lock.
-//! 2. `mask` holds the bits of every key on the chain, `near` those of the keys of the node's
-//!    own segment, down to itself; a key whose bits are missing is not there.
+//! 2. `mask` holds the bits of every key on the chain; a key whose bits are missing is not there.
 //! 3. `detach` marks a chain with a value that does not survive a detach. Values added below
 //!    such a value are held apart from their node, so that a detached chain can share them
 //!    without keeping the rest alive.
@@ -21,9 +20,6 @@ use crate::key::Key;
 /// The head of a chain.
 pub(crate) type Values = Option<Arc<ValueNode>>;
 
-/// Nodes per segment; the last node of one can jump over it whole.
-const SEGMENT: u32 = 16;
-
 pub(crate) struct ValueNode<E: ?Sized = dyn Entry> {
     links: Links,
     entry: E,
@@ -31,12 +27,8 @@ pub(crate) struct ValueNode<E: ?Sized = dyn Entry> {
 
 struct Links {
     parent: Values,
-    /// At the last node of a segment: the last node of the segment above.
-    skip: Values,
     mask: u64,
-    near: Near,
     key: TypeId,
-    depth: u32,
     /// Whether a value on the chain, this one included, does not survive a detach.
     detach: bool,
     survives: bool,
@@ -138,119 +130,44 @@ pub(crate) fn without_value<K: Key>(values: &Values) -> Values {
 
 fn push<E: Entry>(values: &Values, key: TypeId, survives: bool, entry: E) -> Values {
     let parent = values.clone();
-    let bits = Bits::of(key);
-    let (above_mask, above_near, above_depth, above_detach) = match &parent {
-        Some(node) => (
-            node.links.mask,
-            node.links.near,
-            node.links.depth,
-            node.links.detach,
-        ),
-        None => (0, Near([0, 0]), 0, false),
-    };
-    let starts_segment = above_depth % SEGMENT == 0;
-    let depth = above_depth.wrapping_add(1);
-    let skip = if depth % SEGMENT == 0 {
-        above_segment(parent.as_ref())
-    } else {
-        None
+    let (mask, detach) = match &parent {
+        Some(node) => (node.links.mask, node.links.detach),
+        None => (0, false),
     };
     Some(Arc::new(ValueNode {
         links: Links {
             parent,
-            skip,
-            mask: above_mask | bits.mask,
-            near: if starts_segment {
-                bits.near
-            } else {
-                above_near.with(bits.near)
-            },
+            mask: mask | mask_of(key),
             key,
-            depth,
-            detach: above_detach || !survives,
+            detach: detach || !survives,
             survives,
         },
         entry,
     }))
 }
 
-/// The last node of the segment above the one that `node` is in.
-fn above_segment(mut node: Option<&Arc<ValueNode>>) -> Values {
-    while let Some(current) = node {
-        if current.links.depth % SEGMENT == 0 {
-            return Some(Arc::clone(current));
-        }
-        node = current.links.parent.as_ref();
-    }
-    None
-}
-
 /// The nearest value of `K`.
 #[inline]
 pub(crate) fn value<K: Key>(values: &Values) -> Option<&K::Value> {
-    let head = values.as_ref()?;
-    let bits = Bits::of(TypeId::of::<K>());
-    if head.links.mask & bits.mask != bits.mask {
+    let key = TypeId::of::<K>();
+    let bits = mask_of(key);
+    let mut node = values.as_ref()?;
+    if node.links.mask & bits != bits {
         return None;
     }
-    find(head, TypeId::of::<K>(), bits.near)?.downcast_ref()
+    while node.links.key != key {
+        node = node.links.parent.as_ref()?;
+    }
+    node.entry.value()?.downcast_ref()
 }
 
-fn find(head: &Arc<ValueNode>, key: TypeId, bits: Near) -> Option<&(dyn Any + Send + Sync)> {
-    // In the first segment, what is near is all there is.
-    if head.links.depth <= SEGMENT && !head.links.near.has(bits) {
-        return None;
-    }
-    let mut node = head;
-    loop {
-        let links = &node.links;
-        // A whole segment without the key is jumped over.
-        let next = if links.depth % SEGMENT == 0 && !links.near.has(bits) {
-            links.skip.as_ref()
-        } else if links.key == key {
-            return node.entry.value();
-        } else {
-            links.parent.as_ref()
-        };
-        node = next?;
-    }
-}
-
-/// What is remembered of a key in the two masks: two bits of 64 for the whole chain, three of
-/// 128 for a segment. A false "maybe" costs a walk, never a wrong answer.
-#[derive(Clone, Copy)]
-struct Bits {
-    mask: u64,
-    near: Near,
-}
-
-/// The keys of a segment.
-#[derive(Clone, Copy)]
-struct Near([u64; 2]);
-
-impl Bits {
-    #[inline]
-    fn of(key: TypeId) -> Bits {
-        let mut word = Word(0);
-        key.hash(&mut word);
-        let bit = |from: u32| 1u64 << ((word.0 >> from) & 63);
-        Bits {
-            mask: bit(0) | bit(6),
-            near: Near([bit(12) | bit(18), bit(24)]),
-        }
-    }
-}
-
-impl Near {
-    #[inline]
-    fn with(self, other: Near) -> Near {
-        Near([self.0[0] | other.0[0], self.0[1] | other.0[1]])
-    }
-
-    #[inline]
-    fn has(self, bits: Near) -> bool {
-        self.0[0] & bits.0[0] == bits.0[0] && self.0[1] & bits.0[1] == bits.0[1]
-    }
+/// Three of 64 bits. A false "maybe" costs a walk, never a wrong answer.
+#[inline]
+fn mask_of(key: TypeId) -> u64 {
+    let mut word = Word(0);
+    key.hash(&mut word);
+    let bit = |from: u32| 1u64 << ((word.0 >> from) & 63);
+    bit(0) | bit(6) | bit(12)
 }
 
 /// A `TypeId` is a hash already.
@@ -320,18 +237,13 @@ impl Drop for Links {
     /// Invariant 4. A node that somebody else drops at the same moment runs this anew, one
     /// frame deeper; that needs two threads at one node and does not add up along a chain.
     fn drop(&mut self) {
-        // A skip leads to a node that the parents hold too, so letting go of it frees nothing.
-        drop(self.skip.take());
         let mut next = self.parent.take();
         while let Some(mut arc) = next {
             // The count first: to be sure of it takes an exclusive access to memory.
             if Arc::strong_count(&arc) > 1 {
                 return;
             }
-            next = Arc::get_mut(&mut arc).and_then(|node| {
-                drop(node.links.skip.take());
-                node.links.parent.take()
-            });
+            next = Arc::get_mut(&mut arc).and_then(|node| node.links.parent.take());
             foreign::discard(arc);
         }
     }
