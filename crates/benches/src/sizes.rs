@@ -60,7 +60,12 @@ pub(crate) fn rows() -> Vec<Row> {
             "",
             1.0,
         ),
-        row("derive: bytes", derive.as_ref().map(|c| c.bytes), "B", 96.0),
+        row(
+            "derive: bytes",
+            derive.as_ref().map(|c| c.bytes),
+            "B",
+            104.0,
+        ),
         row(
             "add a value: allocations",
             value.as_ref().map(|c| c.allocations),

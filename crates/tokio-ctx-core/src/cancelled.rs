@@ -282,9 +282,6 @@ impl Cancelled {
     /// The time that was allowed, from the setting of the deadline to the deadline; `None`
     /// when it was no deadline that ended the context.
     ///
-    /// Exact for whole microseconds below four seconds, whole milliseconds below an hour, and
-    /// whole seconds below 48 days; rounded down to those otherwise.
-    ///
     /// # Examples
     ///
     /// ```

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Facts, Reason, SharedCause};
+use crate::foreign;
 use crate::future::{Done, DoneOwned, Run};
 use crate::guard::CancelGuard;
 use crate::key::Key;
-use crate::node::{Limit, Node, Rare};
+use crate::node::{Node, Rare};
 use crate::on_cancel::OnCancel;
 use crate::one_line::OneLine;
 use crate::sync::CancellationToken;
@@ -336,7 +337,7 @@ impl Context {
         location: &'static Location<'static>,
     ) -> Context {
         let now = clock::now();
-        self.with_node_deadline(clock::later(now, after), after, now, cause, location)
+        self.ending_at(clock::later(now, after), now, cause, location)
     }
 
     fn deadline_at(
@@ -345,46 +346,41 @@ impl Context {
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
-        let now = clock::now();
-        let deadline = clock::nanos_of(at);
-        let after = Duration::from_nanos(deadline.saturating_sub(now));
-        self.with_node_deadline(deadline, after, now, cause, location)
+        self.ending_at(clock::nanos_of(at), clock::now(), cause, location)
     }
 
-    fn with_node_deadline(
+    fn ending_at(
         &self,
         deadline: u64,
-        after: Duration,
         now: u64,
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
-        let node = self.deadline_node(deadline, now, |parent| {
-            let node = Node::with_deadline(parent, deadline, after, location);
-            match cause {
-                Some(cause) => node.with_rare(Rare::Cause(cause)),
-                None => node,
-            }
-        });
-        match node {
+        match self.deadline_node(deadline, now, cause, location) {
             Some(node) => self.living(Some(node)),
             None => self.clone(),
         }
     }
 
-    /// A node, made by `make`, for a deadline that is earlier than this context's; `None` for
-    /// one that is not.
+    /// A node that ends at `deadline`; `None` if the parent ends no later.
     fn deadline_node(
         &self,
         deadline: u64,
         now: u64,
-        make: impl FnOnce(Option<&Arc<Node>>) -> Node,
+        cause: Option<SharedCause>,
+        location: &'static Location<'static>,
     ) -> Option<Arc<Node>> {
         let parent = self.lifetime.as_ref();
         if deadline >= parent.map_or(NEVER, |parent| parent.deadline()) {
+            foreign::discard(cause);
             return None;
         }
-        let node = Arc::new(make(parent));
+        let after = deadline.saturating_sub(now);
+        let mut node = Node::with_deadline(parent, deadline, after, location);
+        if let Some(cause) = cause {
+            node = node.with_rare(Rare::Cause(cause));
+        }
+        let node = Arc::new(node);
         if deadline <= now {
             // Ended at birth, for every clock.
             let _ = node.outcome();
@@ -392,18 +388,16 @@ impl Context {
         Some(node)
     }
 
-    /// A child with a guard and perhaps a deadline, in one node.
+    /// A child with a guard and, in the same node, a deadline if there is to be one.
     pub(crate) fn begin(
         &self,
-        limit: Option<&Limit>,
+        after: Option<Duration>,
+        cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> CancelGuard {
-        let limited = limit.and_then(|limit| {
+        let limited = after.and_then(|after| {
             let now = clock::now();
-            let deadline = now.saturating_add(limit.nanos);
-            self.deadline_node(deadline, now, |parent| {
-                Node::limited(parent, deadline, limit, location)
-            })
+            self.deadline_node(clock::later(now, after), now, cause, location)
         });
         let node =
             limited.unwrap_or_else(|| Arc::new(Node::child(self.lifetime.as_ref(), location)));

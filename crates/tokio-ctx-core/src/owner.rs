@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
-use crate::node::{self, Node};
+use crate::node::Node;
 
 pub use crate::one_line::OneLine;
 
@@ -95,10 +94,11 @@ pub fn with_values_of(handle: &CancelHandle, ctx: &Context) -> Option<Context> {
     has_values.then(|| ctx.living(handle.context().lifetime.clone()))
 }
 
-/// A child lifetime with its guard and, in the same node, a deadline: what a service needs for
-/// each request.
+/// A child with its guard and, in the same node, a deadline: what a service needs for each
+/// request, on behalf of the line at `location`.
 ///
-/// A deadline that is not earlier than the parent's changes nothing, as ever.
+/// A deadline that is not earlier than the parent's changes nothing, as ever. `cause` is
+/// reported if it is this deadline that ends the context.
 ///
 /// # Examples
 ///
@@ -109,64 +109,20 @@ pub fn with_values_of(handle: &CancelHandle, ctx: &Context) -> Option<Context> {
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// let limit = owner::Limit::new(Duration::from_secs(1), None);
-/// let request = owner::begin(&Context::background(), Some(&limit), Location::caller());
-/// assert_eq!(request.remaining(), Some(Duration::from_secs(1)));
+/// let after = Some(Duration::from_secs(1));
+/// let request = owner::begin(&Context::background(), after, None, Location::caller());
+/// assert_eq!(request.remaining(), after);
 /// assert!(request.cancel());
 /// assert_eq!(request.err().unwrap().reason(), Reason::Cancelled);
 /// # }
 /// ```
 pub fn begin(
     ctx: &Context,
-    limit: Option<&Limit>,
+    after: Option<Duration>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    ctx.begin(limit.map(|limit| &limit.0), location)
-}
-
-/// How long a lifetime may last, with the cause to report if it lasts longer: what many
-/// lifetimes have in common, worked out once.
-///
-/// # Examples
-///
-/// ```
-/// use std::panic::Location;
-/// use std::sync::Arc;
-/// use std::time::Duration;
-/// use tokio_ctx_core::{Context, owner};
-///
-/// let cause = Arc::<dyn std::error::Error + Send + Sync>::from(Box::from("too slow"));
-/// let limit = owner::Limit::new(Duration::ZERO, Some(cause));
-/// let request = owner::begin(&Context::background(), Some(&limit), Location::caller());
-/// assert!(request.err().unwrap().to_string().contains("too slow"));
-/// ```
-#[derive(Clone)]
-pub struct Limit(node::Limit);
-
-impl Limit {
-    /// A limit of `after`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::panic::Location;
-    /// use std::time::Duration;
-    /// use tokio_ctx_core::{Context, owner};
-    ///
-    /// let limit = owner::Limit::new(Duration::ZERO, None);
-    /// let request = owner::begin(&Context::background(), Some(&limit), Location::caller());
-    /// assert!(request.is_done());
-    /// ```
-    #[must_use]
-    pub fn new(after: Duration, cause: Option<Arc<dyn Error + Send + Sync>>) -> Limit {
-        Limit(node::Limit::new(after, cause))
-    }
-}
-
-impl fmt::Debug for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limit").finish_non_exhaustive()
-    }
+    ctx.begin(after, cause, location)
 }
 
 /// The owners on the lifetime of `ctx` that are still there, nearest first, its own included.

@@ -115,7 +115,7 @@ impl Node {
             return Some(Cancelled::new(Facts {
                 reason: Reason::Deadline,
                 location: self.made_at(),
-                after: self.after.get(),
+                after: self.after(),
                 name: self.name().cloned(),
                 cause: self.deadline_cause().cloned(),
             }));

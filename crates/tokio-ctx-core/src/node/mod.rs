@@ -22,7 +22,6 @@
 //! Lock order: at most one node at a time; a node before the inside of a token or of a timer.
 //! The parent keeps no list of its children: what goes down goes through the tokens.
 
-mod after;
 mod callback;
 mod latch;
 mod link;
@@ -38,7 +37,6 @@ use crate::foreign;
 use crate::sync::clock::{self, NEVER};
 use crate::sync::{AtomicFlag, AtomicPlace, CancellationToken, Mutex, Slot, Tracked};
 
-use self::after::After;
 pub(crate) use self::callback::Registration;
 pub(crate) use self::link::{Merge, Owner, Root};
 use self::state::State;
@@ -52,17 +50,18 @@ const ENDED: u8 = 2;
 /// This node holds an outcome. Set under the node's lock. A late hint never overwrites it.
 const LATCHED: u8 = 3;
 
-/// One lifetime. 80 bytes, so 96 with the header of its `Arc`.
+/// One lifetime. 88 bytes, so 104 with the header of its `Arc`.
 pub(crate) struct Node {
     parent: Option<Arc<Node>>,
-    origin: Origin,
+    made_at: Place,
+    rare: Option<Box<Rare>>,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     deadline: u64,
     /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each
     /// change pairs with the `Acquire` of each walk.
     flag: AtomicFlag,
-    /// The time allowed, at the node that set its deadline itself.
-    after: After,
+    /// The time allowed, at the node that set its deadline itself; [`NEVER`] at others.
+    after: u64,
     /// Where the newest timer was armed, 0 if nowhere: a hint, set under the lock.
     armed: AtomicPlace,
     /// Made when somebody first waits, kept for the node's life (invariant 4).
@@ -71,48 +70,15 @@ pub(crate) struct Node {
     _tracked: Tracked,
 }
 
-/// Where a node was made, and what only some nodes have. Two words.
-enum Origin {
-    Place {
-        made_at: Place,
-        /// Shared by the nodes that were begun with one limit.
-        rare: Option<Arc<Rare>>,
-    },
-    /// In a box: what no other node shares needs no counts.
-    Owned(Box<Owned>),
-}
-
-struct Owned {
-    made_at: Place,
-    owner: Owner,
-}
-
 /// What few nodes have, and none has two of.
 pub(crate) enum Rare {
     Root(Root),
+    /// Who owns this node.
+    Owner(Owner),
     /// The node is here for its name alone, and nobody can end it.
     Name(Cow<'static, str>),
     /// The cause to report if this node's deadline fires.
     Cause(SharedCause),
-}
-
-/// What the nodes of one limit have in common, worked out once: to divide durations and to
-/// allocate for the cause would be a fifth of what a request pays for its context.
-#[derive(Clone)]
-pub(crate) struct Limit {
-    pub(crate) nanos: u64,
-    after: After,
-    rare: Option<Arc<Rare>>,
-}
-
-impl Limit {
-    pub(crate) fn new(after: Duration, cause: Option<SharedCause>) -> Limit {
-        Limit {
-            nanos: u64::try_from(after.as_nanos()).unwrap_or(NEVER),
-            after: After::new(after),
-            rare: cause.map(|cause| Arc::new(Rare::Cause(cause))),
-        }
-    }
 }
 
 /// How a node came to be, for people.
@@ -131,24 +97,13 @@ impl Node {
     /// A node that only others can end: by `cancel`, or through its parent.
     #[inline]
     pub(crate) fn child(parent: Option<&Arc<Node>>, made_at: Place) -> Node {
-        let rare = None;
-        Node::new(parent, Origin::Place { made_at, rare })
-    }
-
-    /// A child that holds a weak pointer to `owner`.
-    #[inline]
-    pub(crate) fn owned(parent: Option<&Arc<Node>>, made_at: Place, owner: Owner) -> Node {
-        Node::new(parent, Origin::Owned(Box::new(Owned { made_at, owner })))
-    }
-
-    #[inline]
-    fn new(parent: Option<&Arc<Node>>, origin: Origin) -> Node {
         Node {
             deadline: parent.map_or(NEVER, |parent| parent.deadline),
             parent: parent.cloned(),
-            origin,
+            made_at,
+            rare: None,
             flag: AtomicFlag::new(LIVE),
-            after: After::NONE,
+            after: NEVER,
             armed: AtomicPlace::new(0),
             token: Slot::new(),
             state: Mutex::new(State::Live),
@@ -156,30 +111,22 @@ impl Node {
         }
     }
 
+    /// A child that holds a weak pointer to `owner`.
+    #[inline]
+    pub(crate) fn owned(parent: Option<&Arc<Node>>, made_at: Place, owner: Owner) -> Node {
+        Node::child(parent, made_at).with_rare(Rare::Owner(owner))
+    }
+
     /// A node that ends at `deadline`, which is earlier than the parent's.
     pub(crate) fn with_deadline(
         parent: Option<&Arc<Node>>,
         deadline: u64,
-        after: Duration,
+        after: u64,
         made_at: Place,
     ) -> Node {
         let mut node = Node::child(parent, made_at);
         node.deadline = deadline;
-        node.after = After::new(after);
-        node
-    }
-
-    /// A node that ends at `deadline`, which is that of `limit` and earlier than the parent's.
-    pub(crate) fn limited(
-        parent: Option<&Arc<Node>>,
-        deadline: u64,
-        limit: &Limit,
-        made_at: Place,
-    ) -> Node {
-        let rare = limit.rare.clone();
-        let mut node = Node::new(parent, Origin::Place { made_at, rare });
-        node.deadline = deadline;
-        node.after = limit.after;
+        node.after = after;
         node
     }
 
@@ -224,10 +171,7 @@ impl Node {
     }
 
     pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
-        self.origin = Origin::Place {
-            made_at: self.made_at(),
-            rare: Some(Arc::new(rare)),
-        };
+        self.rare = Some(Box::new(rare));
         self
     }
 
@@ -235,19 +179,18 @@ impl Node {
         self.deadline
     }
 
+    /// The time allowed, if the node set its own deadline.
+    fn after(&self) -> Option<Duration> {
+        self.is_deadline().then(|| Duration::from_nanos(self.after))
+    }
+
     pub(crate) fn made_at(&self) -> Place {
-        match &self.origin {
-            Origin::Place { made_at, .. } => made_at,
-            Origin::Owned(owned) => owned.made_at,
-        }
+        self.made_at
     }
 
     #[inline]
     fn rare(&self) -> Option<&Rare> {
-        match &self.origin {
-            Origin::Place { rare, .. } => rare.as_deref(),
-            Origin::Owned(_) => None,
-        }
+        self.rare.as_deref()
     }
 
     fn root(&self) -> &Root {
@@ -268,9 +211,9 @@ impl Node {
     /// The owners of this node and of those above it, nearest first.
     pub(crate) fn owners(self: &Arc<Node>) -> impl Iterator<Item = &Owner> {
         std::iter::successors(Some(self), |node| node.first_parent()).flat_map(|node| {
-            match (&node.origin, node.root()) {
-                (Origin::Owned(owned), _) => std::slice::from_ref(&owned.owner),
-                (_, Root::Shield(owners)) => owners,
+            match node.rare() {
+                Some(Rare::Owner(owner)) => std::slice::from_ref(owner),
+                Some(Rare::Root(Root::Shield(owners))) => owners,
                 _ => &[],
             }
         })
@@ -278,7 +221,7 @@ impl Node {
 
     /// Whether the node set its own deadline.
     fn is_deadline(&self) -> bool {
-        !self.after.is_none()
+        self.after != NEVER
     }
 
     pub(crate) fn kind(&self) -> Kind<'_> {
@@ -288,7 +231,7 @@ impl Node {
             Some(Rare::Root(Root::Foreign)) => Kind::Foreign,
             Some(Rare::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
             Some(Rare::Name(name)) => Kind::Named(name),
-            None if matches!(self.origin, Origin::Owned(_)) => Kind::Scope,
+            Some(Rare::Owner(_)) => Kind::Scope,
             Some(Rare::Root(Root::None) | Rare::Cause(_)) | None if self.is_deadline() => {
                 Kind::Deadline
             }
@@ -451,7 +394,7 @@ impl Drop for Node {
             let state = std::mem::replace(state, State::Live);
             foreign::nested(move || foreign::discard(state));
         }
-        if self.rare().is_some() {
+        if matches!(self.rare(), Some(Rare::Root(_) | Rare::Cause(_))) {
             self.unlink_upwards();
         } else if let Some(above) = self.parent.take().and_then(Arc::into_inner) {
             // Mostly there is no parent, or somebody else holds it too.
@@ -486,13 +429,10 @@ impl Node {
 
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
-        if let Origin::Place { rare, .. } = &mut self.origin {
-            // A root is never shared.
-            match rare.take().map(Arc::into_inner) {
-                Some(Some(Rare::Root(Root::Merge(merge)))) => merge.unlink(pending),
-                Some(Some(Rare::Cause(cause))) => foreign::discard(cause),
-                _ => {}
-            }
+        match self.rare.take().map(|rare| *rare) {
+            Some(Rare::Root(Root::Merge(merge))) => merge.unlink(pending),
+            Some(Rare::Cause(cause)) => foreign::discard(cause),
+            _ => {}
         }
         self.parent.take()
     }

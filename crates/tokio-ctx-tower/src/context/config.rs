@@ -39,7 +39,7 @@ type Cause = Arc<dyn Error + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Limit {
     timeout: Duration,
-    limit: owner::Limit,
+    cause: Cause,
 }
 
 /// A header that brings a duration.
@@ -59,14 +59,6 @@ pub(crate) enum Form {
     Left,
     /// A time of RFC 3339.
     Time,
-}
-
-/// Who decides how long a request may take.
-enum Asked<'c> {
-    /// The server, by its default or its maximum, if it has one.
-    Own(Option<&'c Limit>),
-    /// A header.
-    Header(Duration, &'c Cause),
 }
 
 /// What a layer and its clones count together.
@@ -102,8 +94,8 @@ fn room() -> Extensions {
 
 impl Limit {
     pub(crate) fn new(timeout: Duration, source: DeadlineSource) -> Limit {
-        let limit = owner::Limit::new(timeout, Some(Arc::new(source)));
-        Limit { timeout, limit }
+        let cause = Arc::new(source);
+        Limit { timeout, cause }
     }
 }
 
@@ -176,13 +168,8 @@ impl Config {
     /// A context under `ctx`, with the deadline and the keys that came with something.
     pub(crate) fn derive(&self, ctx: &Context, from: &impl Carrier) -> CancelGuard {
         let location = self.counters.live.location;
-        let guard = match self.limit(self.asked(from)) {
-            Asked::Own(own) => owner::begin(ctx, own.map(|own| &own.limit), location),
-            Asked::Header(timeout, cause) => {
-                let limit = owner::Limit::new(timeout, Some(Arc::clone(cause)));
-                owner::begin(ctx, Some(&limit), location)
-            }
-        };
+        let (timeout, cause) = self.limit(self.asked(from)).unzip();
+        let guard = owner::begin(ctx, timeout, cause.cloned(), location);
         if self.keys.is_empty() {
             return guard;
         }
@@ -195,20 +182,13 @@ impl Config {
     /// The one place where it is decided how long a request may take.
     ///
     /// Nobody can ask for more than the maximum; where only a default is set, it is the maximum.
-    fn limit<'c>(&'c self, asked: Option<(Duration, &'c Cause)>) -> Asked<'c> {
-        let most = self.max.as_ref().or(self.default.as_ref());
-        match (asked, most) {
-            (Some((timeout, cause)), Some(most)) if timeout <= most.timeout => {
-                Asked::Header(timeout, cause)
-            }
-            (Some((timeout, cause)), None) => Asked::Header(timeout, cause),
-            (Some(_), most) => Asked::Own(most),
-            (None, most) => Asked::Own(match &self.default {
-                Some(default) if most.is_some_and(|most| default.timeout < most.timeout) => {
-                    Some(default)
-                }
-                _ => most,
-            }),
+    fn limit<'c>(&'c self, asked: Option<(Duration, &'c Cause)>) -> Option<(Duration, &'c Cause)> {
+        let limit = |limit: &'c Limit| (limit.timeout, &limit.cause);
+        let most = self.max.as_ref().or(self.default.as_ref()).map(limit);
+        let own = asked.or(self.default.as_ref().map(limit));
+        match (own, most) {
+            (Some(own), Some(most)) if own.0 > most.0 => Some(most),
+            (own, most) => own.or(most),
         }
     }
 
