@@ -17,6 +17,7 @@ mod soak;
 mod steps;
 mod test;
 mod tidy;
+mod view;
 mod workspace;
 
 use std::process::ExitCode;
@@ -98,6 +99,13 @@ const VERBS: &[Verb] = &[
         offered: bench::offered,
         options: bench::OPTIONS,
         run: bench::run,
+    },
+    Verb {
+        name: "view",
+        about: "the page of the live view in a browser (not part of ci: it needs Chromium and npm)",
+        offered: view::offered,
+        options: view::OPTIONS,
+        run: view::run,
     },
     Verb {
         name: "soak",

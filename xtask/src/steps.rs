@@ -54,6 +54,12 @@ impl Cmd {
         self
     }
 
+    /// One more argument, which may have spaces.
+    pub(crate) fn arg(mut self, arg: impl Into<PathBuf>) -> Cmd {
+        self.args.push(arg.into().to_string_lossy().into_owned());
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Cmd {
         self.env.retain(|(known, _)| known != name);
         self.env.push((name.to_owned(), value.into()));

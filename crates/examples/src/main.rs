@@ -6,18 +6,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
 use examples::acts;
 use examples::db::{Databases, ROWS};
 use examples::server::Server;
 use examples::timeline::{Timeline, millis};
 use examples::trace::LogLayer;
+use tokio::net::TcpListener;
 use tokio_ctx::Context;
+use tokio_ctx::tower::axum::ServeOptions;
+use tokio_ctx::view::View;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-const USAGE: &str = "usage: cargo run -p examples [-- --serve]
+const USAGE: &str = "usage: cargo run -p examples [-- --serve [--view ADDRESS]]
 
   without arguments  play seven acts against the service and check each
-  --serve            keep serving, until Ctrl-C or SIGTERM";
+  --serve            keep serving, until Ctrl-C or SIGTERM
+  --view ADDRESS     where the page with what runs is; a free port of loopback unless given";
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -25,8 +30,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [] => run(false),
-        ["--serve"] => run(true),
+        [] => run(None),
+        ["--serve"] => run(Some("127.0.0.1:0")),
+        ["--serve", "--view", address] => run(Some(address)),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -42,7 +48,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(serve: bool) -> Result<ExitCode, Failure> {
+/// With the address of a view, serves; without one, plays.
+fn run(serve: Option<&str>) -> Result<ExitCode, Failure> {
     let timeline = Arc::new(Timeline::stdout());
     let log = tracing_subscriber::registry().with(LogLayer::new(Arc::clone(&timeline)));
     tracing::subscriber::set_global_default(log)?;
@@ -65,8 +72,8 @@ fn run(serve: bool) -> Result<ExitCode, Failure> {
     let broken = runtime.block_on(async {
         // ctx-lint: allow(background-outside-root) the root of the process
         let root = Context::background().with_signals()?;
-        if serve {
-            return serve_until_asked(&root, folder.path(), &timeline).await;
+        if let Some(view) = serve {
+            return serve_until_asked(&root, folder.path(), view, &timeline).await;
         }
         let broken = root.run(play(&root, folder.path(), &timeline)).await??;
         // Acts that a signal has broken say nothing.
@@ -80,7 +87,7 @@ fn run(serve: bool) -> Result<ExitCode, Failure> {
     for promise in &broken {
         timeline.say(&format!("broken: {promise}"));
     }
-    if !serve {
+    if serve.is_none() {
         timeline.say(&format!("demo: {} of 7 acts as promised", 7 - broken.len()));
     }
     Ok(if broken.is_empty() {
@@ -101,10 +108,16 @@ async fn play(root: &Context, folder: &Path, timeline: &Timeline) -> Result<Vec<
 async fn serve_until_asked(
     root: &Context,
     folder: &Path,
+    view: &str,
     timeline: &Timeline,
 ) -> Result<Vec<String>, Failure> {
     let databases = prepare(folder, timeline)?;
     let server = Server::start(root, databases).await?;
+    // What runs is nobody's business outside: on a port of its own, on loopback.
+    let listener = TcpListener::bind(view).await?;
+    let view = format!("http://{}/debug/ctx", listener.local_addr()?);
+    let page = Router::new().route_service("/debug/ctx", View::new(root));
+    let viewing = ServeOptions::new().serve(root, listener, |_| page);
     let at = format!("http://{}", server.address());
     timeline.say(&format!(
         "
@@ -112,12 +125,14 @@ Serving. Try these, and press Ctrl-C in the first to hang up:
   curl -H 'x-trace-id: mine' {at}/report
   curl -H 'x-timeout-ms: 200' {at}/report
   curl '{at}/report?bug'
+  curl '{at}/report?hang'
   curl -X POST {at}/exports
   curl {at}/running
+What runs, in a browser or with curl: {view}
 Ctrl-C here shuts down in order.
 "
     ));
-    let shutdown = server.stopped().await;
+    let (shutdown, _) = tokio::join!(server.stopped(), viewing);
     for (entry, after) in &shutdown.waited_for {
         let (work, trace) = (&entry.work, &entry.trace);
         timeline.say(&format!("waited for {work} [{trace}]: {}", millis(*after)));

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio_ctx::tower::ContextError;
 use tokio_ctx::{Cancelled, Context, Scope, ScopeOptions, scope};
 
@@ -50,6 +51,10 @@ pub(crate) fn router(app: App) -> Router {
 
 const PAGES: &str = "GET /report\nPOST /exports\nGET /running\n";
 
+/// Nothing ever notifies it: with `?hang` a task waits for it and does not ask its context, which
+/// is the bug that the guide's page "It hangs. What now?" looks for.
+static AUDITED: Notify = Notify::const_new();
+
 /// Queries the three databases in parallel and merges what they say.
 async fn report(
     State(app): State<Arc<App>>,
@@ -57,6 +62,7 @@ async fn report(
     uri: Uri,
 ) -> Result<Json<Value>, QueryError> {
     let bug = uri.query() == Some("bug");
+    let hang = uri.query() == Some("hang");
     let queries = async |s: Scope<QueryError>| {
         let [a, b, c] = [app.clone(), app.clone(), app.clone()];
         let users = s
@@ -71,6 +77,12 @@ async fn report(
             .task()
             .name("payments")
             .spawn_blocking(move |ctx| c.payments(&ctx));
+        if hang {
+            s.task().name("audit log").spawn(async |_| {
+                AUDITED.notified().await;
+                Ok(())
+            });
+        }
         Ok((users.await?, orders.await?, payments.await?))
     };
     // Told how to put an error into words, the scope names it to the tasks that it stops.

@@ -154,7 +154,8 @@ pub fn enter(kind: Kind, ctx: &Context, label: impl FnOnce() -> String) -> InFli
     }
 }
 
-/// Ends what [`enter`] wrote down when it is dropped.
+/// Ends what [`enter`] wrote down when it is dropped, without a word, or by
+/// [`finish`](InFlight::finish).
 #[derive(Debug)]
 pub struct InFlight {
     place: Option<(usize, usize)>,
@@ -178,13 +179,32 @@ impl InFlight {
     }
 }
 
+impl InFlight {
+    /// Ends it, and writes the end down with why it ended and the line that stands for it.
+    pub fn finish(&mut self, why: &Cancelled, line: &'static Location<'static>) {
+        if let Some(entry) = self.take() {
+            write_end(End {
+                id: entry.id,
+                kind: entry.kind,
+                label: entry.label.clone(),
+                why: why.clone(),
+                line,
+                age: Some(entry.since.elapsed()),
+                at: Instant::now(),
+            });
+        }
+    }
+
+    fn take(&mut self) -> Option<Arc<Entry>> {
+        let (list, index) = self.place.take()?;
+        locked(&FLIGHT[list]).try_remove(index)
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some((list, index)) = self.place {
-            let entry = locked(&FLIGHT[list]).try_remove(index);
-            // Its context's values are foreign: outside of the lock.
-            drop(entry);
-        }
+        // Its context's values are foreign: dropped outside of the lock.
+        drop(self.take());
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Extensions, HeaderName, Request};
+use tokio_ctx_core::owner::in_flight::{self, Kind};
 use tokio_ctx_core::{CancelGuard, Context, owner};
 
 use crate::context::end::RequestEnd;
@@ -157,12 +158,15 @@ impl Config {
     pub(crate) fn begin<B>(&self, request: &mut Request<B>) -> RequestEnd {
         let above = request.extensions().get::<Context>();
         let guard = self.derive(above.unwrap_or(&self.server), request.headers());
+        let in_flight = in_flight::enter(Kind::Request, &guard, || {
+            format!("{} {}", request.method(), request.uri().path())
+        });
         let extensions = request.extensions_mut();
         if extensions.is_empty() {
             *extensions = self.room.clone();
         }
         extensions.insert(Context::clone(&guard));
-        RequestEnd::new(guard, Arc::clone(&self.counters.live))
+        RequestEnd::new(guard, Arc::clone(&self.counters.live), in_flight)
     }
 
     /// A context under `ctx`, with the deadline and the keys that came with something.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio_ctx_core::owner::in_flight::InFlight;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, owner};
 
 use crate::context::config::Live;
@@ -15,6 +16,8 @@ pub(crate) struct RequestEnd {
     guard: CancelGuard,
     live: Arc<Live>,
     state: State,
+    /// Where a live view finds the request.
+    in_flight: InFlight,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,11 +31,12 @@ enum State {
 }
 
 impl RequestEnd {
-    pub(crate) fn new(guard: CancelGuard, live: Arc<Live>) -> RequestEnd {
+    pub(crate) fn new(guard: CancelGuard, live: Arc<Live>, in_flight: InFlight) -> RequestEnd {
         RequestEnd {
             guard,
             live,
             state: State::Owing,
+            in_flight,
         }
     }
 
@@ -70,6 +74,9 @@ impl Drop for RequestEnd {
         let was_live = owner::cancel(&self.guard.handle(), ended);
         if was_live && reason == Reason::CallerGone {
             tracing::debug!("the client went away before it had its answer");
+        }
+        if let Some(why) = self.guard.err() {
+            self.in_flight.finish(&why, self.live.location);
         }
     }
 }

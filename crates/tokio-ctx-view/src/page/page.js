@@ -2,7 +2,7 @@
 // Draws the reports that the server sends. Every text goes in through textContent.
 const $ = (id) => document.getElementById(id);
 const controls = { filter: $("filter"), reason: $("reason"), older: $("older") };
-let report = null, paused = false, holding = false, text = "";
+let report = null, paused = false;
 
 function el(tag, cls, ...kids) {
   const e = document.createElement(tag);
@@ -35,28 +35,43 @@ function wanted(row) {
   return all.some((t) => t && t.toLowerCase().includes(words));
 }
 
-// Brings the children of `parent` to `rows`, one element a key, without moving what is there.
-// While somebody points into the list, what is gone stays, struck through, until they leave.
+// Brings the children of `parent` to `rows`, in their order, one element a key. While somebody
+// points at the list nothing in it moves: what is gone stays, struck through, and what is new
+// waits unless it comes last.
 function sync(parent, rows, key, make, update) {
+  const held = isHeld(parent);
   const old = new Map();
   for (const child of parent.children) old.set(child.dataset.key, child);
-  for (const row of rows) {
+  let at = parent.firstElementChild;
+  rows.forEach((row, i) => {
     const k = String(key(row));
     let child = old.get(k);
     if (child) {
       old.delete(k);
       child.classList.remove("gone");
     } else {
+      if (held && rows.slice(i + 1).some((later) => old.has(String(key(later))))) return;
       child = make(row);
       child.dataset.key = k;
-      parent.append(child);
+    }
+    if (held) {
+      if (!child.parentNode) parent.append(child);
+    } else if (child === at) {
+      at = at.nextElementSibling;
+    } else {
+      parent.insertBefore(child, at);
     }
     update(child, row);
-  }
+  });
   for (const child of old.values()) {
-    if (holding) child.classList.add("gone");
+    if (held) child.classList.add("gone");
     else child.remove();
   }
+}
+// Pointing is being inside of the list and having moved there a moment ago.
+let pointed = { in: null, at: 0 };
+function isHeld(list) {
+  return pointed.in && list.contains(pointed.in) && performance.now() - pointed.at < 4000;
 }
 function cells(tr, ...contents) {
   const heads = tr.closest("table").tHead.rows[0].cells;
@@ -211,7 +226,7 @@ function pause() {
 async function copy() {
   const button = $("copy");
   try {
-    text = await (await fetch("?text")).text();
+    const text = await (await fetch("?text")).text();
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
   } catch {
@@ -223,9 +238,7 @@ async function copy() {
 $("pause").addEventListener("click", pause);
 $("copy").addEventListener("click", copy);
 for (const c of Object.values(controls)) c.addEventListener("input", draw);
-const main = document.querySelector("main");
-main.addEventListener("pointerenter", () => { holding = true; });
-main.addEventListener("pointerleave", () => { holding = false; draw(); });
+document.addEventListener("pointermove", (event) => { pointed = { in: event.target, at: performance.now() }; });
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) {
