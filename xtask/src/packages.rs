@@ -1,5 +1,6 @@
 //! The packages that users get from the registry, and the order in which they can be published.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
@@ -27,6 +28,15 @@ pub(crate) struct Package {
 }
 
 impl Package {
+    /// The features of its manifest.
+    pub(crate) fn features(&self) -> impl Iterator<Item = &str> {
+        let features = self.metadata["features"].as_object();
+        features
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
+    }
+
     /// The name of the file that cargo packs, without its ending.
     pub(crate) fn stem(&self) -> String {
         format!("{}-{}", self.name, self.version)
@@ -76,7 +86,12 @@ fn read(metadata: &Value) -> Vec<Package> {
             let (stripped, kept): (Vec<Value>, Vec<Value>) = of_kind(package, true)
                 .into_iter()
                 .partition(|dependency| dependency["req"] == "*");
-            let features = |dependency: &Value| list(&dependency["features"]).map(text).collect();
+            // Named more than once where a target asks for more features.
+            let mut of_tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for dependency in &stripped {
+                let features = of_tests.entry(text(&dependency["name"])).or_default();
+                features.extend(list(&dependency["features"]).map(text));
+            }
             Package {
                 name: text(&package["name"]),
                 version: text(&package["version"]),
@@ -84,10 +99,7 @@ fn read(metadata: &Value) -> Vec<Package> {
                 is_library: list(&package["targets"])
                     .any(|target| list(&target["kind"]).any(|kind| kind == "lib")),
                 needs: names(&of_kind(package, false)),
-                stripped: stripped
-                    .iter()
-                    .map(|dependency| (text(&dependency["name"]), features(dependency)))
-                    .collect(),
+                stripped: of_tests.into_iter().collect(),
                 tested_with: names(&kept),
                 metadata: (*package).clone(),
             }

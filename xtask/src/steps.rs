@@ -3,10 +3,12 @@
 //! All of it goes to standard error: standard output belongs to the programs that are run.
 
 use std::fmt;
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::times::{self, Times};
 use crate::workspace::Workspace;
 
 /// What a verb returns; the error has been recorded in [`Steps`] already.
@@ -75,19 +77,29 @@ impl Cmd {
         self
     }
 
-    fn status(&self, workspace: &Workspace) -> Result<(), String> {
-        let status = Command::new(&self.program)
+    /// Runs it. Where nobody watches, what it says on standard error is shown only if it fails.
+    fn status(&self, workspace: &Workspace, watched: bool) -> Result<(), String> {
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.hidden)
             .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.directory.as_deref().unwrap_or(workspace.root()))
-            .status()
-            .map_err(|error| format!("{} did not start: {error}", self.program))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(status.to_string())
+            .current_dir(self.directory.as_deref().unwrap_or(workspace.root()));
+        if !watched {
+            command.stderr(Stdio::piped());
         }
+        let started = |error| format!("{} did not start: {error}", self.program);
+        let mut child = command.spawn().map_err(started)?;
+        let mut said = Vec::new();
+        if let Some(mut stderr) = child.stderr.take() {
+            stderr.read_to_end(&mut said).map_err(started)?;
+        }
+        let status = child.wait().map_err(started)?;
+        if status.success() {
+            return Ok(());
+        }
+        std::io::stderr().write_all(&said).map_err(started)?;
+        Err(status.to_string())
     }
 }
 
@@ -122,6 +134,13 @@ pub(crate) struct Steps {
     started: Instant,
     rows: Vec<Row>,
     last_line: Option<String>,
+    /// Whether steps are only counted.
+    planning: bool,
+    /// How many steps there will be.
+    planned: Vec<String>,
+    /// Whether somebody watches: otherwise each step is one line.
+    watched: bool,
+    times: Times,
 }
 
 struct Row {
@@ -138,12 +157,42 @@ enum Verdict {
 }
 
 impl Steps {
-    pub(crate) fn new(workspace: &Workspace) -> Steps {
+    /// Counts the steps of a verb without running any.
+    pub(crate) fn planning(workspace: &Workspace) -> Steps {
         Steps {
             workspace_root: workspace.root().to_path_buf(),
             started: Instant::now(),
             rows: Vec::new(),
             last_line: None,
+            planning: true,
+            planned: Vec::new(),
+            watched: std::io::stderr().is_terminal(),
+            times: Times::read(workspace.target().join("xtask").join("times.txt")),
+        }
+    }
+
+    /// Runs the steps that were planned.
+    pub(crate) fn new(workspace: &Workspace, plan: &Steps) -> Steps {
+        Steps {
+            planning: false,
+            planned: plan.rows.iter().map(|row| row.title.clone()).collect(),
+            ..Steps::planning(workspace)
+        }
+    }
+
+    /// Says how much there is to do: by the last run where all of it is known, otherwise by `cost`.
+    pub(crate) fn announce(&self, verb: &str, cost: Option<&str>) {
+        let number = match self.planned.len() {
+            1 => "1 step".to_owned(),
+            number => format!("{number} steps"),
+        };
+        let known: Option<Duration> = self.planned.iter().map(|title| self.times.of(title)).sum();
+        match (known, cost) {
+            (Some(known), _) => {
+                eprintln!("{verb}: {number}, {} by the last run", times::about(known));
+            }
+            (None, Some(cost)) => eprintln!("{verb}: {number}; from nothing, {cost}"),
+            (None, None) => eprintln!("{verb}: {number}"),
         }
     }
 
@@ -155,7 +204,8 @@ impl Steps {
     /// Runs a command and waits for it.
     pub(crate) fn run(&mut self, workspace: &Workspace, title: &str, cmd: &Cmd) -> Outcome {
         let shown = cmd.to_string();
-        self.check(title, &shown, || cmd.status(workspace))
+        let watched = self.watched;
+        self.check(title, &shown, || cmd.status(workspace, watched))
     }
 
     /// Runs a check of our own; `repeat` is the command that runs it again.
@@ -165,27 +215,34 @@ impl Steps {
         repeat: &str,
         check: impl FnOnce() -> Result<(), String>,
     ) -> Outcome {
-        eprintln!("\n==> {title}\n    {repeat}");
+        if self.planning {
+            self.row(title, Duration::ZERO, Verdict::Passed);
+            return Ok(());
+        }
+        let place = self.place();
+        let about = self
+            .times
+            .of(title)
+            .map(|took| format!(", {}", times::about(took)));
+        if self.watched {
+            eprintln!(
+                "\n{place}: {title}{}\n    {repeat}",
+                about.unwrap_or_default()
+            );
+        }
         let started = Instant::now();
         let result = check();
         let took = started.elapsed();
-        let verdict = if result.is_ok() {
-            Verdict::Passed
-        } else {
-            Verdict::Failed
-        };
-        self.rows.push(Row {
-            title: title.to_owned(),
-            took,
-            verdict,
-        });
         match result {
             Ok(()) => {
-                eprintln!("    {title}: ok, {}", seconds(took));
+                eprintln!("{place}: {title}: ok, {}", seconds(took));
+                self.times.keep(title, took);
+                self.row(title, took, Verdict::Passed);
                 Ok(())
             }
             Err(why) => {
-                eprintln!("    {title}: failed after {}: {why}", seconds(took));
+                eprintln!("{place}: {title}: failed after {}: {why}", seconds(took));
+                self.row(title, took, Verdict::Failed);
                 Err(Failed {
                     repeat: repeat.to_owned(),
                 })
@@ -195,13 +252,29 @@ impl Steps {
 
     /// Records that a step was left out, so that the table does not claim it.
     pub(crate) fn skip(&mut self, title: &str, why: &str) {
-        eprintln!("\n==> {title}\n    not run: {why}");
-        let title = format!("{title}, as {why}");
+        if !self.planning {
+            eprintln!("{}: {title}: not run here, as {why}", self.place());
+        }
+        // Nothing to wait for the next time.
+        self.times.keep(title, Duration::ZERO);
+        self.row(title, Duration::ZERO, Verdict::NotRun);
+        if let Some(row) = self.rows.last_mut().filter(|_| !self.planning) {
+            row.title = format!("{title}, as {why}");
+        }
+    }
+
+    fn row(&mut self, title: &str, took: Duration, verdict: Verdict) {
         self.rows.push(Row {
-            title,
-            took: Duration::ZERO,
-            verdict: Verdict::NotRun,
+            title: title.to_owned(),
+            took,
+            verdict,
         });
+    }
+
+    /// `step 3 of 14`.
+    fn place(&self) -> String {
+        let at = self.rows.len() + 1;
+        format!("step {at} of {}", self.planned.len().max(at))
     }
 
     /// Prints the table of steps and the verdict.
@@ -210,7 +283,15 @@ impl Steps {
         let total = seconds(self.started.elapsed());
         match outcome {
             Ok(()) => {
-                eprintln!("{verb}: passed in {total}");
+                let left_out = self
+                    .rows
+                    .iter()
+                    .filter(|row| row.verdict == Verdict::NotRun);
+                let left_out = match left_out.count() {
+                    0 => String::new(),
+                    number => format!(", {number} of {} steps not run here", self.rows.len()),
+                };
+                eprintln!("{verb}: passed in {total}{left_out}");
                 if let Some(line) = &self.last_line {
                     eprintln!("{line}");
                 }
@@ -257,7 +338,10 @@ mod tests {
 
     fn here() -> (Workspace, Steps) {
         let workspace = Workspace::find().expect("the tests run in the workspace");
-        let steps = Steps::new(&workspace);
+        let mut steps = Steps::new(&workspace, &Steps::planning(&workspace));
+        // The times of these steps are nobody's business.
+        let name = format!("xtask steps {}", std::process::id());
+        steps.times = Times::read(std::env::temp_dir().join(name).join("times.txt"));
         (workspace, steps)
     }
 
@@ -315,5 +399,20 @@ mod tests {
         steps.skip("spelling", "the tool is not installed");
         let table = table(&steps.rows);
         assert!(table.contains("not run") && !table.contains("ok"));
+    }
+
+    #[test]
+    fn planning_runs_nothing_and_counts_every_step() {
+        let (workspace, _) = here();
+        let mut plan = Steps::planning(&workspace);
+        plan.check("never", "x", || panic!("it ran"))
+            .expect("planned");
+        plan.run(&workspace, "absent", &Cmd::new("no-such-program"))
+            .expect("planned");
+        let (_, mut steps) = here();
+        steps.planned = plan.rows.into_iter().map(|row| row.title).collect();
+        assert_eq!(steps.place(), "step 1 of 2");
+        steps.check("one", "x", || Ok(())).expect("it is right");
+        assert_eq!(steps.place(), "step 2 of 2");
     }
 }

@@ -1,6 +1,7 @@
 //! The packages as a user gets them, unpacked beside each other in a directory of their own.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,17 +9,40 @@ use crate::packages::Package;
 use crate::workspace::Workspace;
 
 /// The directory that holds them, which is a workspace of its own.
+///
+/// It is outside of the target directory, since tests that compare what the compiler says take
+/// paths in there for their own; and each workspace has its own.
 pub(super) fn directory(workspace: &Workspace) -> PathBuf {
-    workspace.target().join("unpacked")
+    let mut hasher = DefaultHasher::new();
+    workspace.root().hash(&mut hasher);
+    let name = format!("tokio-ctx-packages-{:016x}", hasher.finish());
+    std::env::temp_dir().join(name)
 }
 
 /// Unpacks what cargo packed, and lets the packages find each other without a registry.
 pub(super) fn unpack(workspace: &Workspace, packages: &[Package]) -> Result<(), String> {
     let directory = directory(workspace);
-    if directory.exists() {
-        fs::remove_dir_all(&directory).map_err(|error| said(&directory, &error))?;
+    unpack_for_users(workspace, packages, &directory)?;
+    for package in packages {
+        put_back(
+            &directory.join(package.stem()).join("Cargo.toml"),
+            package,
+            packages,
+        )?;
     }
-    fs::create_dir_all(&directory).map_err(|error| said(&directory, &error))?;
+    Ok(())
+}
+
+/// The same in a directory of the caller's, without what only the tests of a package need.
+pub(crate) fn unpack_for_users(
+    workspace: &Workspace,
+    packages: &[Package],
+    directory: &Path,
+) -> Result<(), String> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).map_err(|error| said(directory, &error))?;
+    }
+    fs::create_dir_all(directory).map_err(|error| said(directory, &error))?;
     for package in packages {
         let file = workspace
             .target()
@@ -29,17 +53,12 @@ pub(super) fn unpack(workspace: &Workspace, packages: &[Package]) -> Result<(), 
             .arg("-xzf")
             .arg(&file)
             .arg("-C")
-            .arg(&directory)
+            .arg(directory)
             .status()
             .map_err(|error| format!("tar did not start: {error}"))?;
         if !status.success() {
             return Err(format!("tar could not unpack {}", file.display()));
         }
-        put_back(
-            &directory.join(package.stem()).join("Cargo.toml"),
-            package,
-            packages,
-        )?;
     }
     let manifest = manifest(workspace, packages)?;
     write(&directory.join("Cargo.toml"), &manifest)?;

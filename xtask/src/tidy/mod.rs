@@ -101,6 +101,21 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Out
         "cargo-deny",
         "cargo deny --log-level error check",
     )?;
+    optional(workspace, steps, "workflows", "actionlint", "actionlint")?;
+    optional(
+        workspace,
+        steps,
+        "what workflows may do",
+        "zizmor",
+        "zizmor --quiet --offline .github",
+    )?;
+    optional(
+        workspace,
+        steps,
+        "links, fragments included",
+        "lychee",
+        "lychee --quiet --offline --include-fragments README.md CONTRIBUTING.md docs crates",
+    )?;
     let clippy = "clippy --workspace --all-targets --all-features -- -D warnings";
     steps.run(workspace, "clippy", &Cmd::cargo(clippy))?;
     let context_lint = Cmd::cargo("run --quiet -p cargo-ctx-lint -- ctx-lint");
