@@ -14,7 +14,7 @@ use examples::timeline::{Timeline, millis};
 use examples::trace::LogLayer;
 use tokio::net::TcpListener;
 use tokio_ctx::Context;
-use tokio_ctx::tower::axum::ServeOptions;
+use tokio_ctx::tower::serve;
 use tokio_ctx::view::View;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -117,7 +117,7 @@ async fn serve_until_asked(
     let listener = TcpListener::bind(view).await?;
     let view = format!("http://{}/debug/ctx", listener.local_addr()?);
     let page = Router::new().route_service("/debug/ctx", View::new(root));
-    let viewing = ServeOptions::new().serve(root, listener, |_| page);
+    let viewing = serve(root, listener, |_| page);
     let at = format!("http://{}", server.address());
     timeline.say(&format!(
         "

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_ctx::tower::axum::{ServeOptions, ServeReport};
-use tokio_ctx::{CancelGuard, Cancelled, Context, Reason};
+use tokio_ctx::tower::serve::{ServeOptions, ServeReport};
+use tokio_ctx::{CancelGuard, Context, Reason};
 
 use crate::db::Databases;
 use crate::journal::{Entry, Journal};
 use crate::service::{App, router};
 
-/// How long requests may go on once they were asked to stop, and clients may take for an answer.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long requests may go on once the server was asked to stop. Short: the audience waits.
+const DRAIN: Duration = Duration::from_millis(50);
 
 /// A server that runs. Dropped without [`shutdown`](Server::shutdown) it stops, unobserved.
 ///
@@ -49,7 +49,7 @@ pub struct Server {
     stop: CancelGuard,
     /// What was running when the context ended; set once, by that end.
     last: Arc<OnceLock<(Instant, Vec<Entry>)>>,
-    serving: JoinHandle<Result<ServeReport, Cancelled>>,
+    serving: JoinHandle<ServeReport>,
 }
 
 /// What a shutdown had to do.
@@ -88,7 +88,7 @@ impl Server {
         let ctx = Context::clone(&stop);
         let of_app = Arc::clone(&journal);
         let serving = async move {
-            let options = ServeOptions::new().grace(GRACE);
+            let options = ServeOptions::new().drain(DRAIN);
             let app = |server: &_| {
                 router(App {
                     databases,
@@ -166,15 +166,8 @@ impl Server {
         let waited_for: Vec<_> = running.iter().cloned().chain(late).map(ended).collect();
 
         let problem = match served {
-            // Its stragglers are in the log already.
-            Ok(Ok(_report)) => None,
-            // All work had stopped, so it was a client who did not take its answer, or did not
-            // send the rest of its request: the server's helper waits for both alike.
-            Ok(Err(cut_off)) if waited_for.iter().all(|(_, after)| *after < GRACE) => {
-                tracing::warn!("cut off a connection that did not end: {cut_off}");
-                None
-            }
-            Ok(Err(aborted)) => Some(aborted.to_string()),
+            Ok(report) if report.aborted().is_empty() => None,
+            Ok(report) => Some(report.to_string()),
             Err(panicked) => Some(panicked.to_string()),
         };
         Shutdown {

@@ -43,7 +43,8 @@
 //! | read a key from a header, and send it | [`headers`] |
 //! | answer when the context has ended | [`ContextError`] |
 //! | join what a handler spawns | [`spawn_scoped::scope`], [`request_scope`] |
-//! | write handlers of axum, stop a server | the module `axum` |
+//! | serve, and stop in order | [`serve`](mod@serve) |
+//! | write handlers of axum | the module `axum` |
 //! | write handlers of tonic | the module `tonic` |
 //! | call with reqwest | the module `reqwest` |
 //!
@@ -89,8 +90,11 @@ mod protocol;
 pub mod request_scope;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+pub mod serve;
 #[cfg(feature = "tonic")]
 pub mod tonic;
 
 pub use context::layer::ContextLayer;
 pub use error::ContextError;
+#[cfg(feature = "axum")]
+pub use serve::serve;

@@ -47,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/tokio-ctx-tower/Cargo.toml",
         &[
+            "axum",
             "axum-core",
             "base64",
             "bytes",

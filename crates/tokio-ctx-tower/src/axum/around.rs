@@ -21,7 +21,7 @@ use crate::error::BoxError;
 ///
 /// The cheapest place for the layer in a service that keeps `axum::serve`: `Router::layer`
 /// boxes the service, the future and the body once more for each request. Under
-/// [`serve`](super::serve) it is not needed, which takes `layer.layer(app)` as it is.
+/// [`serve`](crate::serve()) it is not needed, which takes `layer.layer(app)` as it is.
 ///
 /// # Examples
 ///

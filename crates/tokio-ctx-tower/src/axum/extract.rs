@@ -123,9 +123,15 @@ pub struct ContextRejection(Missing);
 enum Missing {
     Layer(&'static str),
     Key(&'static str),
+    Upgrade,
 }
 
 impl ContextRejection {
+    /// Of what follows an upgrade, where there is none.
+    pub(crate) fn no_upgrade() -> ContextRejection {
+        ContextRejection(Missing::Upgrade)
+    }
+
     /// Whether it is the server that is wrong, not the request.
     pub(super) fn is_ours(&self) -> bool {
         matches!(self.0, Missing::Layer(_))
@@ -137,6 +143,9 @@ impl fmt::Display for ContextRejection {
         match self.0 {
             Missing::Layer(layer) => write!(f, "the route is not under a {layer}"),
             Missing::Key(key) => write!(f, "the request carries no {key}"),
+            Missing::Upgrade => {
+                f.write_str("the request asks for no upgrade, or the server is not `serve`")
+            }
         }
     }
 }

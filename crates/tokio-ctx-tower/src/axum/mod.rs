@@ -1,5 +1,5 @@
-//! For axum: extractors, [`ContextError`](crate::ContextError) as a response, and a server
-//! that stops in order; feature `axum`.
+//! For axum: extractors, [`ContextError`](crate::ContextError) as a response; feature `axum`.
+//! The server is in [`serve`](crate::serve).
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -42,8 +42,6 @@
 mod around;
 mod extract;
 mod response;
-mod serve;
 
 pub use self::around::{AroundFuture, AroundService, around};
 pub use self::extract::{ContextRejection, ContextValue};
-pub use self::serve::{ServeOptions, ServeReport, serve};

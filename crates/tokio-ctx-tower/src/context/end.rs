@@ -1,5 +1,8 @@
 //! How a request ends: [`RequestEnd`].
 
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use tokio_ctx_core::owner::in_flight::InFlight;
@@ -65,12 +68,17 @@ impl RequestEnd {
 
 impl Drop for RequestEnd {
     fn drop(&mut self) {
-        let reason = match self.state {
-            State::Owing => Reason::CallerGone,
-            State::Polling => Reason::TaskPanicked,
-            State::Done => Reason::RequestFinished,
+        let is_answering = IS_ANSWERING.try_with(Cell::get).unwrap_or(false);
+        let (reason, cause) = match self.state {
+            State::Owing if is_answering => {
+                let cause: Arc<dyn Error + Send + Sync> = Arc::new(GivenUp);
+                (Reason::RequestFinished, Some(cause))
+            }
+            State::Owing => (Reason::CallerGone, None),
+            State::Polling => (Reason::TaskPanicked, None),
+            State::Done => (Reason::RequestFinished, None),
         };
-        let ended = owner::cancelled(reason, self.live.location, None);
+        let ended = owner::cancelled(reason, self.live.location, cause);
         let was_live = owner::cancel(&self.guard.handle(), ended);
         if was_live && reason == Reason::CallerGone {
             tracing::debug!("the client went away before it had its answer");
@@ -80,3 +88,36 @@ impl Drop for RequestEnd {
         }
     }
 }
+
+thread_local! {
+    /// Whether a server is polling a response: nobody hangs up meanwhile.
+    static IS_ANSWERING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `poll` for a server. A request that is dropped in there was given up by a layer around
+/// it, a time limit for one, and not by its client.
+#[cfg(feature = "axum")]
+pub(crate) fn answering<T>(poll: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+
+    impl Drop for Before {
+        fn drop(&mut self) {
+            IS_ANSWERING.set(self.0);
+        }
+    }
+
+    let _before = Before(IS_ANSWERING.replace(true));
+    poll()
+}
+
+/// The cause of the end of a request that got its answer from a layer outside.
+#[derive(Debug)]
+struct GivenUp;
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a layer outside of the ContextLayer answered first")
+    }
+}
+
+impl Error for GivenUp {}

@@ -8,9 +8,8 @@ use http::HeaderName;
 use tokio::net::TcpListener;
 use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::ContextLayer;
-use tokio_ctx_tower::axum::ServeOptions;
 
-use crate::stage::{H2, Stage, answer, ask, send};
+use crate::stage::{H2, Stage, answer, ask, at_once, send};
 
 /// A header, and what the handler must find: at most so many milliseconds, and no more than
 /// ten seconds less.
@@ -121,7 +120,7 @@ async fn the_shortest_units_end_a_request_at_once() {
 
 #[tokio::test]
 async fn a_default_holds_for_who_asks_for_nothing_and_a_maximum_for_all() {
-    let stage = Stage::with(ServeOptions::new(), |layer| {
+    let stage = Stage::with(at_once(), |layer| {
         layer
             .default_timeout(Duration::from_secs(10))
             .max_timeout(Duration::from_secs(20))
@@ -145,7 +144,7 @@ async fn a_default_holds_for_who_asks_for_nothing_and_a_maximum_for_all() {
 
 #[tokio::test]
 async fn no_other_header_sets_a_deadline() {
-    let stage = Stage::with(ServeOptions::new(), |layer| {
+    let stage = Stage::with(at_once(), |layer| {
         layer
             .without_grpc_timeout()
             .timeout_header(HeaderName::from_static("x-other"))
@@ -159,7 +158,7 @@ async fn no_other_header_sets_a_deadline() {
 
 #[tokio::test]
 async fn a_handler_that_does_not_look_is_answered_for_where_that_was_chosen() {
-    let mut stage = Stage::with(ServeOptions::new(), ContextLayer::answer_when_done).await;
+    let mut stage = Stage::with(at_once(), ContextLayer::answer_when_done).await;
     let late = send(stage.address, "GET /stubborn", &[("x-timeout-ms", "20")]).await;
     let late = answer(late).await;
     assert_eq!(

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod deadlines;
+mod draining;
 mod faces;
 mod generated;
 mod grpc;
@@ -11,6 +12,8 @@ mod logs;
 mod propagation;
 mod request_scope;
 mod reqwest;
+mod serving;
 mod shutdown;
 mod stage;
 mod trace_context;
+mod upgrades;

@@ -10,10 +10,10 @@ use spawn_scoped::scope;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_ctx_core::{Cancelled, Context, Reason, Signal};
-use tokio_ctx_tower::axum::{ServeOptions, serve};
+use tokio_ctx_tower::serve::{ServeOptions, serve};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
-use crate::stage::{Event, H2, Stage, answer, ask, eventually, send, within};
+use crate::stage::{Event, H2, Stage, answer, ask, at_once, eventually, send, within};
 
 #[tokio::test]
 async fn requests_learn_why_the_server_stops_and_are_waited_for() {
@@ -81,7 +81,7 @@ async fn with_a_drain_requests_go_on_undisturbed() {
 #[tokio::test]
 async fn what_outlives_its_grace_is_aborted_and_told() {
     for is_h2 in [false, true] {
-        let grace = ServeOptions::new().grace(Duration::from_millis(50));
+        let grace = at_once().grace(Duration::from_millis(50));
         let mut stage = Stage::with(grace, |layer| layer).await;
         let client = match is_h2 {
             false => Some(send(stage.address, "GET /stubborn", &[]).await),
@@ -94,8 +94,18 @@ async fn what_outlives_its_grace_is_aborted_and_told() {
         };
         stage.started().await;
         let layer = stage.layer.clone();
-        let aborted = stage.end().await.unwrap_err();
-        assert_eq!(aborted.reason(), Reason::TaskAborted, "{aborted}");
+        let report = stage.end().await;
+        assert!(!report.is_clean());
+        let aborted: Vec<_> = report
+            .aborted()
+            .iter()
+            .filter_map(|task| task.name())
+            .collect();
+        assert!(
+            aborted.contains(if is_h2 { &"stream" } else { &"connection" }),
+            "{report}"
+        );
+        assert_eq!(report.requests_cut(), 1, "{report}");
         assert_eq!(layer.live_requests(), 0);
         drop((client, call, h2));
     }
@@ -125,7 +135,7 @@ async fn work_that_ends_soon_after_its_connection_is_no_straggler() {
         });
         Router::new()
     });
-    let report = served.await.unwrap();
+    let report = served.await;
     assert!(report.stragglers().is_empty(), "{report:?}");
     assert!(report.took() >= Duration::from_millis(300), "{report:?}");
 }

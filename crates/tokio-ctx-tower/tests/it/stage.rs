@@ -18,9 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
-use tokio_ctx_tower::axum::{ServeOptions, ServeReport};
 use tokio_ctx_tower::headers::{Baggage, HeaderKey, TraceContext};
 use tokio_ctx_tower::request_scope::RequestScopeLayer;
+use tokio_ctx_tower::serve::{ServeOptions, ServeReport};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 use tower_http::compression::CompressionLayer;
 
@@ -85,7 +85,7 @@ pub(crate) struct Stage {
     pub(crate) layer: ContextLayer,
     pub(crate) stop: CancelGuard,
     pub(crate) events: UnboundedReceiver<Event>,
-    serving: JoinHandle<Result<ServeReport, Cancelled>>,
+    serving: JoinHandle<ServeReport>,
 }
 
 #[derive(Clone)]
@@ -93,9 +93,14 @@ struct App {
     events: UnboundedSender<Event>,
 }
 
+/// Requests are asked to stop as soon as their server is.
+pub(crate) fn at_once() -> ServeOptions {
+    ServeOptions::new().drain(Duration::ZERO)
+}
+
 impl Stage {
     pub(crate) async fn start() -> Stage {
-        Stage::with(ServeOptions::new(), |layer| layer).await
+        Stage::with(at_once(), |layer| layer).await
     }
 
     pub(crate) async fn with(
@@ -182,7 +187,7 @@ impl Stage {
             ..
         } = self;
         stop.cancel();
-        let report = within(serving).await.unwrap().unwrap();
+        let report = within(serving).await.unwrap();
         assert_eq!(layer.live_requests(), 0, "a request's context leaked");
         report
     }
@@ -194,7 +199,7 @@ impl Stage {
     }
 
     /// The end of the server, in order or not.
-    pub(crate) async fn end(self) -> Result<ServeReport, Cancelled> {
+    pub(crate) async fn end(self) -> ServeReport {
         self.stop.cancel();
         within(self.serving).await.unwrap()
     }

@@ -21,8 +21,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, key};
-use tokio_ctx_tower::axum::{ServeReport, serve};
 use tokio_ctx_tower::headers::HeaderKey;
+use tokio_ctx_tower::serve::{ServeReport, serve};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
 #[global_allocator]
@@ -107,7 +107,7 @@ struct Server {
     layer: ContextLayer,
     stop: CancelGuard,
     stopped: UnboundedReceiver<Option<(Reason, Instant)>>,
-    serving: JoinHandle<Result<ServeReport, Cancelled>>,
+    serving: JoinHandle<ServeReport>,
 }
 
 impl Server {
@@ -158,7 +158,6 @@ impl Server {
         self.stop.cancel();
         let report = tokio::time::timeout(LONG, self.serving)
             .await
-            .unwrap()
             .unwrap()
             .unwrap();
         assert!(report.stragglers().is_empty(), "{report:?}");

@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_ctx::scope;
-use tokio_ctx::tower::axum::ServeOptions;
 use tokio_ctx::tower::headers::{HeaderKey, TraceContext};
 use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
+use tokio_ctx::tower::serve::{ServeOptions, ServeReport};
 use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
 use tokio_ctx::tower::{ContextError, ContextLayer};
 use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key};
@@ -30,6 +30,9 @@ use super::{Failure, LONGEST};
 
 /// What each hop keeps for itself of the time that is left.
 const RESERVE: Duration = Duration::from_millis(10);
+
+/// How long a request may go on once its process was asked to stop. Short: the audience waits.
+const DRAIN: Duration = Duration::from_millis(50);
 
 mod pb {
     #![allow(
@@ -190,9 +193,9 @@ pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure>
     let ctx = until_stdin_closes(ctx);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    let options = ServeOptions::new().grace(Duration::from_secs(5));
+    let options = ServeOptions::new().drain(DRAIN);
     let mut layer = None;
-    options
+    let report = options
         .serve(&ctx, listener, |server| {
             let requests = ContextLayer::new(server.context())
                 .max_timeout(LONGEST)
@@ -203,8 +206,8 @@ pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure>
                 .layer(requests)
                 .with_state(hop)
         })
-        .await?;
-    Ok(end(layer.as_ref()))
+        .await;
+    Ok(end(&report, layer.as_ref()))
 }
 
 async fn handler(
@@ -226,17 +229,17 @@ pub(crate) async fn backend(
     let ctx = until_stdin_closes(ctx);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    let options = ServeOptions::new().grace(Duration::from_secs(5));
+    let options = ServeOptions::new().drain(DRAIN);
     let mut layer = None;
-    options
+    let report = options
         .serve(&ctx, listener, |server| {
             let requests = ContextLayer::new(server.context()).trace_context();
             layer = Some(requests.clone());
             let routes = tonic::service::Routes::new(BackendServer::new(hop));
             routes.into_axum_router().layer(requests)
         })
-        .await?;
-    Ok(end(layer.as_ref()))
+        .await;
+    Ok(end(&report, layer.as_ref()))
 }
 
 #[tonic::async_trait]
@@ -249,9 +252,9 @@ impl Backend for Hop {
 }
 
 /// The server is joined, so nothing may be left of any request.
-fn end(layer: Option<&ContextLayer>) -> ExitCode {
+fn end(report: &ServeReport, layer: Option<&ContextLayer>) -> ExitCode {
     match layer.map(ContextLayer::live_requests) {
-        Some(0) => ExitCode::SUCCESS,
+        Some(0) if report.is_clean() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }
