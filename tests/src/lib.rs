@@ -1,12 +1,7 @@
 //! What no single crate can test.
 //!
-//! The blocks of Rust in `docs/guide`, in the README and in the guide to services are the documentation tests of this package, so what
-//! the guide shows compiles and does what it says.
-
-/// The example of the workspace's README.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod readme {}
+//! The blocks of Rust in `docs/guide` and in the guide to services are the documentation tests
+//! of this package, so what the guide shows compiles and does what it says.
 
 /// The guide to services.
 #[cfg(doctest)]
@@ -42,6 +37,7 @@ pages! {
     streams = "12-streams.md",
     testing = "13-testing.md",
     what_it_is_not = "14-what-it-is-not.md",
+    it_hangs = "15-it-hangs.md",
 }
 
 #[cfg(test)]
@@ -57,6 +53,16 @@ mod tests {
 
     fn read(path: &str) -> String {
         fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    #[test]
+    fn the_handler_in_the_readme_is_the_one_of_the_guide_s_first_service() {
+        let readme = read("README.md");
+        let after = readme.split("After:").nth(1).expect("there is an after");
+        let block = after.split("```rust,ignore\n").nth(1).expect("a block");
+        let handler = block.split("```").next().expect("it ends");
+        let service = read("crates/examples/examples/ten_minutes.rs");
+        assert!(service.contains(handler), "{handler}");
     }
 
     #[test]

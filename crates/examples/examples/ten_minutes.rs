@@ -25,7 +25,7 @@ async fn report(ctx: Context) -> Result<String, ContextError> {
         let orders = s.spawn(async |ctx| count(&ctx, "orders").await);
         Ok::<_, ContextError>(users.await? + orders.await?)
     })
-    .await?;
+    .await?; // by now both tasks are finished
     Ok(format!("{rows} rows\n"))
 }
 
