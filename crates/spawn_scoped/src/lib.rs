@@ -19,6 +19,8 @@ mod rt;
 mod state;
 mod sync;
 mod task;
+#[doc(hidden)]
+pub mod testing;
 mod watch;
 
 pub use data::entry::TaskKind;

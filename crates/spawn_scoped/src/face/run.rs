@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context as Poller, Poll};
 
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
@@ -19,8 +19,9 @@ use crate::face::scope::Scope;
 use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
 use crate::state::failures::{Primary, Verdict};
-use crate::state::shared::{Chase, Shared, Ticket, drop_quietly};
+use crate::state::shared::{Shared, Ticket, drop_quietly};
 use crate::sync::catch;
+use crate::watch::orphaned::chase;
 use crate::watch::waiting::Watch;
 
 /// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task
@@ -140,17 +141,17 @@ where
         parent,
         joined: false,
     };
-    let ticket = Ticket::owed(shared);
+    let mut ticket = Some(Ticket::owed(shared));
     let mut watch = Watch::new(shared, parent);
 
-    let body_end = run_body(shared, scope, &mut watch, body).await;
+    let body_end = run_body(shared, scope, &mut ticket, &mut watch, body).await;
     drop(ticket);
-    join(shared, &mut watch).await;
+    join(shared, watch).await;
     if let Some(background) = shared.close_background() {
-        join(&background, &mut watch).await;
+        join(&background, Watch::new(&background, parent)).await;
     }
     hand_over.joined = true;
-    shared.end(owner::cancelled(Reason::ScopeFinished, location, None));
+    shared.close(owner::cancelled(Reason::ScopeFinished, location, None));
     settle(shared, body_end, late)
 }
 
@@ -158,6 +159,7 @@ where
 async fn run_body<T, E, F, Fut>(
     shared: &Arc<Shared>,
     scope: Scope<E>,
+    ticket: &mut Option<Ticket>,
     watch: &mut Watch<'_>,
     body: F,
 ) -> BodyEnd<T, E>
@@ -186,15 +188,12 @@ where
             Err(payload) => return Poll::Ready(Polled::Panicked(payload)),
             Ok(Poll::Pending) => {}
         }
-        let is_aborted = watch.poll_body(cx);
+        let gone = wait(shared, ticket, watch, cx);
         // Asked once the end of the context would wake us, and so for the last time.
         if shared.is_ended_by_failure() {
             return Poll::Ready(Polled::Overruled);
         }
-        match is_aborted {
-            true => Poll::Ready(Polled::Aborted),
-            false => Poll::Pending,
-        }
+        gone.map(|()| Polled::Aborted)
     })
     .await;
     // The body's locals go before its ticket does, and their drop may panic.
@@ -219,6 +218,24 @@ where
         shared.body_panicked(payload);
     }
     end
+}
+
+/// What a body that waits does besides. Ready when it has to go: the grace is over, and all the
+/// tasks are gone.
+fn wait(
+    shared: &Arc<Shared>,
+    ticket: &mut Option<Ticket>,
+    watch: &mut Watch<'_>,
+    cx: &mut Poller<'_>,
+) -> Poll<()> {
+    let polled = shared.ledger.poll_empty(cx.waker());
+    watch.poll(cx);
+    if polled.is_pending() && watch.is_over() && ticket.is_some() {
+        // From now on the ledger tells when the aborted tasks are gone.
+        *ticket = None;
+        return shared.ledger.poll_empty(cx.waker());
+    }
+    polled
 }
 
 fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<T, E> {
@@ -254,13 +271,9 @@ fn says_cancelled<E: From<Cancelled> + 'static>(
 }
 
 /// Waits until the last one has left `ledger_of`, aborting after the grace.
-async fn join(ledger_of: &Arc<Shared>, watch: &mut Watch<'_>) {
+async fn join(ledger_of: &Arc<Shared>, mut watch: Watch<'_>) {
     let ledger = &ledger_of.ledger;
     poll_fn(|cx| {
-        if watch.is_fresh() && ledger.num_tickets() > 0 {
-            watch.yield_once(cx);
-            return Poll::Pending;
-        }
         if ledger.poll_empty(cx.waker()).is_ready() {
             return Poll::Ready(());
         }
@@ -372,7 +385,7 @@ impl Drop for HandOver<'_> {
 #[cold]
 fn hand_over(shared: &Arc<Shared>, parent: &Context) {
     shared.rare.lock().failures.orphaned = true;
-    shared.end(owner::cancelled(
+    shared.close(owner::cancelled(
         Reason::ScopeDropped,
         shared.location,
         None,
@@ -383,6 +396,6 @@ fn hand_over(shared: &Arc<Shared>, parent: &Context) {
             continue;
         }
         give_to(adopter(parent), ledger_of);
-        Chase::start(ledger_of);
+        chase(ledger_of);
     }
 }

@@ -11,8 +11,8 @@
 //! 3. **Zero is final.** The count never leaves zero: whoever does not hold a
 //!    ticket enters with an increment that refuses zero. Zero is the closed bit.
 //! 4. **One closes.** Only the ticket that takes the count to zero and finds it
-//!    marked takes the waiter; the one exception is the waiter itself. The waiter
-//!    is woken or dropped after the lock is gone.
+//!    marked takes the waiter. The exceptions are the waiter itself, and whoever
+//!    wakes it to let it look around. It is woken or dropped after the lock is gone.
 //! 5. **No exit is missed.** Whoever waits writes the waiter, and then marks the
 //!    count. Mark and count are one word: either the last one sees the mark, or
 //!    who sets it sees the zero, the join and the hand-over alike.
@@ -144,6 +144,18 @@ impl<P> Ledger<P> {
         match self.wait_with(Waiter::Wake(mine)) {
             (_old, None) => Poll::Pending,
             (_old, Some(_mine)) => Poll::Ready(()),
+        }
+    }
+
+    /// Takes out the waker of who waits, to let it look around; it writes down another then.
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        let mut book = self.book.lock();
+        match std::mem::replace(&mut book.waiter, Waiter::None) {
+            Waiter::Wake(waker) => Some(waker),
+            other => {
+                book.waiter = other;
+                None
+            }
         }
     }
 

@@ -5,6 +5,8 @@
 #[cfg(not(any(loom, shuttle)))]
 mod native;
 #[cfg(not(any(loom, shuttle)))]
+mod real_time;
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use native::*;
 
 #[cfg(any(loom, shuttle))]

@@ -229,11 +229,8 @@ impl Stamp {
     }
 }
 
-/// Twin of the native one. A yield is one more step to explore, and no other
-/// protocol.
-pub(crate) const YIELDS: u8 = 0;
+/// Twin of the native one. Reports decide nothing, so a model has none.
+pub(crate) fn after_report_period(_job: impl FnOnce() + Send + 'static) {}
 
-/// Twin of the native one, never called for want of yields.
-pub(crate) fn yield_once(cx: &mut Context<'_>, _left: u8) {
-    cx.waker().wake_by_ref();
-}
+/// Twin of the native one.
+pub(crate) fn set_report_period(_period: Duration) {}

@@ -1,13 +1,17 @@
 //! Work on tokio.
 
 use std::any::Any;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
+
+use super::real_time;
 
 pub(crate) use tokio::task::AbortHandle;
 
@@ -36,7 +40,10 @@ impl<T> JoinHandle<T> {
     }
 
     pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Joined<T>> {
-        Pin::new(&mut self.0).poll(cx).map(|joined| match joined {
+        // A spent budget would register nothing but a turn of tokio's scheduler, which may not come:
+        // the poll can be under another executor.
+        let mut handle = unconstrained(&mut self.0);
+        Pin::new(&mut handle).poll(cx).map(|joined| match joined {
             Ok(value) => Joined::Ended(value),
             Err(error) => match error.try_into_panic() {
                 Ok(payload) => Joined::Panicked(payload),
@@ -119,19 +126,20 @@ impl Stamp {
     }
 }
 
-/// How many waits only yield before a scope registers with its context. With
-/// two workers, the owner is often back before the last of a few tasks is done.
-pub(crate) const YIELDS: u8 = 3;
+/// Sees to a job after the period of reports, by real time. On a thread that lives as long as one
+/// is expected.
+pub(crate) fn after_report_period(job: impl FnOnce() + Send + 'static) {
+    real_time::after(report_period(), Box::new(job));
+}
 
-/// Yields until the others have had a turn; `left` yields are left after this one.
-///
-/// tokio keeps tasks that yield back until nobody else is ready, and wakes those last kept
-/// first. So the owner queues up behind tasks that are ready, is then kept back with those that
-/// yielded, and queues up behind them when all are woken.
-pub(crate) fn yield_once(cx: &mut Context<'_>, left: u8) {
-    if left % 2 == 1 {
-        let _pending = pin!(tokio::task::yield_now()).poll(cx);
-    } else {
-        cx.waker().wake_by_ref();
-    }
+/// Milliseconds between two reports.
+static REPORT_PERIOD: AtomicU64 = AtomicU64::new(5_000);
+
+fn report_period() -> Duration {
+    Duration::from_millis(REPORT_PERIOD.load(Ordering::Relaxed))
+}
+
+pub(crate) fn set_report_period(period: Duration) {
+    let millis = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+    REPORT_PERIOD.store(millis, Ordering::Relaxed);
 }

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
@@ -109,9 +110,11 @@ pub(crate) struct Rare {
     pub(crate) foreground: Option<Weak<Shared>>,
     /// When the end of the context was first seen.
     pub(crate) ended: Option<Stamp>,
-    /// Set when the scope future was dropped: what reports its stragglers and
-    /// ends their grace now that nobody polls.
-    pub(crate) chase: Option<Chase>,
+    /// Whether a report of stragglers is expected at some time, and whether one is due.
+    pub(crate) report_expected: bool,
+    pub(crate) report_due: bool,
+    /// What ends the grace of a scope whose future was dropped.
+    pub(crate) orphan_grace: Option<OnCancel>,
 }
 
 /// The background of a scope that has one.
@@ -120,13 +123,6 @@ pub(crate) struct Background {
     /// Dropped when no more background tasks may start, and with it the context
     /// that they get.
     pub(crate) open: Option<(Ticket, Context)>,
-}
-
-/// What reports the stragglers of a scope that was dropped, and ends their grace: two deadlines
-/// with a callback each.
-pub(crate) struct Chase {
-    pub(crate) _report: OnCancel,
-    pub(crate) grace: Option<OnCancel>,
 }
 
 impl Shared {
@@ -205,7 +201,24 @@ impl Shared {
     /// Ends the scope's lifetime for a reason of the scope's own. Says whether
     /// that was what ended it.
     pub(crate) fn end(&self, cancelled: Cancelled) -> bool {
+        let won = self.close(cancelled);
+        if won {
+            self.wake_owner();
+        }
+        won
+    }
+
+    /// The same from the scope's own future, which need not be woken.
+    pub(crate) fn close(&self, cancelled: Cancelled) -> bool {
         owner::cancel(&self.lifetime, cancelled)
+    }
+
+    /// Lets the future of the scope look around, if it waits.
+    pub(crate) fn wake_owner(&self) -> bool {
+        let waker = self.ledger.take_waker();
+        let waits = waker.is_some();
+        drop_quietly(catch(|| waker.map(Waker::wake)));
+        waits
     }
 
     /// Remembers a scope below, for the tree that people look at.

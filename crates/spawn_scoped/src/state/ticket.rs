@@ -87,11 +87,11 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
             None
         }
         Waiter::Parent(mut ticket) => {
-            // Nobody is left to be chased when the parent hears of it.
+            // Nobody is left to be aborted when the parent hears of it.
             let mut rare = scope.rare.lock_if_touched();
-            let chase = rare.as_mut().and_then(|rare| rare.chase.take());
+            let grace = rare.as_mut().and_then(|rare| rare.orphan_grace.take());
             drop(rare);
-            drop(chase);
+            drop(grace);
             ticket.0.take()
         }
     }

@@ -1,65 +1,32 @@
-//! What reports the stragglers of a scope that was dropped, and ends their grace.
+//! What ends the grace of a scope that was dropped, and has its stragglers reported.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio_ctx_core::{Context, OnCancel};
+use tokio_ctx_core::Context;
 
-use crate::rt::Stamp;
-use crate::state::shared::{Chase, Shared, drop_quietly};
-use crate::watch::straggler::{REPORT_EVERY, log, own};
+use crate::state::shared::{Shared, drop_quietly};
+use crate::watch::reports;
 
-/// A callback at a deadline; dropping it is taking it back.
-fn alarm(delay: Duration, ring: impl FnOnce() + Send + 'static) -> OnCancel {
-    Context::background()
-        .with_timeout(delay)
-        .on_cancel(move |_| ring())
-}
-
-impl Chase {
-    /// Begins when the tasks of a ledger are handed over.
-    pub(crate) fn start(scope: &Arc<Shared>) {
-        scope.start_clock();
-        let since = *scope.rare.lock().ended.get_or_insert_with(Stamp::now);
-        let grace = scope.grace().map(|grace| {
-            let scope = Arc::downgrade(scope);
-            alarm(grace, move || {
-                if let Some(scope) = scope.upgrade() {
-                    scope.abort_all();
-                }
-            })
+/// To be called when the tasks of a ledger are handed over: the future that would see to them is
+/// no longer there. A deadline with a callback, so no task and no thread of its own.
+pub(crate) fn chase(scope: &Arc<Shared>) {
+    scope.start_clock();
+    let _since = scope.since_end();
+    reports::expect(scope);
+    let Some(grace) = scope.grace() else { return };
+    let weak = Arc::downgrade(scope);
+    let alarm = Context::background()
+        .with_timeout(grace)
+        .on_cancel(move |_| {
+            if let Some(scope) = weak.upgrade() {
+                scope.abort_all();
+            }
         });
-        Self::arm(scope, since, grace);
-    }
-
-    fn arm(scope: &Arc<Shared>, since: Stamp, grace: Option<OnCancel>) {
-        let weak = Arc::downgrade(scope);
-        let report = alarm(REPORT_EVERY, move || Self::ring(&weak, since));
-        let chase = Chase {
-            _report: report,
-            grace,
-        };
-        let old = scope.rare.lock().chase.replace(chase);
-        drop_quietly(old);
-        // The last one may have left meanwhile, and found nothing to take.
-        if scope.ledger.is_empty() {
-            let late = scope.rare.lock().chase.take();
-            drop_quietly(late);
-        }
-    }
-
-    fn ring(scope: &Weak<Shared>, since: Stamp) {
-        let Some(scope) = scope.upgrade() else { return };
-        let Some(cause) = scope.context().err() else {
-            return;
-        };
-        log(&scope, &own(&scope), &cause, since);
-        let grace = scope
-            .rare
-            .lock()
-            .chase
-            .as_mut()
-            .and_then(|chase| chase.grace.take());
-        Self::arm(&scope, since, grace);
+    let old = scope.rare.lock().orphan_grace.replace(alarm);
+    drop_quietly(old);
+    // The last one may have left meanwhile, and found nothing to take.
+    if scope.ledger.is_empty() {
+        let late = scope.rare.lock().orphan_grace.take();
+        drop_quietly(late);
     }
 }

@@ -8,11 +8,7 @@ use std::time::Duration;
 use tokio_ctx_core::Cancelled;
 
 use crate::data::entry::{Entry, TaskKind};
-use crate::rt::Stamp;
 use crate::state::shared::Shared;
-
-/// How often stragglers are reported.
-pub(crate) const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// At most so many are named in one report; the rest is counted.
 const NAMED: usize = 16;
@@ -237,7 +233,7 @@ pub(crate) fn list(scope: &Arc<Shared>) -> Vec<Straggler> {
 }
 
 /// Those of the scope's own ledger.
-pub(crate) fn own(scope: &Shared) -> Vec<Straggler> {
+fn own(scope: &Shared) -> Vec<Straggler> {
     let cause = scope.context().err();
     let tasks = scope.ledger.unfinished().into_iter();
     tasks
@@ -245,9 +241,9 @@ pub(crate) fn own(scope: &Shared) -> Vec<Straggler> {
         .collect()
 }
 
-/// Tells the log who is still running in a scope whose future waits, `since`
-/// the context ended for `cause`. Scopes that were taken over report their own.
-pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled, since: Stamp) {
+/// Tells the log who is still running in a scope whose future waits since its context ended for
+/// `cause`. Scopes that were taken over report their own.
+pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled) {
     let mut stragglers = own(scope);
     if let Some(background) = scope.background() {
         stragglers.extend(own(&background));
@@ -256,17 +252,22 @@ pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled, since: Stamp) {
         tracing::warn!(
             scope = scope.name().map(|name| name.as_ref().as_ref()),
             opened_at = %scope.location,
-            since_cancel = ?since.elapsed(),
+            since_cancel = ?scope.since_end(),
             cause = %cause,
             "the body of a scope goes on after its context ended",
         );
     }
-    log(scope, &stragglers, cause, since);
+    log(scope, &stragglers, cause);
 }
 
-pub(crate) fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled, since: Stamp) {
+/// The same for a scope that was dropped.
+pub(crate) fn report_own(scope: &Shared, cause: &Cancelled) {
+    log(scope, &own(scope), cause);
+}
+
+fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled) {
     let scope_name = scope.name().map(|name| name.as_ref().as_ref());
-    let since_cancel = since.elapsed();
+    let since_cancel = scope.since_end();
     for straggler in stragglers.iter().take(NAMED) {
         tracing::warn!(
             scope = scope_name,

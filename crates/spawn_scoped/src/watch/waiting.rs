@@ -3,41 +3,39 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll};
-use std::time::Duration;
+use std::task::Context as Poller;
 
-use tokio_ctx_core::future::DoneOwned;
+use tokio_ctx_core::future::{Done, DoneOwned};
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::rt::{self, Stamp};
 use crate::state::shared::Shared;
-use crate::watch::straggler::{self, REPORT_EVERY};
-
-/// How often it is looked whether the tasks that were aborted are gone.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+use crate::watch::{reports, straggler};
 
 /// Lives on the stack of a scope's future.
+///
+/// Its polls come after the future's waker is in the ledger, which wakes it for three reasons:
+/// the last one has left, the scope was ended from inside, or a report is due. The end of the
+/// parent wakes it through the parent's context. No timer of ours runs but the grace.
 pub(crate) struct Watch<'a> {
     shared: &'a Arc<Shared>,
     parent: &'a Context,
-    state: State,
+    state: State<'a>,
 }
 
-/// A scope that is done after a few polls, as most short ones are, registers
-/// neither with its context nor with its ledger: the first waits only yield.
-enum State {
-    /// How many more waits are going to yield.
-    Fresh(u8),
-    /// Waits for the end of the context.
-    Armed(Pin<Box<DoneOwned>>),
+enum State<'a> {
+    /// It has not waited yet. The first wait only comes back after whoever is ready now: most
+    /// short scopes are done then, and were never shown to anybody.
+    Fresh,
+    /// It has waited once.
+    Waited,
+    /// In the tree, and waiting for the end of the context; `None` if the parent never ends.
+    Armed(Option<Pin<Box<Done<'a>>>>),
     /// The context has ended.
     Ended(Box<Ended>),
 }
 
 struct Ended {
     cause: Cancelled,
-    since: Stamp,
-    report: Pin<Box<DoneOwned>>,
     grace: Grace,
 }
 
@@ -45,9 +43,8 @@ enum Grace {
     /// As long as it takes.
     Unlimited,
     Running(Pin<Box<DoneOwned>>),
-    /// Every task has been aborted. A body that awaits them may end by itself
-    /// now; one that still waits when they are gone is dropped.
-    Over(Pin<Box<DoneOwned>>),
+    /// Every task has been aborted.
+    Over,
 }
 
 impl<'a> Watch<'a> {
@@ -55,56 +52,31 @@ impl<'a> Watch<'a> {
         Self {
             shared,
             parent,
-            state: State::Fresh(rt::YIELDS),
+            state: State::Fresh,
         }
     }
 
-    /// To be called by each poll of the body that has to wait. Says whether the
-    /// body has to go: the grace is over, and all the tasks are gone.
-    #[must_use]
-    pub(crate) fn poll_body(&mut self, cx: &mut Poller<'_>) -> bool {
-        self.poll(cx);
-        let State::Ended(ended) = &mut self.state else {
-            return false;
-        };
-        let Grace::Over(look) = &mut ended.grace else {
-            return false;
-        };
-        while look.as_mut().poll(cx).is_ready() {
-            if self.shared.ledger.num_tickets() <= 1 {
-                return true;
-            }
-            *look = timer(LOOK_EVERY);
-        }
-        false
-    }
-
-    /// Whether the next wait is going to yield.
-    pub(crate) fn is_fresh(&self) -> bool {
-        matches!(self.state, State::Fresh(1..))
-    }
-
-    /// Waits for nothing but the next turn.
-    pub(crate) fn yield_once(&mut self, cx: &mut Poller<'_>) {
-        if let State::Fresh(yields) = &mut self.state {
-            *yields = yields.saturating_sub(1);
-            rt::yield_once(cx, *yields);
-        }
-    }
-
-    /// To be called by each poll that has to wait.
+    /// To be called by each poll that has to wait, once its waker is in the ledger.
     pub(crate) fn poll(&mut self, cx: &mut Poller<'_>) {
         match &mut self.state {
-            State::Fresh(0) => {
+            State::Fresh => {
+                self.state = State::Waited;
+                cx.waker().wake_by_ref();
+                return;
+            }
+            State::Waited => {
                 self.shared.start_clock();
                 self.shared.show_in_tree(self.parent);
-                self.state = State::Armed(Box::pin(self.shared.context().done_owned()));
+                let may_end = self.parent.can_be_cancelled();
+                let done = may_end.then(|| Box::pin(self.parent.done()));
+                self.state = State::Armed(done);
             }
-            State::Fresh(_) => return self.yield_once(cx),
             State::Armed(_) | State::Ended(_) => {}
         }
         if let State::Armed(done) = &mut self.state {
-            let Poll::Ready(cause) = done.as_mut().poll(cx) else {
+            // The scope ends its own context as well, and then wakes us itself.
+            let _parents = done.as_mut().map(|done| done.as_mut().poll(cx));
+            let Some(cause) = self.shared.context().err() else {
                 return;
             };
             self.state = State::Ended(Box::new(Ended::new(self.shared, cause)));
@@ -113,39 +85,39 @@ impl<'a> Watch<'a> {
             ended.poll(self.shared, cx);
         }
     }
+
+    /// Whether the grace is over: a body that waits for its aborted tasks may end by itself, and
+    /// goes when they are gone.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(&self.state, State::Ended(ended) if matches!(ended.grace, Grace::Over))
+    }
 }
 
 impl Ended {
-    fn new(shared: &Shared, cause: Cancelled) -> Self {
-        let since = Stamp::now();
-        shared.rare.lock().ended = Some(since);
-        let grace = shared
-            .grace()
-            .map_or(Grace::Unlimited, |grace| Grace::Running(timer(grace)));
+    fn new(shared: &Arc<Shared>, cause: Cancelled) -> Self {
+        let _from_now_on = shared.since_end();
+        reports::expect(shared);
+        // A context's deadline rather than a runtime's timer: it needs no runtime, and outlives
+        // the one that armed it.
+        let after = |grace| Box::pin(Context::background().with_timeout(grace).done_owned());
         Self {
             cause,
-            since,
-            report: timer(REPORT_EVERY),
-            grace,
+            grace: shared
+                .grace()
+                .map_or(Grace::Unlimited, |grace| Grace::Running(after(grace))),
         }
     }
 
     fn poll(&mut self, shared: &Arc<Shared>, cx: &mut Poller<'_>) {
-        while self.report.as_mut().poll(cx).is_ready() {
-            straggler::report(shared, &self.cause, self.since);
-            self.report = timer(REPORT_EVERY);
+        if reports::take_due(shared) {
+            straggler::report(shared, &self.cause);
+            reports::expect(shared);
         }
         if let Grace::Running(grace) = &mut self.grace {
             if grace.as_mut().poll(cx).is_ready() {
-                self.grace = Grace::Over(timer(LOOK_EVERY));
+                self.grace = Grace::Over;
                 shared.abort_all();
             }
         }
     }
-}
-
-/// Ready after `after`. A context's deadline rather than a runtime's timer: it
-/// needs no runtime, and outlives the one that armed it.
-fn timer(after: Duration) -> Pin<Box<DoneOwned>> {
-    Box::pin(Context::background().with_timeout(after).done_owned())
 }

@@ -3,6 +3,7 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod adopt;
+mod anywhere;
 mod body_ends;
 mod erased;
 mod face;

@@ -1,0 +1,78 @@
+//! Jobs after a pause of real time, whatever runtime asks for them and whatever its clock says.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::sync::catch;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+struct Queue {
+    /// By the time they are due, then by the order of arrival.
+    jobs: BTreeMap<(Instant, u64), Job>,
+    next_id: u64,
+    /// Whether the thread is there. It ends when nothing is expected.
+    is_served: bool,
+}
+
+static QUEUE: Mutex<Queue> = Mutex::new(Queue {
+    jobs: BTreeMap::new(),
+    next_id: 0,
+    is_served: false,
+});
+static CHANGED: Condvar = Condvar::new();
+
+fn queue() -> MutexGuard<'static, Queue> {
+    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `job` on the thread after `pause`. Without a thread to be had it is dropped.
+pub(super) fn after(pause: Duration, job: Job) {
+    let Some(due) = Instant::now().checked_add(pause) else {
+        return;
+    };
+    let mut queue = queue();
+    let key = (due, queue.next_id);
+    queue.next_id += 1;
+    let is_first = queue
+        .jobs
+        .first_key_value()
+        .is_none_or(|(first, _)| key < *first);
+    queue.jobs.insert(key, job);
+    if queue.is_served {
+        if is_first {
+            CHANGED.notify_one();
+        }
+        return;
+    }
+    let thread = std::thread::Builder::new().name("spawn_scoped".into());
+    queue.is_served = thread.spawn(serve).is_ok();
+    let unserved = match queue.is_served {
+        true => None,
+        false => queue.jobs.remove(&key),
+    };
+    drop(queue);
+    drop(unserved);
+}
+
+fn serve() {
+    let mut guard = queue();
+    loop {
+        let Some((&(due, _), _)) = guard.jobs.first_key_value() else {
+            guard.is_served = false;
+            return;
+        };
+        let now = Instant::now();
+        if due > now {
+            let waited = CHANGED.wait_timeout(guard, due - now);
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+            continue;
+        }
+        let job = guard.jobs.pop_first();
+        drop(guard);
+        // A panic of foreign code must not end the thread that others rely on.
+        let _ = catch(|| job.map(|(_, job)| job()));
+        guard = queue();
+    }
+}

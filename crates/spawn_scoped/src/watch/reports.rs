@@ -1,0 +1,42 @@
+//! When stragglers are reported: by real time, on a thread of our own, so that no report needs a
+//! runtime's timers or moves a clock that a test has paused.
+
+use std::sync::{Arc, Weak};
+
+use tracing::dispatcher;
+
+use crate::rt;
+use crate::state::shared::Shared;
+use crate::watch::straggler;
+
+/// Sees to it that a report of `scope` is made in a while. One at a time is expected.
+pub(crate) fn expect(scope: &Arc<Shared>) {
+    let is_first = !std::mem::replace(&mut scope.rare.lock().report_expected, true);
+    if is_first {
+        let scope = Arc::downgrade(scope);
+        // The subscriber may be this thread's own.
+        let dispatch = dispatcher::get_default(Clone::clone);
+        rt::after_report_period(move || dispatcher::with_default(&dispatch, || fall_due(&scope)));
+    }
+}
+
+/// Whether the report that the future of `scope` makes has fallen due.
+pub(crate) fn take_due(scope: &Shared) -> bool {
+    std::mem::take(&mut scope.rare.lock().report_due)
+}
+
+fn fall_due(scope: &Weak<Shared>) {
+    let Some(scope) = scope.upgrade() else { return };
+    scope.rare.lock().report_expected = false;
+    if scope.ledger.is_empty() {
+        return;
+    }
+    // Its own future reports: where its spans are, and by the clock that it runs on.
+    scope.rare.lock().report_due = true;
+    if !scope.wake_owner() && take_due(&scope) {
+        if let Some(cause) = scope.context().err() {
+            straggler::report_own(&scope, &cause);
+        }
+        expect(&scope);
+    }
+}
