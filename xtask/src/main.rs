@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod command;
 mod cuts;
+mod db;
 mod demo;
 mod docs;
 mod features;
@@ -99,6 +100,13 @@ const VERBS: &[Verb] = &[
         offered: |_| true,
         options: package::OPTIONS,
         run: package::run,
+    },
+    Verb {
+        name: "db",
+        about: "queries cut at random moments on real servers (not part of ci: they must be installed)",
+        offered: db::offered,
+        options: &[],
+        run: db::run,
     },
     Verb {
         name: "bench",

@@ -13,7 +13,8 @@
 //!    that went away.
 //! 6. A cancel that was begun is waited for: one at a time, each with a time limit of its own.
 //! 7. Cancels are repeated until a ROLLBACK is answered: one may come too early, and a pipeline
-//!    needs several.
+//!    needs several. The first one is alone, and nothing is rolled back by a drop: pgbouncer
+//!    before 1.21 dies of what is sent behind a query that is being cancelled (its #822).
 //! 8. The last cancel may hit the ROLLBACK itself: then it is sent once more, with no cancel under
 //!    way.
 //! 9. When the grace is over, or a cancel fails, the session leaves the pool and is closed.
@@ -39,9 +40,11 @@ use crate::counts::{Counters, add};
 use crate::error::Error;
 use crate::settings::{Settings, Turnstile};
 
+/// How long a ROLLBACK may take before something in its way is cancelled once more.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// A session, with its place in the pool.
 pub(crate) trait Session: Send + Sized + 'static {
-    /// A transaction of the driver. When it is dropped, the driver rolls it back.
     type Transaction<'a>: Transaction;
 
     /// Whether the connection is known to be gone.
@@ -330,21 +333,24 @@ async fn clean<S: Session, C: Cancel>(mut doomed: Doomed<S>, cancel: C, phase: P
     let common = Arc::clone(&doomed.1);
     let Settings { grace, attempt, .. } = common.settings;
     let session = doomed.0.as_mut()?;
+    let rest = Context::background().with_timeout(grace);
     let ended = if phase == Phase::Committing {
         // Rule 12: the ROLLBACK waits for the COMMIT's answer, and nothing is cancelled.
-        let rest = Context::background().with_timeout(grace);
         rest.run(session.rollback()).await.map_err(|_| Lost::Grace)
     } else {
-        let interrupt = Interrupt::new(|| one_cancel(&common, &cancel, attempt)).grace(grace);
-        let ended = interrupt.until(session.rollback()).await;
-        ended.map_err(|left| left.refused.map_or(Lost::Grace, Lost::Cancel))
+        // The first cancel is alone: nothing is sent behind the work that it is to hit.
+        match rest.run(one_cancel(&common, &cancel, attempt)).await {
+            Ok(Ok(())) => {
+                let again = || one_cancel(&common, &cancel, attempt);
+                rollback(session, &rest, Interrupt::new(again)).await
+            }
+            Ok(Err(error)) => Err(Lost::Cancel(error)),
+            Err(_) => Err(Lost::Grace),
+        }
     };
     let ended = match ended {
         // Rules 8 and 11: whatever the error was, no cancel is under way now.
-        Ok(Rollback::Hit) => {
-            let rest = Context::background().with_timeout(grace);
-            rest.run(session.rollback()).await.map_err(|_| Lost::Grace)
-        }
+        Ok(Rollback::Hit) => rest.run(session.rollback()).await.map_err(|_| Lost::Grace),
         ended => ended,
     };
     let lost = match ended {
@@ -375,6 +381,21 @@ async fn clean<S: Session, C: Cancel>(mut doomed: Doomed<S>, cancel: C, phase: P
     }
     session.close();
     None
+}
+
+/// Sends a ROLLBACK, and cancels what is still in its way after a pause (rule 7).
+async fn rollback<S: Session, I: Future<Output = Result<(), String>>>(
+    session: &mut S,
+    rest: &Context,
+    again: Interrupt<impl FnMut() -> I>,
+) -> Result<Rollback, Lost> {
+    let mut rollback = pin!(session.rollback());
+    if let Ok(answer) = rest.with_timeout(PAUSE).run(rollback.as_mut()).await {
+        return Ok(answer);
+    }
+    let grace = rest.remaining().unwrap_or_default();
+    let ended = again.grace(grace).every(PAUSE).until(rollback).await;
+    ended.map_err(|left| left.refused.map_or(Lost::Grace, Lost::Cancel))
 }
 
 /// Why a session had to be closed.

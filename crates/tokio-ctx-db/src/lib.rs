@@ -27,18 +27,26 @@
 //! One for each driver, named after its version, since its types are in this crate's own.
 //!
 //! - `deadpool-postgres-0_14`: the module [`postgres`].
+//! - `rusqlite-0_41`: the module [`sqlite`]; needs Rust 1.89.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "deadpool-postgres-0_14")]
 mod counts;
 mod error;
+#[cfg(feature = "deadpool-postgres-0_14")]
 mod kernel;
 #[cfg(feature = "deadpool-postgres-0_14")]
 pub mod postgres;
+#[cfg(feature = "deadpool-postgres-0_14")]
 mod settings;
+#[cfg(feature = "rusqlite-0_41")]
+pub mod sqlite;
 
+#[cfg(feature = "deadpool-postgres-0_14")]
 pub use counts::Counts;
 pub use error::Error;
+#[cfg(feature = "deadpool-postgres-0_14")]
 pub use settings::Settings;
 
 /// The example of the README is one of this crate's documentation tests.

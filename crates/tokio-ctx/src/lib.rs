@@ -19,7 +19,7 @@ pub use spawn_scoped::{
 #[doc(inline)]
 pub use tokio_ctx_core::axum_core_05;
 
-#[cfg(feature = "db-deadpool-postgres-0_14")]
+#[cfg(any(feature = "db-deadpool-postgres-0_14", feature = "db-rusqlite-0_41"))]
 #[doc(inline)]
 pub use tokio_ctx_db as db;
 #[cfg(feature = "tower")]

@@ -73,6 +73,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "deadpool-postgres",
             "futures-util",
+            "rusqlite",
             "tokio",
             "tokio-ctx-core",
             "tokio-postgres",

@@ -2,11 +2,12 @@
 
 mod cancel;
 mod stream;
+mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
 
-use deadpool_postgres::{Client, ClientWrapper, Object, Transaction};
+use deadpool_postgres::{Client, Object};
 use tokio::runtime::Handle;
 use tokio_ctx_core::Context;
 use tokio_postgres::Config;
@@ -14,9 +15,10 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
 use self::cancel::{Canceller, Hosts, Way};
 pub use self::stream::CancelStream;
+pub use self::transaction::Transaction;
 use crate::counts::Counts;
 use crate::error::Error;
-use crate::kernel::{self, Common, Lease, Rollback, Session};
+use crate::kernel::{Common, Lease, Rollback, Session};
 use crate::settings::Settings;
 
 /// A pool whose connections are used under a context.
@@ -291,19 +293,7 @@ impl Session for Object {
     }
 
     async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
-        ClientWrapper::transaction(self)
-            .await
-            .map_err(Error::database)
-    }
-}
-
-impl kernel::Transaction for Transaction<'_> {
-    async fn commit(self) -> Result<(), Error> {
-        Transaction::commit(self).await.map_err(Error::database)
-    }
-
-    async fn rollback(self) -> Result<(), Error> {
-        Transaction::rollback(self).await.map_err(Error::database)
+        Transaction::begin(self).await
     }
 }
 

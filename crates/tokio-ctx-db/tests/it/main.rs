@@ -2,3 +2,5 @@
 
 #[cfg(feature = "deadpool-postgres-0_14")]
 mod postgres;
+#[cfg(feature = "rusqlite-0_41")]
+mod sqlite;

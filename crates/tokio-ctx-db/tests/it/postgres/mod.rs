@@ -3,6 +3,7 @@
 mod copy;
 mod drops;
 mod fence;
+mod frozen;
 mod proxy;
 mod rules;
 mod support;

@@ -112,13 +112,44 @@ fn a_savepoint_is_rolled_back_alone() {
         let ctx = Context::background();
         let mut db = pool.get(&ctx).await.unwrap();
         let work = db.transaction(&ctx, async |tx| {
-            tx.execute("insert into saved values (1)", &[]).await?;
-            let inner = tx.transaction().await?;
-            inner.execute("insert into saved values (2)", &[]).await?;
-            inner.rollback().await
+            let inserted = tx.execute("insert into saved values (1)", &[]).await;
+            inserted.unwrap();
+            let undone = tx.savepoint(async |tx| {
+                let inserted = tx.execute("insert into saved values (2)", &[]).await;
+                Err::<(), _>(inserted.unwrap())
+            });
+            assert_eq!(undone.await?.unwrap_err(), 1);
+            let kept = tx.savepoint(async |tx| {
+                let insert = "insert into saved values (3)";
+                tx.savepoint(async |tx| tx.execute(insert, &[]).await).await
+            });
+            assert_eq!(kept.await?.unwrap().unwrap(), 1);
+            Ok::<(), tokio_ctx_db::Error>(())
         });
         work.await.unwrap().unwrap();
-        assert_eq!(rows(&server, "saved").await, 1);
+        assert_eq!(server.count("select sum(a) from saved").await, 4);
+    });
+}
+
+#[test]
+fn a_transaction_with_a_savepoint_left_half_way_is_not_committed() {
+    with_server(async |server| {
+        server.run("create table spoiled (a int)").await;
+        let pool = server.pool(1);
+        let ctx = Context::background();
+        let mut db = pool.get(&ctx).await.unwrap();
+        let work = db.transaction(&ctx, async |tx| {
+            let inner = tx.savepoint(async |tx| {
+                tx.execute("insert into spoiled values (1)", &[]).await?;
+                std::future::pending::<Result<(), Error>>().await
+            });
+            assert!(timeout(SOON, inner).await.is_err());
+            Ok::<(), ()>(())
+        });
+        let error = work.await.unwrap_err();
+        assert!(error.to_string().contains("half-way"), "{error}");
+        assert_idle(&mut db).await;
+        assert_eq!(rows(&server, "spoiled").await, 0);
     });
 }
 

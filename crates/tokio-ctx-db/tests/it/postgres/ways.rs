@@ -62,3 +62,33 @@ fn a_query_behind_pgbouncer_is_cut() {
         assert_cuts(&Pool::new(connections(&config, 4), &config, NoTls)).await;
     });
 }
+
+/// pgbouncer before 1.21 dies when something follows a query that is being cancelled.
+#[test]
+fn pgbouncer_survives_cuts_at_the_end_of_queries() {
+    with_server(async |server| {
+        let Some(bouncer) = servers::or_skip(PgBouncer::start(server.postgres, 4)) else {
+            return;
+        };
+        let config: Config = bouncer.conninfo().parse().unwrap();
+        let pool = Pool::new(connections(&config, 4), &config, NoTls);
+        let one = async |pool: Pool, seed: u64| {
+            for round in 0..100 {
+                let ctx = Context::background();
+                let mut db = pool.get(&ctx).await.unwrap();
+                let micros = 200 + (seed * 7919 + round * 104_729) % 4_000;
+                let soon = ctx.with_timeout(Duration::from_micros(micros));
+                let sql = "select pg_sleep(0.002)";
+                let work = db.under(&soon, async |c| c.simple_query(sql).await);
+                if let Ok(answer) = work.await {
+                    answer.expect("only its own context cuts it");
+                }
+            }
+        };
+        let (a, b, c, d) = (pool.clone(), pool.clone(), pool.clone(), pool.clone());
+        tokio::join!(one(a, 1), one(b, 2), one(c, 3), one(d, 4));
+        let counts = pool.counts();
+        assert!(counts.cuts > 0, "nothing was cut: {counts:?}");
+        assert_eq!(counts.cuts, counts.cleaned, "{counts:?}");
+    });
+}

@@ -1,0 +1,85 @@
+//! The pools that are cut: a driver and a way to the server each.
+
+use deadpool_postgres::Manager;
+use servers::{PgBouncer, Postgres};
+use tokio_ctx_db::{Counts, Settings, postgres};
+use tokio_postgres::{Config, NoTls};
+
+/// Connections in each of them: fewer than workers, so that they wait for each other.
+const SIZE: usize = 4;
+
+pub(crate) enum Pool {
+    Direct(postgres::Pool),
+    Bounced(postgres::Pool),
+}
+
+pub(crate) struct Pools(Vec<Pool>);
+
+impl Pools {
+    pub(crate) async fn connect(server: &Postgres, bouncer: &PgBouncer) -> Pools {
+        Pools(vec![
+            Pool::Direct(deadpool(&server.conninfo())),
+            Pool::Bounced(deadpool(&bouncer.conninfo())),
+        ])
+    }
+
+    pub(crate) fn choose(&self, random: &mut fastrand::Rng) -> &Pool {
+        &self.0[random.usize(..self.0.len())]
+    }
+
+    pub(crate) fn first(&self) -> &postgres::Pool {
+        match &self.0[0] {
+            Pool::Direct(pool) | Pool::Bounced(pool) => pool,
+        }
+    }
+
+    pub(crate) fn each_counts(&self) -> impl Iterator<Item = (&'static str, Counts)> {
+        self.0.iter().map(|pool| (pool.name(), pool.counts()))
+    }
+
+    /// Those of all pools together.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut all = Counts::default();
+        for (_, counts) in self.each_counts() {
+            all.cuts += counts.cuts;
+            all.cancels += counts.cancels;
+            all.cleaned += counts.cleaned;
+            all.lost_to_grace += counts.lost_to_grace;
+            all.lost_to_cancel += counts.lost_to_cancel;
+            all.lost_to_server += counts.lost_to_server;
+            all.lost_to_shutdown += counts.lost_to_shutdown;
+        }
+        all
+    }
+}
+
+impl Pool {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Pool::Direct(_) => "tokio-postgres",
+            Pool::Bounced(_) => "tokio-postgres behind pgbouncer",
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        match self {
+            Pool::Direct(pool) | Pool::Bounced(pool) => pool.counts(),
+        }
+    }
+}
+
+/// As many cancels as there is work: here they are what is tested.
+pub(crate) fn settings() -> Settings {
+    Settings::default()
+        .cancels_at_once(SIZE)
+        .cancels_per_second(1_000_000)
+}
+
+fn deadpool(conninfo: &str) -> postgres::Pool {
+    let config: Config = conninfo.parse().expect("it is well-formed");
+    let pool = deadpool_postgres::Pool::builder(Manager::new(config.clone(), NoTls))
+        .max_size(SIZE)
+        .build()
+        .expect("it has a runtime");
+    postgres::Pool::new(pool, &config, NoTls).with_settings(settings())
+}

@@ -1,0 +1,206 @@
+//! Work of all kinds, the moment it is cut, and the query of the next user.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use servers::Postgres;
+use tokio_ctx_core::Context;
+use tokio_ctx_db::{Error, postgres};
+use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
+
+use crate::pools::{Pool, Pools};
+
+/// What was seen by all workers together.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) victims: AtomicU64,
+    pub(crate) ended: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) in_transaction: AtomicU64,
+    pub(crate) in_copy: AtomicU64,
+}
+
+/// How a piece of work is cut.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// Its context ends.
+    End,
+    /// Its future is dropped.
+    Drop,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Query(f64),
+    Pipeline,
+    CopyIn,
+    CopyOut,
+}
+
+type Worked = Result<(), tokio_postgres::Error>;
+
+pub(crate) async fn prepare(pools: &Pools) {
+    let ctx = Context::background();
+    let mut db = pools.first().get(&ctx).await;
+    let db = db.as_mut().expect("the server is there");
+    let table = "create table storm (a text); create table kept (a int)";
+    let made = db.under(&ctx, async |c| c.batch_execute(table).await);
+    made.await
+        .expect("no context ends")
+        .expect("the server answers");
+}
+
+/// One piece of work, cut at a random moment, and then the query of the next user.
+pub(crate) async fn cut_and_probe(
+    pool: &Pool,
+    seen: &Seen,
+    random: &mut fastrand::Rng,
+) -> Result<(), String> {
+    // Half of them are over at about the moment when they are cut: the race that counts.
+    let at = Duration::from_micros(random.u64(..6_000));
+    let cut = if random.bool() { Cut::End } else { Cut::Drop };
+    let kind = match random.u32(..20) {
+        0 => Kind::CopyIn,
+        1 => Kind::CopyOut,
+        2..4 if !matches!(pool, Pool::Bounced(_)) => Kind::Pipeline,
+        4..8 => Kind::Query(30.0),
+        _ => Kind::Query(random.f64() * 0.006),
+    };
+    let is_copy = matches!(kind, Kind::CopyIn | Kind::CopyOut);
+    // Behind pgbouncer a prepared statement, which COPY makes, lives for a transaction.
+    let in_transaction = random.bool() || (is_copy && matches!(pool, Pool::Bounced(_)));
+    let worked = match pool {
+        Pool::Direct(pool) | Pool::Bounced(pool) => {
+            let ended = limited(cut, at, async |ctx| {
+                let mut db = pool.get(&Context::background()).await?;
+                if in_transaction {
+                    let work = db.transaction(ctx, async |tx| {
+                        tx.simple_query("insert into storm values ('x')").await?;
+                        work(tx, kind).await
+                    });
+                    work.await
+                } else {
+                    db.under(ctx, async |c| work(c, kind).await).await
+                }
+            });
+            ended.await
+        }
+    };
+    match cut {
+        Cut::End => &seen.ended,
+        Cut::Drop => &seen.dropped,
+    }
+    .fetch_add(1, Relaxed);
+    seen.in_transaction
+        .fetch_add(u64::from(in_transaction), Relaxed);
+    seen.in_copy.fetch_add(u64::from(is_copy), Relaxed);
+    match worked {
+        // Dropped, or cut: what it was for.
+        None | Some(Ok(Ok(()))) => {}
+        Some(Err(error)) if error.cancelled().is_some() => {}
+        Some(Err(error)) => return Err(error.to_string()),
+        // Nobody else may cancel it.
+        Some(Ok(Err(error))) => note(&error, seen)?,
+    }
+    for _ in 0..2 {
+        let probed = match pool {
+            Pool::Direct(pool) | Pool::Bounced(pool) => probe(pool).await,
+        };
+        match probed.map_err(|error| error.to_string())? {
+            Ok(true) => {}
+            Ok(false) => return Err("the next user is in a transaction".to_owned()),
+            Err(error) => note(&error, seen)?,
+        }
+    }
+    Ok(())
+}
+
+/// Runs `work` until it is cut; `None` when it was dropped.
+async fn limited<T>(cut: Cut, at: Duration, work: impl AsyncFnOnce(&Context) -> T) -> Option<T> {
+    let root = Context::background();
+    match cut {
+        Cut::End => Some(work(&root.with_timeout(at)).await),
+        Cut::Drop => tokio::time::timeout(at, work(&root)).await.ok(),
+    }
+}
+
+async fn work(client: &tokio_postgres::Client, kind: Kind) -> Worked {
+    match kind {
+        Kind::Query(seconds) => {
+            let sql = format!("select pg_sleep({seconds})");
+            client.simple_query(&sql).await.map(drop)
+        }
+        Kind::Pipeline => {
+            let sql = "select pg_sleep(0.001)";
+            let [a, b, c] = [sql; 3].map(|sql| client.simple_query(sql));
+            tokio::try_join!(a, b, c).map(drop)
+        }
+        Kind::CopyIn => {
+            let mut sink = pin!(client.copy_in::<_, Bytes>("copy storm from stdin").await?);
+            for _ in 0..20 {
+                sink.send(Bytes::from_static(b"a line\n")).await?;
+                sink.flush().await?;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            sink.finish().await.map(drop)
+        }
+        Kind::CopyOut => {
+            let sql = "copy (select repeat('x', 100) from generate_series(1, 20000)) to stdout";
+            let mut stream = pin!(client.copy_out(sql).await?);
+            while let Some(chunk) = stream.next().await {
+                chunk?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The next user: a query that nobody may cancel, and whether it is outside of a transaction.
+async fn probe(pool: &postgres::Pool) -> Result<Result<bool, tokio_postgres::Error>, Error> {
+    let ctx = Context::background();
+    let mut db = pool.get(&ctx).await?;
+    db.under(&ctx, async |c| {
+        let sql = "select pg_sleep(0.001), now() = statement_timestamp()";
+        let answer = c.simple_query(sql).await?;
+        Ok(answer.iter().any(|message| {
+            let tokio_postgres::SimpleQueryMessage::Row(row) = message else {
+                return false;
+            };
+            row.get(1) == Some("t")
+        }))
+    })
+    .await
+}
+
+/// A victim is counted; any other error is given back.
+fn note(error: &tokio_postgres::Error, seen: &Seen) -> Result<(), String> {
+    if error.code() == Some(&SqlState::QUERY_CANCELED) {
+        seen.victims.fetch_add(1, Relaxed);
+        Ok(())
+    } else {
+        Err(error.to_string())
+    }
+}
+
+/// Sessions that are not idle, once everything had the time to get so.
+pub(crate) async fn left_behind(server: &Postgres) -> i64 {
+    let (client, connection) = tokio_postgres::connect(&server.conninfo(), NoTls)
+        .await
+        .expect("the server is there");
+    tokio::spawn(async move { drop(connection.await) });
+    let sql = "select count(*) from pg_stat_activity
+               where pid <> pg_backend_pid() and backend_type = 'client backend' and state <> 'idle'";
+    let mut left = 0;
+    for _ in 0..100 {
+        left = client.query_one(sql, &[]).await.expect("it answers").get(0);
+        if left == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    left
+}

@@ -1,0 +1,18 @@
+//! Queries cut at random moments on real servers, and nobody else hit.
+
+use std::time::Duration;
+
+use crate::steps::{Cmd, Outcome, Steps};
+use crate::workspace::Workspace;
+
+/// The storm takes about two minutes; this ends one that hangs.
+const LIMIT: Duration = Duration::from_secs(900);
+
+pub(crate) fn offered(workspace: &Workspace) -> bool {
+    workspace.has("crates/tokio-ctx-db/examples/storm/main.rs")
+}
+
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
+    let storm = Cmd::cargo("run -p tokio-ctx-db --all-features --example storm");
+    steps.run(workspace, "db", &storm.limit(LIMIT))
+}
