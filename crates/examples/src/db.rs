@@ -1,8 +1,7 @@
 //! Three SQLite databases and the queries on them, stoppable by a [`Context`].
 //!
 //! A query runs on a blocking thread, where no await point can drop it.
-//! What stops it is SQLite's own interrupt handle, called by [`Context::on_cancel`]: see
-//! `stoppable`, the one function that joins the two.
+//! What stops it is a question that SQLite asks while it works: see `stoppable`.
 
 mod error;
 mod table;
@@ -17,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use tokio_ctx::Context;
+use tokio_ctx::db::sqlite;
 
 use self::error::Failure;
 pub use self::error::{OpenError, QueryError};
@@ -150,7 +150,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`QueryError::Cancelled`] within a few microseconds of the end of `ctx`, on whatever
+    /// [`QueryError::Cancelled`] within a fraction of a millisecond of the end of `ctx`, on whatever
     /// thread it ends; [`QueryError::Failed`] when the database fails.
     ///
     /// # Examples
@@ -261,30 +261,21 @@ impl Database {
         change.map(drop).map_err(|e| self.failed(e))
     }
 
-    /// Runs `query` on a connection that the end of `ctx` interrupts.
+    /// Runs `query` on a connection that asks `ctx` while it works.
     fn stoppable<T>(
         &self,
         ctx: &Context,
         query: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, QueryError> {
         ctx.check()?;
-        let run = || {
-            let conn = self.connect()?;
-            // SQLite forgets an interrupt that arrives while no statement is running, so one
-            // that fell between the registration and the start of the query would be lost.
-            // A statement that has started and is held open keeps every interrupt in force.
-            let mut holder = conn.prepare("VALUES (1), (2)")?;
-            let mut held = holder.query([])?;
-            held.next()?;
-
-            let interrupt = conn.get_interrupt_handle();
-            let _stop = ctx.on_cancel(move |_| interrupt.interrupt());
-            query(&conn)
-        };
-        run().map_err(|failure| match (failure.is_interrupt(), ctx.err()) {
-            (true, Some(cancelled)) => QueryError::Cancelled(cancelled),
-            _ => self.failed(failure),
-        })
+        let mut conn = self.connect().map_err(|e| self.failed(e))?;
+        match sqlite::under(ctx, &mut conn, |conn| query(conn)) {
+            Ok(answer) => answer.map_err(|e| self.failed(e)),
+            Err(error) => Err(match error.cancelled() {
+                Some(why) => QueryError::Cancelled(why.clone()),
+                None => self.failed(error),
+            }),
+        }
     }
 
     fn connect(&self) -> rusqlite::Result<Connection> {
@@ -376,13 +367,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interrupt_before_the_query_starts_is_not_lost() {
+    fn an_end_before_the_query_starts_is_not_lost() {
         let folder = tempfile::tempdir().unwrap();
         let users = Databases::open_or_fill(folder.path()).unwrap().users;
         let ctx = Context::background().with_cancel();
         let result = users.stoppable(&ctx, |conn| {
             ctx.cancel();
-            Ok(conn.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, u32>(0))?)
+            Ok(conn.query_row("SELECT sum(id) FROM users", [], |row| row.get::<_, i64>(0))?)
         });
         assert!(
             matches!(result, Err(QueryError::Cancelled(_))),

@@ -5,13 +5,15 @@ use std::path::Path;
 use crate::postgres::{Postgres, write_for};
 use crate::supervised::{Dir, Missing, Supervised, free_port, listens, user_for_root};
 
+const PROGRAM: &str = "/usr/sbin/pgbouncer";
+
 /// pgbouncer with transaction pooling.
 #[derive(Debug)]
 pub struct PgBouncer {
     // Dropped first, so that the directory is no longer in use.
-    _server: Supervised,
+    server: Option<Supervised>,
     port: u16,
-    _dir: Dir,
+    dir: Dir,
 }
 
 impl PgBouncer {
@@ -21,8 +23,7 @@ impl PgBouncer {
     ///
     /// What is missing: usually the package.
     pub fn start(server: &Postgres, pool_size: u32) -> Result<PgBouncer, Missing> {
-        let program = Path::new("/usr/sbin/pgbouncer");
-        if !program.is_file() {
+        if !Path::new(PROGRAM).is_file() {
             return Err(Missing("pgbouncer is not installed".to_owned()));
         }
         let user = user_for_root("postgres");
@@ -47,14 +48,33 @@ impl PgBouncer {
             server.port()
         );
         write_for(user, &config, &text)?;
-        let args = [config.to_str().unwrap_or_default()];
-        let mut started = Supervised::start("TERM", user, program, &args, &dir)?;
-        started.wait_until(|| listens(port))?;
-        Ok(PgBouncer {
-            _server: started,
+        let mut bouncer = PgBouncer {
+            server: None,
             port,
-            _dir: dir,
-        })
+            dir,
+        };
+        bouncer.run()?;
+        Ok(bouncer)
+    }
+
+    fn run(&mut self) -> Result<(), Missing> {
+        let config = self.dir.0.join("pgbouncer.ini");
+        let args = [config.to_str().unwrap_or_default()];
+        let user = user_for_root("postgres");
+        let mut server = Supervised::start("TERM", user, Path::new(PROGRAM), &args, &self.dir)?;
+        server.wait_until(|| listens(self.port))?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Ends it, its connections too, and starts it again at the same port.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come back.
+    pub fn restart(&mut self) -> Result<(), Missing> {
+        self.server = None;
+        self.run()
     }
 
     /// How libpq, and most that is built in its image, is told to connect.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use rusqlite::ErrorCode;
 use tokio_ctx::Cancelled;
 
 /// Why a query gave no answer.
@@ -32,13 +31,6 @@ pub struct OpenError {
 pub(super) enum Failure {
     Sqlite(rusqlite::Error),
     File(io::Error),
-}
-
-impl Failure {
-    pub(super) fn is_interrupt(&self) -> bool {
-        matches!(self, Failure::Sqlite(error)
-            if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
-    }
 }
 
 impl fmt::Display for Failure {

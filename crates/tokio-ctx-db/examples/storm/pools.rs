@@ -1,5 +1,7 @@
 //! The pools that are cut: a driver and a way to the server each.
 
+use std::time::Duration;
+
 use deadpool_postgres::Manager;
 use servers::{PgBouncer, Postgres};
 use tokio_ctx_db::{Counts, Settings, postgres};
@@ -68,9 +70,12 @@ impl Pool {
     }
 }
 
-/// As many cancels as there is work: here they are what is tested.
+/// As many cancels as there is work, since they are what is tested, and so much time that a busy
+/// machine is no reason to lose a connection.
 pub(crate) fn settings() -> Settings {
     Settings::default()
+        .grace(Duration::from_secs(20))
+        .cancel_timeout(Duration::from_secs(10))
         .cancels_at_once(SIZE)
         .cancels_per_second(1_000_000)
 }
