@@ -9,6 +9,7 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     pub(crate) frames: Vec<Frame>,
+    pub(crate) library: Vec<Frame>,
     pub(crate) awaited: Option<String>,
 }
 
@@ -26,6 +27,12 @@ impl Place {
     /// The awaits in files of the project, the innermost first.
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// The awaits below them in crates that cargo fetched, the innermost first, where those were
+    /// built with line tables. A file begins with the crate's name and version.
+    pub fn library_frames(&self) -> &[Frame] {
+        &self.library
     }
 
     /// What the innermost of them awaits, if that belongs to a library.

@@ -13,6 +13,8 @@ use super::place::{Frame, Place};
 /// The files of this crate.
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
 const ROOT: &str = "name/root.rs";
+/// Where cargo keeps the sources of dependencies.
+const FETCHED: &str = concat!("/registry", "/src/");
 
 /// One backtrace, from the innermost function to the root of the call.
 pub(super) struct Trace {
@@ -74,6 +76,8 @@ impl Trace {
                 }
                 // The outermost one below the project's own code is what that code awaits.
                 None if place.frames.is_empty() && symbol.is_polled() => {
+                    let frame = symbol.position.as_ref().filter(|_| symbol.is_async_body());
+                    place.library.extend(frame.and_then(Position::library_frame));
                     let name = readable(&symbol.name);
                     place.awaited = name.filter(|name| name.contains("::")).or(place.awaited);
                 }
@@ -115,6 +119,11 @@ impl Symbol {
             .any(|part| self.name.contains(part))
     }
 
+    /// The same, without closures that are none, and without generic code over async functions.
+    fn is_async_body(&self) -> bool {
+        self.name.starts_with("{async") || self.name.ends_with("{{closure}}")
+    }
+
     fn is_polled(&self) -> bool {
         self.is_async() || self.name.contains("poll")
     }
@@ -130,6 +139,22 @@ impl Position {
             column: self.column,
             source: source(&self.file, self.line),
         }
+    }
+}
+
+impl Position {
+    /// For a file of a dependency, whose name begins with the crate's name and version.
+    fn library_frame(&self) -> Option<Frame> {
+        let path = self.file.to_string_lossy().replace('\\', "/");
+        let (_, registry) = path.split_once(FETCHED)?;
+        let (_, file) = registry.split_once('/')?;
+        Some(Frame {
+            function: None,
+            file: file.to_owned(),
+            line: self.line,
+            column: self.column,
+            source: source(&self.file, self.line),
+        })
     }
 }
 
@@ -182,7 +207,7 @@ fn is_foreign(file: &Path) -> bool {
     [
         "/rustc/",
         "/rustlib/src/",
-        concat!("/registry", "/src/"),
+        FETCHED,
         "/git/checkouts/",
         "/vendor/",
     ]

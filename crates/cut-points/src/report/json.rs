@@ -74,6 +74,7 @@ fn place(place: &crate::name::Place) -> Value {
     };
     json!({
         "awaits": place.awaited,
+        "library": place.library.iter().map(frame).collect::<Vec<_>>(),
         "frames": place.frames.iter().map(frame).collect::<Vec<_>>(),
     })
 }

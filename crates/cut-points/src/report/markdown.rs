@@ -59,8 +59,10 @@ impl Report {
 fn places(cut: &Cut) -> String {
     let mut cells = Vec::new();
     for place in &cut.places {
-        cells.extend(place.awaited.iter().map(|awaited| code(awaited)));
-        for frame in &place.frames {
+        if place.library.is_empty() {
+            cells.extend(place.awaited.iter().map(|awaited| code(awaited)));
+        }
+        for frame in place.library.iter().chain(&place.frames) {
             let source = frame.source.as_deref().map_or_else(String::new, code);
             cells.push(format!("{} {source}", escaped(&frame.to_string())));
         }

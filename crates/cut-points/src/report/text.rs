@@ -150,10 +150,11 @@ fn places(f: &mut fmt::Formatter<'_>, cut: &Cut) -> fmt::Result {
         if index > 0 {
             writeln!(f, "  and")?;
         }
-        if let Some(awaited) = place.awaited() {
-            writeln!(f, "    {awaited}")?;
+        match (place.awaited(), place.library_frames()) {
+            (Some(awaited), []) => writeln!(f, "    {awaited}")?,
+            _ => {}
         }
-        for frame in place.frames() {
+        for frame in place.library_frames().iter().chain(place.frames()) {
             match frame.source() {
                 Some(source) => writeln!(f, "    at {frame}: {source}")?,
                 None => writeln!(f, "    at {frame}")?,
