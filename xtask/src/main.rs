@@ -84,7 +84,7 @@ const VERBS: &[Verb] = &[
         name: "cuts",
         about: "programs cut at every point: planted faults found, healthy ones not accused",
         offered: cuts::offered,
-        options: &[],
+        options: cuts::OPTIONS,
         run: cuts::run,
     },
     Verb {

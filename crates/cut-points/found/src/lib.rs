@@ -1,8 +1,10 @@
 //! Well-known crates, cut at every point: see the tests, and `docs/found.md`.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cut_points::{Frame, Report};
+use servers::Postgres;
 
 /// How often a finding must show.
 const TIMES: usize = 5;
@@ -43,15 +45,16 @@ pub fn holds(report: &Report) {
     println!("{}", report.summary());
 }
 
-/// The host and port of the PostgreSQL server that `cargo xtask cuts --found` starts.
+/// The host and port of a PostgreSQL server, which is started by the first who asks and ends with
+/// the process.
 ///
 /// # Panics
-/// Without the variable that the verb sets.
-pub fn postgres() -> (String, u16) {
-    let address = std::env::var("CUT_POINTS_POSTGRES");
-    let address = address.expect("HOST:PORT of a server: see `cargo xtask cuts --found`");
-    let (host, port) = address.split_once(':').expect("HOST:PORT");
-    (host.to_owned(), port.parse().expect("a port"))
+/// If it cannot be started.
+pub fn postgres() -> (&'static str, u16) {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    let server = SERVER
+        .get_or_init(|| Postgres::start().unwrap_or_else(|missing| panic!("no server: {missing}")));
+    ("127.0.0.1", server.port())
 }
 
 /// So many milliseconds.

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 static SERVER: LazyLock<PgConnectOptions> = LazyLock::new(|| {
     let (host, port) = postgres();
     PgConnectOptions::new()
-        .host(&host)
+        .host(host)
         .port(port)
         .username("postgres")
         .database("postgres")

@@ -77,7 +77,9 @@ impl Trace {
                 // The outermost one below the project's own code is what that code awaits.
                 None if place.frames.is_empty() && symbol.is_polled() => {
                     let frame = symbol.position.as_ref().filter(|_| symbol.is_async_body());
-                    place.library.extend(frame.and_then(Position::library_frame));
+                    place
+                        .library
+                        .extend(frame.and_then(Position::library_frame));
                     let name = readable(&symbol.name);
                     place.awaited = name.filter(|name| name.contains("::")).or(place.awaited);
                 }
