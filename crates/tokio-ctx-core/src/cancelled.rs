@@ -185,6 +185,11 @@ impl Cancelled {
         })))
     }
 
+    /// Whether it was a deadline that passed, and not somebody who said so.
+    pub(crate) fn is_of_deadline(&self) -> bool {
+        self.after().is_some()
+    }
+
     /// Whether nothing is on the heap.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {

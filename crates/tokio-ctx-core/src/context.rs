@@ -375,7 +375,12 @@ impl Context {
             foreign::discard(cause);
             return None;
         }
-        let after = deadline.saturating_sub(now);
+        // A deadline that has passed is none of its own where the parent ended already: the two
+        // say the same.
+        let after = match deadline <= now && self.is_done() {
+            true => NEVER,
+            false => deadline.saturating_sub(now),
+        };
         let mut node = Node::with_deadline(parent, deadline, after, location);
         if let Some(cause) = cause {
             node = node.with_rare(Rare::Cause(cause));

@@ -99,10 +99,22 @@ impl Node {
             }
             Root::Merge(merge) => {
                 // Both were latched before: they come earlier in the list of chains.
-                let inherited = merge
+                let [one, other] = merge
                     .direct
-                    .iter()
-                    .find_map(|direct| direct.state.lock().outcome().cloned());
+                    .each_ref()
+                    .map(|direct| direct.state.lock().outcome().cloned());
+                // Of two deadlines that passed unseen the earlier counts, here as on one chain.
+                let is_deadline = |ended: &Option<Cancelled>| {
+                    ended.as_ref().is_some_and(Cancelled::is_of_deadline)
+                };
+                let other_was_first = is_deadline(&one)
+                    && is_deadline(&other)
+                    && merge.direct[1].deadline < merge.direct[0].deadline;
+                let inherited = if other_was_first {
+                    other
+                } else {
+                    one.or(other)
+                };
                 if inherited.is_some() {
                     return inherited;
                 }
@@ -111,7 +123,7 @@ impl Node {
         }
         // Of deadlines the earliest counts, and a node's own is earlier than its ancestors'.
         let is_due = self.is_deadline() && now >= self.deadline;
-        if is_due && carried.is_none_or(|cancelled| cancelled.reason() == Reason::Deadline) {
+        if is_due && carried.is_none_or(Cancelled::is_of_deadline) {
             return Some(Cancelled::new(Facts {
                 reason: Reason::Deadline,
                 location: self.made_at(),

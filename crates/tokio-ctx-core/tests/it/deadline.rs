@@ -338,3 +338,22 @@ async fn a_deadline_farther_away_than_there_is_time_is_none() {
     let near = Context::background().with_timeout(HOUR);
     assert_eq!(near.with_timeout(far).remaining(), Some(HOUR));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_had_passed_below_a_context_that_had_ended_says_what_that_one_says() {
+    let parent = Context::background().with_timeout(Duration::from_secs(5));
+    advance(Duration::from_secs(6)).await;
+    assert_ended(&parent, Reason::Deadline);
+    let past = tokio::time::Instant::now() - Duration::from_secs(3);
+    let child = parent.with_deadline(past);
+    assert_eq!(child.deadline(), Some(past));
+    let cancelled = child.err().expect("it ended");
+    assert_eq!(cancelled.after(), Some(Duration::from_secs(5)));
+
+    // Said by somebody, it is no deadline that another one could precede.
+    let parent = Context::background().with_cancel();
+    let child = parent.with_timeout(Duration::from_secs(1));
+    parent.cancel_with(Reason::Deadline);
+    advance(Duration::from_secs(2)).await;
+    assert_eq!(child.err().expect("it ended").after(), None);
+}

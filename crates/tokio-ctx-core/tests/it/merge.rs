@@ -250,3 +250,19 @@ fn merging_in_a_loop_costs_no_more_than_what_is_merged() {
     assert_eq!(woken.get(), 1);
     assert_eq!(cause_of(&all).as_deref(), Some("one of many"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_two_deadlines_that_passed_unseen_a_merge_tells_the_earlier() {
+    for swapped in [false, true] {
+        let short = Context::background().with_timeout(Duration::from_secs(1));
+        let long = Context::background().with_timeout(Duration::from_secs(2));
+        let merged = if swapped {
+            long.merge(&short)
+        } else {
+            short.merge(&long)
+        };
+        advance(Duration::from_secs(3)).await;
+        let cancelled = merged.err().expect("it ended");
+        assert_eq!(cancelled.after(), Some(Duration::from_secs(1)));
+    }
+}
