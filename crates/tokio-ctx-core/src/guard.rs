@@ -5,10 +5,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::cancelled::{Cancelled, Reason, because};
+use crate::cancelled::{Cancelled, Reason, SharedCause, because};
 use crate::context::Context;
 use crate::node::Node;
+use crate::sync::clock;
 
 /// A context, and the right to end it; dropping it ends the context.
 ///
@@ -36,6 +38,50 @@ pub struct CancelGuard {
     context: Context,
     /// What to end; `None` for the lifetime of `context`, as long as nothing was built on it.
     target: Option<Arc<Node>>,
+}
+
+/// Deriving what can be ended.
+impl Context {
+    /// A child that its guard can end.
+    ///
+    /// The guard derefs to the context and ends it when it is dropped, with
+    /// [`Reason::GuardDropped`] and the line of this call. Bind it to a name that lives as
+    /// long as the work does.
+    ///
+    /// Go: `context.WithCancel` and `context.WithCancelCause`, whose cancel function must be
+    /// called on every path.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::Context;
+    ///
+    /// let parent = Context::background().with_cancel();
+    /// let child = parent.with_cancel();
+    /// assert!(child.cancel());
+    /// assert!(child.is_done() && !parent.is_done());
+    /// ```
+    #[track_caller]
+    pub fn with_cancel(&self) -> CancelGuard {
+        let node = Node::child(self.lifetime.as_ref(), Location::caller());
+        CancelGuard::new(self.living(Some(Arc::new(node))))
+    }
+
+    /// A child with a guard and, in the same node, a deadline if there is to be one.
+    pub(crate) fn begin(
+        &self,
+        after: Option<Duration>,
+        cause: Option<SharedCause>,
+        location: &'static Location<'static>,
+    ) -> CancelGuard {
+        let limited = after.and_then(|after| {
+            let now = clock::now();
+            self.deadline_node(clock::later(now, after), now, cause, location)
+        });
+        let node =
+            limited.unwrap_or_else(|| Arc::new(Node::child(self.lifetime.as_ref(), location)));
+        CancelGuard::new(self.living(Some(node)))
+    }
 }
 
 impl CancelGuard {
