@@ -58,7 +58,7 @@ async fn main() -> Result<(), Cancelled> {
         let tasks: Vec<_> = (0..1000)
             .map(|id| {
                 let ctx = s.context().with_value::<Item>(id);
-                s.spawn_on(&ctx, async |ctx| import(&ctx).await)
+                s.task().under(&ctx).spawn(async |ctx| import(&ctx).await)
             })
             .collect();
         let mut lines = Vec::with_capacity(tasks.len());

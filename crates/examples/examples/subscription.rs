@@ -39,7 +39,10 @@ fn subscribe(
     seen: mpsc::UnboundedSender<String>,
 ) -> &'static str {
     let ctx = request.detach_onto(server.context());
-    server.spawn_on(&ctx, async move |ctx| follow(&ctx, events, seen).await);
+    server
+        .task()
+        .under(&ctx)
+        .spawn(async move |ctx| follow(&ctx, events, seen).await);
     "202 Accepted"
 }
 

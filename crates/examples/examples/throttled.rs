@@ -41,13 +41,11 @@ async fn upload_all(ctx: &Context, items: usize, enough: usize) -> Result<Arc<Ga
                 if item == enough {
                     s.cancel();
                 }
-                let gauge = Arc::clone(&shared);
-                let task = s
-                    .spawn_when_free(async move |ctx| upload(&ctx, &gauge).await)
-                    .await;
-                if task.is_err() {
+                let Ok(slot) = s.slot().await else {
                     break; // The scope ended: the rest is not wanted.
-                }
+                };
+                let gauge = Arc::clone(&shared);
+                slot.spawn(async move |ctx| upload(&ctx, &gauge).await);
             }
             Ok(())
         })

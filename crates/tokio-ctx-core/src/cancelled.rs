@@ -115,6 +115,8 @@ pub enum Reason {
     TaskLost,
     /// The task was aborted after its grace.
     TaskAborted,
+    /// The task was not started: its scope has a limit, which was reached.
+    LimitReached,
     /// The process was asked to stop.
     Signal(Signal),
     /// The server shuts down.
@@ -405,6 +407,7 @@ impl Reason {
             Reason::TaskPanicked => "cancelled because a task of the scope panicked",
             Reason::TaskLost => "task dropped by its runtime before its end",
             Reason::TaskAborted => "task aborted after its grace",
+            Reason::LimitReached => "task not started: the limit of its scope is reached",
             Reason::Signal(_) => "cancelled by",
             Reason::Shutdown => "cancelled because the server shuts down",
             Reason::CallerGone => "cancelled because the caller went away",
@@ -419,9 +422,11 @@ impl Reason {
             Reason::GuardDropped => "keep the guard made at",
             Reason::Token => "token adopted at",
             Reason::ScopeDropped | Reason::ScopeFinished => "scope at",
-            Reason::TaskFailed | Reason::TaskPanicked | Reason::TaskLost | Reason::TaskAborted => {
-                "task spawned at"
-            }
+            Reason::TaskFailed
+            | Reason::TaskPanicked
+            | Reason::TaskLost
+            | Reason::TaskAborted
+            | Reason::LimitReached => "task spawned at",
             Reason::Signal(_) => "watched at",
             _ => "at",
         }

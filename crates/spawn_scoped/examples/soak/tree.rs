@@ -195,8 +195,8 @@ async fn spawn_one(
         work(ctx, seed, depth, inner, counter, sibling, what).await
     };
     match random.below(7) {
-        0 => drop(s.spawn_background(work)),
-        1 => drop(s.spawn_cancellable(work(s.context().clone()))),
+        0 => drop(s.task().background().spawn(work)),
+        1 => drop(s.task().spawn_cancellable(work(s.context().clone()))),
         2 => {
             let token = live.token();
             drop(s.spawn_blocking(move |ctx| {
@@ -205,8 +205,12 @@ async fn spawn_one(
                 Ok(())
             }));
         }
-        3 => drop(s.try_spawn(work)),
-        4 => drop(DropAfter::new(s.spawn_when_free(work), 3).await),
+        3 => drop(s.task().try_spawn(work)),
+        4 => {
+            if let Some(Ok(slot)) = DropAfter::new(s.slot(), 3).await {
+                drop(slot.spawn(work));
+            }
+        }
         5 => {
             let start = s.start(async move |ctx, ready: Ready<()>| {
                 let _ = ready.set(());

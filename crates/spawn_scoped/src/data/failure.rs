@@ -60,6 +60,8 @@ pub enum FailureKind {
     Lost,
     /// It was aborted after the grace.
     Aborted,
+    /// It was not started, because the limit of its scope was reached.
+    Refused,
 }
 
 /// Names the task that failed: the cause with which its scope cancels the rest.
@@ -258,6 +260,7 @@ impl fmt::Display for TaskFailure {
             FailureKind::Panicked => "panicked",
             FailureKind::Lost => "was lost: its runtime dropped it before its end",
             FailureKind::Aborted => "was aborted: it did not end within the grace",
+            FailureKind::Refused => "was refused",
         })?;
         match self.message() {
             Some(message) => write!(f, ": {message}"),

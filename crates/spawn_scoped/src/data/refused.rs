@@ -16,7 +16,7 @@ use tokio_ctx_core::Cancelled;
 /// # async fn main() -> Result<(), Cancelled> {
 /// scope(&Context::background(), async |s| {
 ///     s.cancel();
-///     let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap_err();
+///     let refused = s.task().try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap_err();
 ///     assert!(!refused.is_full());
 ///     let work = refused.into_work();
 ///     assert_eq!(work(Context::background()).await?, 7);
@@ -53,7 +53,7 @@ impl<F> Refused<F> {
     /// ScopeOptions::new()
     ///     .limit(0)
     ///     .run(&Context::background(), async |s| {
-    ///         let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
+    ///         let refused = s.task().try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
     ///         assert!(refused.is_full());
     ///         Ok(())
     ///     })
@@ -76,7 +76,7 @@ impl<F> Refused<F> {
     /// # async fn main() -> Result<(), Cancelled> {
     /// scope(&Context::background(), async |s| {
     ///     s.cancel_with("found it");
-    ///     let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
+    ///     let refused = s.task().try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
     ///     assert!(refused.cancelled().unwrap().to_string().contains("found it"));
     ///     Ok(())
     /// })
@@ -102,7 +102,7 @@ impl<F> Refused<F> {
     /// # async fn main() -> Result<(), Cancelled> {
     /// scope(&Context::background(), async |s| {
     ///     s.cancel();
-    ///     let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap_err();
+    ///     let refused = s.task().try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap_err();
     ///     let work = refused.into_work();
     ///     assert_eq!(work(Context::background()).await?, 7);
     ///     Ok(())

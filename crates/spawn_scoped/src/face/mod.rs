@@ -1,10 +1,13 @@
 //! What users call.
 
+pub(crate) mod launch;
 pub(crate) mod options;
 pub mod policy;
 pub(crate) mod root;
 pub(crate) mod run;
 pub(crate) mod scope;
 pub(crate) mod snapshot;
-pub(crate) mod spawn;
+mod spawn;
+pub(crate) mod spawner;
 pub(crate) mod start;
+pub(crate) mod task;

@@ -111,14 +111,13 @@ where
         self
     }
 
-    /// How many tasks [`try_spawn`](Scope::try_spawn) and
-    /// [`spawn_when_free`](Scope::spawn_when_free) let run at once.
+    /// How many tasks run at once.
     ///
-    /// The other ways to spawn never wait and never refuse because of the limit.
-    /// Their tasks take a slot each all the same, over the limit if need be, so that a limited
-    /// spawn waits for them as well; background tasks take none.
-    /// That is what keeps a full scope from locking itself up: whoever could give the cancel
-    /// that all the running tasks wait for can be spawned.
+    /// [`slot`](Scope::slot) waits for a free slot, before the work for it exists.
+    /// A plain spawn beyond the limit is refused: nothing starts, its handle says so, and the
+    /// scope fails with reason [`LimitReached`](tokio_ctx_core::Reason::LimitReached), as with any
+    /// task that did not run. [`try_spawn`](crate::TaskOptions::try_spawn) gives the work back.
+    /// Background tasks take no slot.
     ///
     /// # Examples
     ///

@@ -16,6 +16,7 @@ use crate::data::failure::{
     ErasedError, FailureKind, LateError, Payload, TaskFailure, well_known_to_say_cancelled,
 };
 use crate::face::scope::Scope;
+use crate::face::spawner::Spawner;
 use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
 use crate::state::failures::{Primary, Verdict};
@@ -135,7 +136,7 @@ where
         .map(|limit| Box::new(Slots::new(limit)));
     let shared = &Shared::open(parent, location, config, slots, says_cancelled::<E>);
     let values = owner::with_values_of(&shared.lifetime, parent);
-    let scope = Scope::new(shared.clone(), values);
+    let scope = Scope::new(Spawner::new(shared.clone(), values));
     let mut hand_over = HandOver {
         shared,
         parent,

@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::panic::Location;
-use std::sync::Arc;
 
-use tokio_ctx_core::{Context, Reason, owner};
+use tokio_ctx_core::{Reason, owner};
 
 use crate::data::entry::Place;
-use crate::state::shared::{Shared, Ticket};
-use crate::watch::straggler::{self, Straggler};
+use crate::face::spawner::Spawner;
+use crate::state::shared::Ticket;
 
 /// Spawns tasks that the call of [`scope()`](crate::scope()) waits for.
+///
+/// It derefs to its [`Spawner`], which has what does not depend on the type of the error.
 ///
 /// Clones go into tasks, which may spawn siblings.
 /// A clone does not keep the scope open: once everybody has left, it spawns no more.
@@ -36,45 +38,19 @@ use crate::watch::straggler::{self, Straggler};
 /// # }
 /// ```
 pub struct Scope<E> {
-    pub(crate) shared: Arc<Shared>,
-    /// The scope's context, if it has values; otherwise that is the lifetime alone.
-    ctx: Option<Context>,
+    spawner: Spawner,
     error: PhantomData<fn(E) -> E>,
 }
 
 impl<E> Scope<E> {
-    pub(crate) fn new(shared: Arc<Shared>, ctx: Option<Context>) -> Self {
+    pub(crate) fn new(spawner: Spawner) -> Self {
         Self {
-            shared,
-            ctx,
+            spawner,
             error: PhantomData,
         }
     }
 
-    /// The scope's own context: what its tasks get.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Cancelled, Context, Reason, scope};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Cancelled> {
-    /// let escaped = scope(&Context::background(), async |s| {
-    ///     assert!(!s.context().is_done());
-    ///     Ok::<_, Cancelled>(s.context().clone())
-    /// })
-    /// .await?;
-    /// assert_eq!(escaped.err().unwrap().reason(), Reason::ScopeFinished);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn context(&self) -> &Context {
-        self.ctx.as_ref().unwrap_or_else(|| self.shared.context())
-    }
-
-    /// The line of the call that made the scope.
+    /// The scope without the type of its error, which spawns isolated tasks.
     ///
     /// # Examples
     ///
@@ -83,40 +59,18 @@ impl<E> Scope<E> {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
-    /// let next_line = line!() + 1;
     /// scope(&Context::background(), async |s| {
-    ///     assert_eq!(s.location().line(), next_line);
+    ///     let tasks = s.spawner().clone();
+    ///     let sum = tasks.task().name("sum").spawn_blocking(|_| Ok::<_, std::fmt::Error>(1 + 1));
+    ///     assert_eq!(sum.await?, Ok(2));
     ///     Ok::<_, Cancelled>(())
     /// })
     /// .await
     /// # }
     /// ```
     #[must_use]
-    pub fn location(&self) -> &'static Location<'static> {
-        self.shared.location
-    }
-
-    /// The name from [`ScopeOptions::name`](crate::ScopeOptions::name), if any.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Cancelled> {
-    /// let options = ScopeOptions::new().name("import");
-    /// options
-    ///     .run(&Context::background(), async |s| {
-    ///         assert_eq!(s.name(), Some("import"));
-    ///         Ok::<_, Cancelled>(())
-    ///     })
-    ///     .await
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.shared.name().map(|name| name.as_ref().as_ref())
+    pub fn spawner(&self) -> &Spawner {
+        &self.spawner
     }
 
     /// Ends the scope because its work is done: enough is not failure.
@@ -194,37 +148,20 @@ impl<E> Scope<E> {
         }
         won
     }
-
-    /// The tasks that have not finished, with their ages.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Cancelled, Context, scope};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Cancelled> {
-    /// scope(&Context::background(), async |s| {
-    ///     s.spawn(async |_| Ok::<_, Cancelled>(()));
-    ///     assert_eq!(s.unfinished().len(), 1);
-    ///     Ok(())
-    /// })
-    /// .await
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn unfinished(&self) -> Vec<Straggler> {
-        straggler::list(&self.shared)
-    }
 }
 
 impl<E> Clone for Scope<E> {
     fn clone(&self) -> Self {
-        Self {
-            shared: self.shared.clone(),
-            ctx: self.ctx.clone(),
-            error: PhantomData,
-        }
+        Self::new(self.spawner.clone())
+    }
+}
+
+impl<E> Deref for Scope<E> {
+    type Target = Spawner;
+
+    #[inline]
+    fn deref(&self) -> &Spawner {
+        &self.spawner
     }
 }
 

@@ -12,8 +12,8 @@ use pin_project_lite::pin_project;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::entry::Place;
+use crate::face::launch::Launch;
 use crate::face::scope::Scope;
-use crate::face::spawn::TaskBuilder;
 use crate::sync::Mutex;
 use crate::task::handle::Task;
 use crate::task::output::TaskOutput;
@@ -378,7 +378,7 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
             // Ends the task if this future is dropped before the task was ready.
             let lifetime = self.context().with_cancel();
             let ctx = Context::clone(&lifetime);
-            let launched = TaskBuilder::new(self, location).launch_excused(|_scopes| Starting {
+            let launched = Launch::new(self, location).launch_excused(|_scopes| Starting {
                 future: f(ctx, Ready { slot: slot.clone() }),
                 slot: slot.clone(),
                 location,

@@ -20,7 +20,6 @@ pub(crate) struct Slots {
 }
 
 struct State {
-    /// May exceed the limit: not every spawn asks.
     used: usize,
     next: u64,
     waiting: VecDeque<Waiting>,
@@ -45,11 +44,6 @@ impl Slots {
             limit,
             state: Mutex::new(state),
         }
-    }
-
-    /// Takes a slot without asking.
-    pub(crate) fn take(&self) {
-        self.state.lock().used += 1;
     }
 
     /// Takes a slot if one is free and nobody has waited longer.

@@ -119,7 +119,8 @@ impl Shared {
     }
 
     /// A task was dropped before its end, by its runtime or by an abort.
-    pub(crate) fn task_dropped(self: &Arc<Self>, who: &Who) {
+    /// An isolated one is only reported.
+    pub(crate) fn task_dropped(self: &Arc<Self>, who: &Who, isolated: bool) {
         let (reason, kind) = if self.ledger.is_aborting() {
             (Reason::TaskAborted, FailureKind::Aborted)
         } else {
@@ -133,10 +134,10 @@ impl Shared {
             "a task was {}",
             if kind == FailureKind::Aborted { "aborted after its grace" } else { "dropped by its runtime" },
         );
-        self.lose(
-            owner::cancelled(reason, who.location, Some(Arc::new(failure))),
-            kind,
-        );
+        if !isolated {
+            let cause = Some(Arc::new(failure) as _);
+            self.lose(owner::cancelled(reason, who.location, cause), kind);
+        }
     }
 
     /// A task that did not run, through no doing of its context.

@@ -13,6 +13,8 @@ use crate::data::entry::Who;
 use crate::data::failure::{FailureKind, TaskFailure};
 use crate::rt::{JoinHandle, Joined};
 use crate::state::shared::{Shared, drop_quietly};
+use crate::sync::catch;
+use crate::task::isolated::Unseen;
 
 /// Awaits the value of one task of a scope.
 ///
@@ -29,7 +31,10 @@ use crate::state::shared::{Shared, drop_quietly};
 /// * it failed or was dropped because its context had ended: why that ended;
 /// * its runtime dropped it ([`TaskLost`](Reason::TaskLost)), or it was aborted after the
 ///   grace ([`TaskAborted`](Reason::TaskAborted));
-/// * it was refused, because the scope was over or its context had ended.
+/// * it was refused, because the scope was over, its context had ended, or its
+///   [limit](crate::ScopeOptions::limit) was reached ([`LimitReached`](Reason::LimitReached)).
+///
+/// A refusal that nobody looks at is a warning in the log.
 ///
 /// With `?` in the body, such an error is at most a secondary one: it never replaces the
 /// error of the task.
@@ -67,30 +72,91 @@ pub struct Task<T> {
 
 enum State<T> {
     Running(JoinHandle<Result<T, Cancelled>>),
-    Refused(Cancelled),
+    Isolated(JoinHandle<Result<Unseen<T>, Cancelled>>),
+    Refused(Refusal),
     Taken,
+}
+
+/// Why there is no task. Dropped unseen, it says so in the log.
+struct Refusal {
+    why: Option<Cancelled>,
+    who: Who,
+}
+
+impl Refusal {
+    /// Somebody learns of it otherwise.
+    fn forget(mut self) {
+        self.why = None;
+    }
+}
+
+impl Drop for Refusal {
+    fn drop(&mut self) {
+        if let Some(why) = self.why.take() {
+            drop_quietly(catch(|| {
+                tracing::warn!(
+                    task = self.who.name.as_deref().map(Cow::as_ref),
+                    spawned_at = %self.who.location,
+                    why = %why,
+                    "a task was refused, and nobody looked at its handle",
+                );
+            }));
+        }
+    }
+}
+
+/// A task that was started.
+pub(crate) struct Started<V> {
+    pub(crate) handle: JoinHandle<Result<V, Cancelled>>,
+    pub(crate) who: Who,
+    pub(crate) home: Arc<Shared>,
 }
 
 impl<T> Task<T> {
     #[inline]
-    pub(crate) fn running(
-        handle: JoinHandle<Result<T, Cancelled>>,
-        who: Who,
-        scope: &Arc<Shared>,
-    ) -> Self {
-        let scope = scope.grace().is_some().then(|| scope.clone());
-        Self {
-            state: State::Running(handle),
-            who,
-            scope,
+    pub(crate) fn running(started: Started<T>) -> Self {
+        Self::new(State::Running(started.handle), started.who, started.home)
+    }
+
+    /// The handle of a task, or of one that was refused.
+    #[inline]
+    pub(crate) fn of(started: Result<Started<T>, (Cancelled, Who)>) -> Self {
+        match started {
+            Ok(started) => Self::running(started),
+            Err((cancelled, who)) => Self::refused(cancelled, who),
         }
     }
 
-    pub(crate) fn refused(cancelled: Cancelled, who: Who) -> Self {
+    /// The same for an isolated one.
+    pub(crate) fn isolated(started: Result<Started<Unseen<T>>, (Cancelled, Who)>) -> Self {
+        match started {
+            Ok(started) => Self::new(State::Isolated(started.handle), started.who, started.home),
+            Err((cancelled, who)) => Self::refused(cancelled, who),
+        }
+    }
+
+    #[inline]
+    fn new(state: State<T>, who: Who, home: Arc<Shared>) -> Self {
+        let scope = home.grace().is_some().then_some(home);
+        Self { state, who, scope }
+    }
+
+    fn refused(cancelled: Cancelled, who: Who) -> Self {
+        let refusal = Refusal {
+            why: Some(cancelled),
+            who: who.clone(),
+        };
         Self {
-            state: State::Refused(cancelled),
+            state: State::Refused(refusal),
             who,
             scope: None,
+        }
+    }
+
+    /// For those who learn of a refusal otherwise.
+    pub(crate) fn forget(self) {
+        if let State::Refused(refusal) = self.state {
+            refusal.forget();
         }
     }
 
@@ -162,6 +228,7 @@ impl<T> Task<T> {
     pub fn is_finished(&self) -> bool {
         match &self.state {
             State::Running(handle) => handle.is_finished(),
+            State::Isolated(handle) => handle.is_finished(),
             State::Refused(_) | State::Taken => true,
         }
     }
@@ -194,9 +261,18 @@ impl<T> Future for Task<T> {
                 Poll::Ready(joined) => joined,
                 Poll::Pending => return Poll::Pending,
             },
-            State::Refused(_) => match std::mem::replace(&mut self.state, State::Taken) {
-                State::Refused(cancelled) => return Poll::Ready(Err(cancelled)),
-                _ => unreachable!("it was refused a line ago"),
+            State::Isolated(handle) => match handle.poll_joined(cx) {
+                Poll::Ready(Joined::Ended(result)) => Joined::Ended(result.and_then(Unseen::take)),
+                Poll::Ready(Joined::Dropped) => Joined::Dropped,
+                Poll::Ready(Joined::Panicked(payload)) => Joined::Panicked(payload),
+                Poll::Pending => return Poll::Pending,
+            },
+            State::Refused(refusal) => match refusal.why.take() {
+                Some(cancelled) => {
+                    self.state = State::Taken;
+                    return Poll::Ready(Err(cancelled));
+                }
+                None => unreachable!("it is taken with the state"),
             },
             State::Taken => panic!("a task was polled after it was ready"),
         };

@@ -57,13 +57,15 @@ impl<E> TaskOutput<E> for () {
 }
 
 /// A task that never returns: an endless loop, or `todo!()` for now.
-impl<E> TaskOutput<E> for sealed::Never {
+impl<E> TaskOutput<E> for Never {
     type Value = ();
 
     fn into_result(self) -> Result<(), E> {
         self
     }
 }
+
+pub(crate) use sealed::Never;
 
 mod sealed {
     pub trait Sealed {}
@@ -72,7 +74,7 @@ mod sealed {
     impl<T, E> Sealed for Result<T, E> {}
 
     /// The type `!`, which has no name of its own outside of a function's signature yet.
-    pub(super) type Never = <fn() -> ! as Returns>::Output;
+    pub(crate) type Never = <fn() -> ! as Returns>::Output;
 
     pub trait Returns {
         type Output;

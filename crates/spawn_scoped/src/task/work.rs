@@ -67,21 +67,35 @@ pub(crate) struct Record {
 pub(crate) struct Extra {
     name: Option<Name>,
     span: Option<Span>,
+    /// The task's own context, where that is not the scope's: its end is the task's affair.
+    own: Option<Context>,
+    /// What becomes of the task decides nothing.
+    isolated: bool,
 }
 
 impl Extra {
     #[inline]
-    pub(crate) fn of(name: Option<Name>, span: Option<Span>) -> Option<Box<Extra>> {
-        match (name, span) {
-            (None, None) => None,
-            (name, span) => Extra::boxed(name, span),
+    pub(crate) fn of(
+        name: Option<Name>,
+        span: Option<Span>,
+        own: Option<Context>,
+        isolated: bool,
+    ) -> Option<Box<Extra>> {
+        match (name, span, own, isolated) {
+            (None, None, None, false) => None,
+            (name, span, own, isolated) => Extra::boxed(Extra {
+                name,
+                span,
+                own,
+                isolated,
+            }),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn boxed(name: Option<Name>, span: Option<Span>) -> Option<Box<Extra>> {
-        Some(Box::new(Extra { name, span }))
+    fn boxed(extra: Extra) -> Option<Box<Extra>> {
+        Some(Box::new(extra))
     }
 }
 
@@ -101,6 +115,17 @@ impl Record {
             name: self.extra.as_ref().and_then(|extra| extra.name.clone()),
             location: self.location,
         }
+    }
+
+    fn is_isolated(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.isolated)
+    }
+
+    /// Why the task was asked to stop, if its own context ended and the scope's did not.
+    fn asked_alone(&self) -> Option<Cancelled> {
+        let own = self.extra.as_ref()?.own.as_ref()?;
+        let cancelled = own.err()?;
+        (!self.ticket.shared().context().is_done()).then_some(cancelled)
     }
 
     /// Enters the span of the task.
@@ -129,10 +154,18 @@ impl Record {
         let (shared, who) = (self.ticket.shared(), self.who());
         match end {
             End::Ended(Ok(_)) => unreachable!("that is a value"),
-            End::Ended(Err(error)) => shared.task_failed(&who, Box::new(error)),
+            End::Ended(Err(error)) => match self.asked_alone() {
+                Some(cancelled) => {
+                    shared.task_failed_late(&who, Box::new(error));
+                    cancelled
+                }
+                None => shared.task_failed(&who, Box::new(error)),
+            },
             End::Panicked(payload) => shared.task_panicked(&who, payload),
             End::Stopped(cancelled) => {
-                shared.task_stopped(cancelled.clone());
+                if self.asked_alone().is_none() {
+                    shared.task_stopped(cancelled.clone());
+                }
                 cancelled
             }
             End::Excused(cancelled) => cancelled,
@@ -147,7 +180,9 @@ impl Record {
         {
             let _entered = self.enter();
             drop_users();
-            self.ticket.shared().task_dropped(&self.who());
+            self.ticket
+                .shared()
+                .task_dropped(&self.who(), self.is_isolated());
         }
         self.leave();
     }
@@ -161,6 +196,10 @@ impl Record {
 
     #[inline]
     fn leave(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            // Invariant 2 of the ledger holds for every context of the task.
+            extra.own = None;
+        }
         if let Some(slots) = &self.ticket.shared().slots {
             slots.give_back();
         }

@@ -55,7 +55,7 @@ fn a_task_that_is_aborted_hands_its_inner_scope_on() {
         let started = Arc::new(Notify::new());
         scope(&Context::background(), async |outer| {
             let (token, tell) = (live.token(), started.clone());
-            let task = outer.spawn_cancellable({
+            let task = outer.task().spawn_cancellable({
                 let ctx = outer.context().clone();
                 async move {
                     scope(&ctx, async |s| {

@@ -196,7 +196,8 @@ fn after_the_owners_cancel_the_result_of_the_body_is_the_scopes() {
             .run_reported(&Context::background(), async |s| {
                 for _ in 0..3 {
                     s.spawn(async |ctx| Err::<(), _>(AppError::from(ctx.done().await)));
-                    s.spawn_cancellable(std::future::pending::<Result<(), AppError>>());
+                    s.task()
+                        .spawn_cancellable(std::future::pending::<Result<(), AppError>>());
                 }
                 assert!(s.cancel_with("found"));
                 assert!(!s.cancel());

@@ -24,7 +24,7 @@ fn captures_futures_and_contexts_are_gone_when_the_scope_returns() {
                     Ok::<_, Cancelled>(())
                 });
                 let token = live.token();
-                s.spawn_cancellable(async move {
+                s.task().spawn_cancellable(async move {
                     let _held = token;
                     tokio::task::yield_now().await;
                     Ok(())
@@ -63,7 +63,7 @@ fn the_contexts_of_tasks_are_gone_when_the_scope_returns() {
                         assert!(ctx.value::<Watched>().is_some());
                         Ok::<_, Cancelled>(())
                     });
-                    s.spawn_background(async |ctx| {
+                    s.task().background().spawn(async |ctx| {
                         assert!(ctx.value::<Watched>().is_some());
                         Ok(())
                     });
@@ -134,7 +134,7 @@ fn a_spawn_after_the_end_is_refused_to_the_caller() {
         .unwrap();
         let refused = escaped.spawn(async |_| Ok(())).await.unwrap_err();
         assert_eq!(refused.reason(), Reason::ScopeFinished);
-        let handed_back = escaped.try_spawn(async |_| Ok(5)).unwrap_err();
+        let handed_back = escaped.task().try_spawn(async |_| Ok(5)).unwrap_err();
         assert_eq!(
             handed_back.cancelled().unwrap().reason(),
             Reason::ScopeFinished

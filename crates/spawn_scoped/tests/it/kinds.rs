@@ -15,7 +15,7 @@ fn a_background_task_does_not_keep_the_scope_open_but_is_joined() {
         let spy = live.clone();
         let token = live.token();
         let value = scope(&Context::background(), async |s| {
-            s.spawn_background(async move |ctx| {
+            s.task().background().spawn(async move |ctx| {
                 let why = ctx.done().await;
                 assert_eq!(why.reason(), Reason::ScopeFinished);
                 tokio::task::yield_now().await;
@@ -36,7 +36,7 @@ fn background_tasks_are_asked_only_when_the_others_are_done() {
     on_both(|| async {
         scope(&Context::background(), async |s| {
             let (tell, told) = tokio::sync::oneshot::channel();
-            s.spawn_background(async move |ctx| {
+            s.task().background().spawn(async move |ctx| {
                 let _ = tell.send(ctx.clone());
                 assert_eq!(ctx.done().await.reason(), Reason::ScopeFinished);
                 Ok::<_, Cancelled>(())
@@ -63,7 +63,9 @@ fn background_tasks_are_asked_only_when_the_others_are_done() {
 fn a_background_task_that_fails_before_it_was_asked_fails_the_scope() {
     on_both(|| async {
         let error = scope(&Context::background(), async |s| {
-            s.spawn_background(async |_| Err::<(), _>(AppError::Broken("metrics")));
+            s.task()
+                .background()
+                .spawn(async |_| Err::<(), _>(AppError::Broken("metrics")));
             Err::<(), _>(AppError::from(s.context().done().await))
         })
         .await
@@ -76,7 +78,7 @@ fn a_background_task_that_fails_before_it_was_asked_fails_the_scope() {
 fn a_background_task_stops_with_the_scope_that_failed() {
     on_both(|| async {
         let error = scope(&Context::background(), async |s| {
-            let background = s.spawn_background(async |ctx| {
+            let background = s.task().background().spawn(async |ctx| {
                 assert_eq!(ctx.done().await.reason(), Reason::TaskFailed);
                 Ok(())
             });
@@ -95,7 +97,10 @@ fn a_background_task_may_spawn_while_the_scope_is_open() {
     on_both(|| async {
         scope(&Context::background(), async |s: Scope<Cancelled>| {
             let clone = s.clone();
-            let first = s.spawn_background(async move |_| clone.spawn(async |_| Ok(3)).await);
+            let first = s
+                .task()
+                .background()
+                .spawn(async move |_| clone.spawn(async |_| Ok(3)).await);
             assert_eq!(first.await?, 3);
             Ok(())
         })
@@ -130,7 +135,7 @@ fn a_local_task_need_not_be_send() {
         current_thread().block_on(local.run_until(scope(&Context::background(), async |s| {
             let shared = Rc::new(20);
             let other = shared.clone();
-            let task = s.spawn_local(async move |_| {
+            let task = s.task().spawn_local(async move |_| {
                 tokio::task::yield_now().await;
                 Ok::<_, Cancelled>(Rc::new(*other + 1))
             });
@@ -145,11 +150,12 @@ fn a_local_task_is_joined_and_stopped_like_any_other() {
     let error =
         current_thread().block_on(local.run_until(scope(&Context::background(), async |s| {
             let held = Rc::new(());
-            s.spawn_local(async move |ctx| {
+            s.task().spawn_local(async move |ctx| {
                 let _held = held;
                 Err::<(), _>(AppError::from(ctx.done().await))
             });
-            s.spawn_local(async |_| Err::<(), _>(AppError::Broken("local")));
+            s.task()
+                .spawn_local(async |_| Err::<(), _>(AppError::Broken("local")));
             Ok(())
         })));
     assert_eq!(error.unwrap_err(), AppError::Broken("local"));
@@ -163,7 +169,7 @@ fn a_task_under_another_context_is_stopped_by_that_one_and_joined_by_this() {
         let spy = live.clone();
         let token = live.token();
         let result = scope(&Context::background(), async |s| {
-            let flush = s.spawn_on(&server, async move |ctx| {
+            let flush = s.task().under(&server).spawn(async move |ctx| {
                 let why = ctx.done().await;
                 drop(token);
                 Ok::<_, Cancelled>(why.to_string())
@@ -188,7 +194,7 @@ fn a_scope_dropped_under_another_context_comes_to_the_scope_that_joins() {
         let spy = live.clone();
         let token = live.token();
         scope(&Context::background(), async |s| {
-            s.spawn_on(&server, async move |ctx| {
+            s.task().under(&server).spawn(async move |ctx| {
                 let inner = scope(&ctx, async |inner| {
                     inner.spawn(async move |ctx| {
                         ctx.done().await;
@@ -239,7 +245,7 @@ fn no_background_task_starts_after_the_end() {
         })
         .await
         .unwrap();
-        let refused = escaped.spawn_background(async |_| Ok(()));
+        let refused = escaped.task().background().spawn(async |_| Ok(()));
         assert_eq!(refused.await.unwrap_err().reason(), Reason::ScopeFinished);
     });
 }

@@ -22,14 +22,13 @@ fn no_more_than_the_limit_run_at_once() {
                 .run(&Context::background(), async |s| {
                     for _ in 0..limit * 10 {
                         let (running, most) = (running.clone(), most.clone());
-                        let spawned = s.spawn_when_free(async move |_| {
+                        s.slot().await?.spawn(async move |_| {
                             let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                             most.fetch_max(now, Ordering::SeqCst);
                             tokio::task::yield_now().await;
                             running.fetch_sub(1, Ordering::SeqCst);
                             Ok(())
                         });
-                        assert!(spawned.await.is_ok());
                     }
                     Ok(())
                 })
@@ -53,18 +52,19 @@ fn a_full_scope_refuses_and_hands_the_work_back() {
                 let gate = Arc::new(Notify::new());
                 let opened = gate.clone();
                 let first = s
+                    .task()
                     .try_spawn(async move |_| {
                         opened.notified().await;
                         Ok(())
                     })
                     .unwrap();
                 let text = String::from("kept");
-                let refused = s.try_spawn(async move |_| Ok(text)).unwrap_err();
+                let refused = s.task().try_spawn(async move |_| Ok(text)).unwrap_err();
                 assert!(refused.is_full());
                 gate.notify_one();
                 first.await?;
                 // The slot is given back before the task counts as finished.
-                let second = s.spawn_when_free(refused.into_work()).await.unwrap();
+                let second = s.slot().await?.spawn(refused.into_work());
                 assert_eq!(second.await?, "kept");
                 Ok(())
             })
@@ -80,9 +80,9 @@ fn a_limit_of_zero_lets_nothing_start() {
             .limit(0)
             .run(&Context::background(), async |s| {
                 for _ in 0..1024 {
-                    assert!(s.try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                    assert!(s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
                 }
-                assert!(s.spawn_when_free(async |_| Ok(())).now_or_never().is_none());
+                assert!(s.slot().now_or_never().is_none());
                 Ok(())
             })
             .await
@@ -95,16 +95,19 @@ fn waiting_for_a_slot_ends_with_the_context() {
     on_both(|| async {
         let error = ScopeOptions::<AppError>::new()
             .limit(2)
+            .keep_body()
             .run(&Context::background(), async |s| {
                 for _ in 0..2 {
-                    let task = s.try_spawn(async |ctx| Err::<(), _>(ctx.done().await.into()));
+                    let task = s
+                        .task()
+                        .try_spawn(async |ctx| Err::<(), _>(ctx.done().await.into()));
                     assert!(task.is_ok());
                 }
-                // All slots are taken by tasks that wait for the cancel; who gives it needs
+                // All slots are taken by tasks that wait for the cancel; a background task needs
                 // no slot.
-                s.spawn(async |_| Err::<(), _>(AppError::Broken("eleventh")));
-                let refused = s.spawn_when_free(async |_| Ok(())).await.unwrap_err();
-                assert_eq!(refused.cancelled().unwrap().reason(), Reason::TaskFailed);
+                let breaks = s.task().background();
+                breaks.spawn(async |_| Err::<(), _>(AppError::Broken("eleventh")));
+                assert_eq!(s.slot().await.unwrap_err().reason(), Reason::TaskFailed);
                 Ok(())
             })
             .await
@@ -120,16 +123,14 @@ fn a_waiter_that_gives_up_passes_its_slot_on() {
             .limit(1)
             .run(&Context::background(), async |s| {
                 for _ in 0..100 {
-                    let task = s.try_spawn(async |_| Ok(()));
-                    let first = s.spawn_when_free(async |_| Ok(()));
-                    let mut first = Box::pin(first);
+                    let task = s.task().try_spawn(async |_| Ok(()));
+                    let mut first = Box::pin(s.slot());
                     let _ = first.as_mut().now_or_never();
                     if let Ok(task) = task {
                         task.await?;
                     }
                     drop(first);
-                    let second = s.spawn_when_free(async |_| Ok(())).await.unwrap();
-                    second.await?;
+                    s.slot().await?.spawn(async |_| Ok(())).await?;
                 }
                 Ok(())
             })
@@ -141,12 +142,13 @@ fn a_waiter_that_gives_up_passes_its_slot_on() {
 #[test]
 fn panicking_tasks_give_their_slots_back() {
     on_both(|| async {
-        let panicked = std::panic::AssertUnwindSafe(ScopeOptions::<Cancelled>::new().limit(2).run(
-            &Context::background(),
-            async |s| {
+        let options = ScopeOptions::<Cancelled>::new().limit(2).keep_body();
+        let panicked =
+            std::panic::AssertUnwindSafe(options.run(&Context::background(), async |s| {
                 for _ in 0..2 {
                     assert!(
-                        s.try_spawn(async |_| -> Result<(), _> { panic!("slot") })
+                        s.task()
+                            .try_spawn(async |_| -> Result<(), _> { panic!("slot") })
                             .is_ok()
                     );
                 }
@@ -155,12 +157,11 @@ fn panicking_tasks_give_their_slots_back() {
                     tokio::task::yield_now().await;
                 }
                 // Refused for the end of the context, not for want of a slot.
-                assert!(!s.try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                assert!(!s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
                 Ok(())
-            },
-        ))
-        .catch_unwind()
-        .await;
+            }))
+            .catch_unwind()
+            .await;
         assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "slot");
     });
 }
@@ -170,7 +171,10 @@ fn a_spawn_after_the_cancel_is_refused_not_queued() {
     on_both(|| async {
         scope(&Context::background(), async |s| {
             s.cancel();
-            let refused = s.try_spawn(async |_| Ok::<_, Cancelled>(())).unwrap_err();
+            let refused = s
+                .task()
+                .try_spawn(async |_| Ok::<_, Cancelled>(()))
+                .unwrap_err();
             assert_eq!(refused.cancelled().unwrap().reason(), Reason::Cancelled);
             let task = s.spawn(async |_| -> Result<(), Cancelled> { unreachable!() });
             assert_eq!(task.await.unwrap_err().reason(), Reason::Cancelled);
@@ -178,5 +182,77 @@ fn a_spawn_after_the_cancel_is_refused_not_queued() {
         })
         .await
         .unwrap();
+    });
+}
+
+/// Twenty at once under a limit of two: eighteen are refused, and the scope says so.
+#[test]
+fn a_limit_limits_a_plain_spawn_too() {
+    on_both(|| async {
+        let running = Arc::new(AtomicUsize::new(0));
+        let spy = running.clone();
+        let result = ScopeOptions::<Cancelled>::new()
+            .limit(2)
+            .run(&Context::background(), async |s| {
+                let tasks: Vec<_> = (0..20)
+                    .map(|_| {
+                        let running = spy.clone();
+                        s.spawn(async move |ctx| {
+                            running.fetch_add(1, Ordering::SeqCst);
+                            ctx.done().await;
+                            Ok(())
+                        })
+                    })
+                    .collect();
+                for (num, task) in tasks.into_iter().enumerate() {
+                    if num >= 2 {
+                        let why = task.await.unwrap_err();
+                        assert_eq!(why.reason(), Reason::LimitReached);
+                        assert!(why.to_string().contains("a limit of 2 tasks"), "{why}");
+                    }
+                }
+                Ok(())
+            })
+            .await;
+        let why = result.unwrap_err();
+        assert_eq!(why.reason(), Reason::LimitReached);
+        assert!(running.load(Ordering::SeqCst) <= 2);
+    });
+}
+
+#[test]
+fn an_isolated_task_beyond_the_limit_is_refused_and_decides_nothing() {
+    on_both(|| async {
+        let result = ScopeOptions::<AppError>::new()
+            .limit(0)
+            .run(&Context::background(), async |s| {
+                let refused = s.spawner().isolated(async |_| ());
+                assert_eq!(refused.await.unwrap_err().reason(), Reason::LimitReached);
+                Ok(1)
+            })
+            .await;
+        assert_eq!(result.unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_slot_that_is_not_used_is_given_back() {
+    on_both(|| async {
+        ScopeOptions::<Cancelled>::new()
+            .limit(1)
+            .run(&Context::background(), async |s| {
+                for _ in 0..10 {
+                    drop(s.slot().await?);
+                    let slot = s.slot().await?;
+                    assert!(s.slot().now_or_never().is_none());
+                    // A background task needs none.
+                    slot.background().spawn(async |_| ());
+                }
+                let last = s.slot().await?.spawn(async |_| Ok(7));
+                assert_eq!(last.await?, 7);
+                Ok(())
+            })
+            .await
+            .unwrap();
     });
 }

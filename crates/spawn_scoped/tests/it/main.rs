@@ -3,11 +3,13 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod adopt;
+mod alone;
 mod anywhere;
 mod body_ends;
 mod erased;
 mod face;
 mod failure;
+mod isolated;
 mod join;
 mod kinds;
 mod limit;

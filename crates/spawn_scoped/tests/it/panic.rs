@@ -123,7 +123,7 @@ fn a_panic_in_the_drop_of_a_capture_is_a_panic_of_the_task() {
     on_both(|| async {
         let panicked = AssertUnwindSafe(scope(&Context::background(), async |s| {
             let bomb = Bomb;
-            s.spawn_cancellable(async move {
+            s.task().spawn_cancellable(async move {
                 let _bomb = &bomb;
                 Ok::<_, Cancelled>(())
             });

@@ -52,13 +52,13 @@ fn after_draining_a_limited_scope_spawns_again() {
                     let mut tasks = Vec::new();
                     for _ in 0..42 {
                         let gate = Context::clone(&gate);
-                        let task = s.try_spawn(async move |_| {
+                        let task = s.task().try_spawn(async move |_| {
                             gate.done().await;
                             Ok(())
                         });
                         tasks.push(task.unwrap());
                     }
-                    assert!(s.try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                    assert!(s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
                     gate.cancel();
                     for task in tasks {
                         task.await?;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use spawn_scoped::policy::{collect_all, first_ok, map, map_stream, race};
+use spawn_scoped::policy::{collect_all, first_ok, map, race};
 use spawn_scoped::{ScopeOptions, scope};
 use tokio_ctx_core::{Cancelled, Context, Reason};
 
@@ -204,34 +203,18 @@ fn map_stops_at_the_first_error_and_takes_no_more_items() {
     });
 }
 
-#[tokio::test(start_paused = true)]
-async fn map_over_a_stream_waits_for_slow_items_without_holding_up_tasks() {
-    let slow = stream::iter(1..=3).then(async |n| {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        n
-    });
-    let begun = tokio::time::Instant::now();
-    let values = map_stream(&Context::background(), slow, 8, async |_, n: u64| {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        Ok::<_, Cancelled>(n)
-    })
-    .await;
-    assert_eq!(values.unwrap(), [1, 2, 3]);
-    assert_eq!(begun.elapsed(), Duration::from_millis(3500));
-}
-
 #[test]
-fn the_mapped_stream_of_a_scope_lends_to_the_body() {
+fn a_stream_of_tasks_is_buffered_in_order() {
     on_both(|| async {
         let prefix = String::from("n");
         let text = scope(&Context::background(), async |s| {
-            let numbers = stream::iter(0..4);
-            let mut mapped = s.map_stream(numbers, 2, async |_, n: u8| Ok::<_, Cancelled>(n + 1));
+            let tasks = stream::iter(0..4).map(|n: u8| s.spawn(async move |_| Ok(n + 1)));
+            let mut mapped = tasks.buffered(2);
             let mut text = String::new();
             while let Some(n) = mapped.next().await {
                 text.push_str(&format!("{prefix}{} ", n?));
             }
-            Ok(text)
+            Ok::<_, Cancelled>(text)
         })
         .await;
         assert_eq!(text.unwrap(), "n1 n2 n3 n4 ");

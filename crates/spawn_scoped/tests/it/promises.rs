@@ -48,7 +48,7 @@ async fn joined() {
                 Ok::<_, Cancelled>(())
             });
             let token = live.token();
-            s.spawn_cancellable(async move {
+            s.task().spawn_cancellable(async move {
                 yield_now().await;
                 drop(token);
                 Ok(())
@@ -80,7 +80,7 @@ fn joined_until_shut_down() {
                     let (tell, held) = (started.clone(), live.token());
                     s.spawn(async move |ctx| tell.hang::<(), Cancelled>((held, ctx.clone())).await);
                     let (tell, held) = (started.clone(), live.token());
-                    s.spawn_cancellable(tell.hang::<(), Cancelled>(held));
+                    s.task().spawn_cancellable(tell.hang::<(), Cancelled>(held));
                 }
                 started.all(20).await;
                 middle.tell();
@@ -193,7 +193,8 @@ promise!(promise_4_a_task_that_did_not_run_to_its_end_is_never_success: unfinish
 async fn unfinished() {
     let parent = Context::background().with_cancel();
     let stopped = scope(&parent, async |s| {
-        s.spawn_cancellable(pending::<Result<(), Cancelled>>());
+        s.task()
+            .spawn_cancellable(pending::<Result<(), Cancelled>>());
         parent.cancel_with("the client left");
         Ok(())
     })
@@ -258,7 +259,9 @@ async fn wound_down() {
             }
             Ok::<_, Cancelled>("flushed")
         });
-        let dropped = s.spawn_cancellable(started.clone().hang::<(), _>(live.token()));
+        let dropped = s
+            .task()
+            .spawn_cancellable(started.clone().hang::<(), _>(live.token()));
         started.all(2).await;
         s.cancel();
         assert_eq!(dropped.await.unwrap_err().reason(), Reason::Cancelled);
@@ -305,14 +308,14 @@ async fn kinds() {
     let server = Context::background().with_cancel();
     let sum = scope(&Context::background(), async |s| {
         let token = live.token();
-        s.spawn_background(async move |ctx| {
+        s.task().background().spawn(async move |ctx| {
             assert_eq!(ctx.done().await.reason(), Reason::ScopeFinished);
             yield_now().await;
             drop(token);
             Ok::<_, AppError>(())
         });
         let token = live.token();
-        let other = s.spawn_on(&server, async move |ctx| {
+        let other = s.task().under(&server).spawn(async move |ctx| {
             let why = ctx.done().await;
             drop(token);
             assert!(why.to_string().contains("shutdown"));
@@ -343,9 +346,13 @@ fn kinds_until_shut_down() {
             let server = Context::background().with_cancel();
             let ended = scope(&Context::background(), async |s| {
                 let (tell, held) = (started.clone(), live.token());
-                s.spawn_background(async move |_| tell.hang::<(), _>(held).await);
+                s.task()
+                    .background()
+                    .spawn(async move |_| tell.hang::<(), _>(held).await);
                 let (tell, held) = (started.clone(), live.token());
-                s.spawn_on(&server, async move |_| tell.hang::<(), _>(held).await);
+                s.task()
+                    .under(&server)
+                    .spawn(async move |_| tell.hang::<(), _>(held).await);
                 let (tell, held) = (started.clone(), live.token());
                 // The runtime waits for it, and it is asked to stop: neither waits for ever.
                 s.spawn_blocking(move |ctx| -> Result<(), Cancelled> {
@@ -380,7 +387,7 @@ fn promise_6_local_tasks_run_on_tokios_local_runtime() {
     let sum = local_runtime().block_on(patiently(scope(&Context::background(), async |s| {
         let shared = Rc::new(20);
         let other = shared.clone();
-        let task = s.spawn_local(async move |_| {
+        let task = s.task().spawn_local(async move |_| {
             yield_now().await;
             Ok::<_, Cancelled>(Rc::new(*other + 1))
         });
@@ -399,11 +406,12 @@ fn promise_6_local_tasks_go_with_tokios_local_runtime() {
     let unfinished = runtime.spawn_local(async move {
         scope(&Context::background(), async |s| {
             let held = Rc::new(inside.token());
-            s.spawn_local(async move |_| -> Result<(), Cancelled> {
-                let _held = held;
-                tell.tell();
-                pending().await
-            });
+            s.task()
+                .spawn_local(async move |_| -> Result<(), Cancelled> {
+                    let _held = held;
+                    tell.tell();
+                    pending().await
+                });
             Ok(())
         })
         .await
@@ -425,36 +433,30 @@ async fn limited() {
         .run(&Context::background(), async |s| {
             let go = Arc::new(Notify::new());
             let wait = go.clone();
-            let first = s.try_spawn(async move |_| {
+            let first = s.task().try_spawn(async move |_| {
                 wait.notified().await;
                 Ok(1)
             });
             let first = first.map_err(|_| ()).expect("a slot is free");
-            assert!(s.try_spawn(async |_| Ok(())).unwrap_err().is_full());
-            let mut second = Box::pin(s.spawn_when_free(async |ctx| {
-                ctx.done().await;
-                Ok(())
-            }));
+            assert!(s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
+            let mut second = Box::pin(s.slot());
             assert!(second.as_mut().now_or_never().is_none());
             go.notify_one();
             assert_eq!(first.await?, 1);
-            second
-                .await
-                .map_err(|_| ())
-                .expect("the slot is free again");
-            // The one slot waits for a cancel, which needs none.
-            let canceller = s.clone();
-            s.spawn(async move |_| {
-                canceller.cancel();
-                Ok(())
+            second.await?.spawn(async |ctx| {
+                ctx.done().await;
             });
-            let refused = s.spawn_when_free(async |_| Ok(())).await.unwrap_err();
-            assert_eq!(refused.cancelled().unwrap().reason(), Reason::Cancelled);
+            // The one slot waits for a cancel; the background needs none.
+            let canceller = s.clone();
+            s.task().background().spawn(async move |_| {
+                canceller.cancel();
+            });
+            assert_eq!(s.slot().await.unwrap_err().reason(), Reason::Cancelled);
             Ok(s.clone())
         })
         .await
         .unwrap();
-    let closed = escaped.try_spawn(async |_| Ok(())).unwrap_err();
+    let closed = escaped.task().try_spawn(async |_| Ok(())).unwrap_err();
     assert_eq!(closed.cancelled().unwrap().reason(), Reason::ScopeFinished);
 }
 
@@ -467,14 +469,14 @@ fn slots_of_lost_tasks() {
             .run(&Context::background(), async |s| {
                 let started = Started::default();
                 let hang = started.clone().hang::<(), _>(());
-                let taken = doomed.inside(|| s.try_spawn(async |_| hang.await));
+                let taken = doomed.inside(|| s.task().try_spawn(async |_| hang.await));
                 assert!(taken.is_ok());
                 started.all(1).await;
-                let mut next = Box::pin(s.spawn_when_free(async |_| Ok(2)));
+                let mut next = Box::pin(s.slot());
                 assert!(next.as_mut().now_or_never().is_none());
                 doomed.shut_down();
                 // A supervising scope goes on, with the slot of the lost task.
-                let next = next.await.map_err(|_| ()).expect("the slot is free again");
+                let next = next.await?.spawn(async |_| Ok(2));
                 assert_eq!(next.await?, 2);
                 Ok(())
             })
@@ -919,9 +921,12 @@ async fn enough() {
         .run_reported(&Context::background(), async |s: Scope<AppError>| {
             for _ in 0..3 {
                 s.spawn(async |ctx| Err::<(), _>(AppError::from(ctx.done().await)));
-                s.spawn_cancellable(pending::<Result<(), AppError>>());
+                s.task()
+                    .spawn_cancellable(pending::<Result<(), AppError>>());
             }
-            s.spawn_background(async |ctx| Err::<(), _>(AppError::from(ctx.done().await)));
+            s.task()
+                .background()
+                .spawn(async |ctx| Err::<(), _>(AppError::from(ctx.done().await)));
             assert!(s.cancel_with("found"));
             Ok("answer")
         })

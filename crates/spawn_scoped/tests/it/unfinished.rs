@@ -15,7 +15,8 @@ fn a_task_stopped_by_the_parent_makes_the_scope_an_error() {
     on_both(|| async {
         let parent = Context::background().with_cancel();
         let result = scope(&parent, async |s| {
-            s.spawn_cancellable(std::future::pending::<Result<(), Cancelled>>());
+            s.task()
+                .spawn_cancellable(std::future::pending::<Result<(), Cancelled>>());
             parent.cancel_with("the client left");
             Ok(())
         })
@@ -208,7 +209,7 @@ fn a_cancellable_task_is_dropped_when_the_context_ends() {
         let token = live.token();
         let (started, has_started) = oneshot::channel();
         let result = scope(&Context::background(), async |s| {
-            let task = s.spawn_cancellable(async move {
+            let task = s.task().spawn_cancellable(async move {
                 let _held = token;
                 let _ = started.send(());
                 std::future::pending::<Result<(), Cancelled>>().await

@@ -11,3 +11,4 @@ mod stragglers;
 #[expect(dead_code, reason = "shared with `it`, which needs more of it")]
 mod support;
 mod trace;
+mod unheard;

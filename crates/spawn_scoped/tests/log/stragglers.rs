@@ -143,7 +143,7 @@ async fn a_background_task_that_does_not_stop_is_aborted_after_the_grace() {
     let result = ScopeOptions::<Cancelled>::new()
         .grace(Duration::from_secs(3))
         .run(&Context::background(), async |s| {
-            s.spawn_background(async move |_| {
+            s.task().background().spawn(async move |_| {
                 let _held = token;
                 std::future::pending::<Result<(), Cancelled>>().await
             });

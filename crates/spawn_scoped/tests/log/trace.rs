@@ -102,7 +102,7 @@ async fn a_task_runs_in_the_span_it_was_spawned_in() {
             tracing::info!("from the task");
             Ok::<_, Cancelled>(())
         });
-        s.spawn_cancellable(async {
+        s.task().spawn_cancellable(async {
             tracing::info!("from the cancellable task");
             Ok(())
         });
@@ -213,7 +213,7 @@ async fn a_value_that_panics_when_it_is_printed_takes_no_slot() {
         };
         let panicked = catch_unwind(AssertUnwindSafe(in_a_span));
         assert!(panicked.is_err());
-        let task = s.try_spawn(async |_| Ok(7));
+        let task = s.task().try_spawn(async |_| Ok(7));
         task.expect("the slot is free").await
     });
     assert_eq!(spawned.await.unwrap(), 7);

@@ -80,7 +80,7 @@ fn a_cancellable_task_ends_or_is_stopped_by_the_parent() {
             let mut canceller = None;
             let result = block_on(scope(&parent, async |s| {
                 // Spawned first, so that it is never refused.
-                s.spawn_cancellable(async { Ok::<_, Failed>(()) });
+                s.task().spawn_cancellable(async { Ok::<_, Failed>(()) });
                 let handle = parent.handle();
                 canceller = Some(spawn(move || {
                     handle.cancel();

@@ -11,9 +11,9 @@ fn a_waiter_gets_the_slot_of_a_task_that_ends() {
         let result = block_on(ScopeOptions::<Cancelled>::new().limit(1).run(
             &Context::background(),
             async |s| {
-                assert!(s.try_spawn(async |_| Ok(())).is_ok());
-                let second = s.spawn_when_free(async |_| Ok(2)).await;
-                second.unwrap().await
+                assert!(s.task().try_spawn(async |_| Ok(())).is_ok());
+                let second = s.slot().await?.spawn(async |_| Ok(2));
+                second.await
             },
         ));
         assert_eq!(result.unwrap(), 2);

@@ -80,11 +80,14 @@ fn a_slot_against_the_cancel() {
             let mut canceller = None;
             let limited = ScopeOptions::<Failed>::new().limit(1);
             let result = block_on(limited.run(&parent, async |s| {
-                assert!(s.try_spawn(async |_| Ok(())).is_ok());
+                assert!(s.task().try_spawn(async |_| Ok(())).is_ok());
                 let handle = parent.handle();
                 canceller = Some(spawn(move || handle.cancel()));
-                let second = s.spawn_when_free(async |_| Ok(())).await;
-                seen.mark(if second.is_ok() { "spawned" } else { "refused" });
+                let second = match s.slot().await {
+                    Ok(slot) => slot.try_spawn(async |_| Ok(())).is_ok(),
+                    Err(_) => false,
+                };
+                seen.mark(if second { "spawned" } else { "refused" });
                 Ok(())
             }));
             assert!(matches!(
@@ -105,14 +108,14 @@ fn a_waiter_for_a_slot_hears_the_cancel() {
         let limited = ScopeOptions::<Failed>::new().limit(1);
         let result = block_on(limited.run(&parent, async |s| {
             let held = Context::clone(&hold);
-            let first = s.try_spawn(async move |_| {
+            let first = s.task().try_spawn(async move |_| {
                 held.done().await;
                 Ok(())
             });
             assert!(first.is_ok());
             let handle = parent.handle();
             canceller = Some(spawn(move || handle.cancel()));
-            assert!(s.spawn_when_free(async |_| Ok(())).await.is_err());
+            assert!(s.slot().await.is_err());
             hold.cancel();
             Ok(())
         }));
@@ -127,14 +130,14 @@ fn a_waiter_that_gives_up_keeps_no_slot() {
     Model::of(700).explore(|_| {
         let limited = ScopeOptions::<Cancelled>::new().limit(1);
         let result = block_on(limited.run(&Context::background(), async |s| {
-            assert!(s.try_spawn(async |_| Ok(())).is_ok());
+            assert!(s.task().try_spawn(async |_| Ok(())).is_ok());
             {
-                let hasty = pin!(s.spawn_when_free(async |_| Ok(())));
+                let hasty = pin!(s.slot());
                 if poll_once(hasty).await.is_some() {
                     return Ok(());
                 }
             }
-            assert!(s.spawn_when_free(async |_| Ok(())).await.is_ok());
+            assert!(s.slot().await.is_ok());
             Ok(())
         }));
         assert!(result.is_ok());

@@ -221,6 +221,7 @@ fn every_reason_prints_a_line_of_its_own() {
         Reason::TaskPanicked,
         Reason::TaskLost,
         Reason::TaskAborted,
+        Reason::LimitReached,
         Reason::Signal(Signal::Interrupt),
         Reason::Signal(Signal::Terminate),
         Reason::Shutdown,

@@ -45,7 +45,7 @@ where
     let unfinished = || {
         lock(&known)
             .as_ref()
-            .map_or_else(Vec::new, Scope::unfinished)
+            .map_or_else(Vec::new, |scope| scope.unfinished())
     };
     let mut output = None;
     let mut asked_at = None;

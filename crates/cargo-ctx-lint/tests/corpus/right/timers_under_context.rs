@@ -9,7 +9,7 @@ async fn wait(ctx: &Context, scope: &spawn_scoped::Scope<Error>) {
         work().await
     })
     .await?;
-    scope.spawn_cancellable(async move {
+    scope.task().spawn_cancellable(async move {
         sleep(PAUSE).await;
     });
     tokio::time::timeout(LIMIT, query(ctx)).await?;

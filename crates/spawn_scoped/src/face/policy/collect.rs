@@ -7,7 +7,7 @@ use tokio_ctx_core::{Cancelled, Context};
 use crate::data::config::Config;
 use crate::face::run::run;
 use crate::face::scope::Scope;
-use crate::face::spawn::TaskBuilder;
+use crate::face::task::TaskOptions;
 use crate::task::handle::Task;
 
 /// Runs one task per item and returns each one's result, in the order of the items.
@@ -60,7 +60,7 @@ where
         let mut results = Vec::new();
         let body = async |s: Scope<Cancelled>| {
             let spawn = |item| {
-                TaskBuilder::new(&s, location).spawn(|ctx| {
+                TaskOptions::linked(&s, location).spawn(|ctx| {
                     let future = f(ctx, item);
                     async move { Ok(future.await) }
                 })

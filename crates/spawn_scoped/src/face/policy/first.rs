@@ -8,7 +8,7 @@ use tokio_ctx_core::{Cancelled, Context};
 use crate::data::config::Config;
 use crate::face::run::run;
 use crate::face::scope::Scope;
-use crate::face::spawn::TaskBuilder;
+use crate::face::task::TaskOptions;
 use crate::sync::Mutex;
 
 /// Runs one task per item until the first one succeeds; the others are then asked to stop,
@@ -67,7 +67,7 @@ where
             let mut tasks = Vec::new();
             for item in items {
                 let (won, scope) = (won.clone(), s.clone());
-                tasks.push(TaskBuilder::new(&s, location).spawn(|ctx| {
+                tasks.push(TaskOptions::linked(&s, location).spawn(|ctx| {
                     let future = f(ctx, item);
                     async move {
                         match future.await {
@@ -146,7 +146,7 @@ where
             for item in items {
                 any = true;
                 let (won, scope) = (won.clone(), s.clone());
-                TaskBuilder::new(&s, location).spawn(|ctx| {
+                let task = TaskOptions::linked(&s, location).spawn(|ctx| {
                     let future = f(ctx, item);
                     async move {
                         put_first(&won, future.await);
@@ -154,6 +154,8 @@ where
                         Ok(())
                     }
                 });
+                // What was refused lost the race.
+                task.forget();
             }
             Ok(())
         };

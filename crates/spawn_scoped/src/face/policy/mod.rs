@@ -11,4 +11,4 @@ mod map;
 
 pub use collect::collect_all;
 pub use first::{first_ok, race};
-pub use map::{OrderedMap, map, map_stream};
+pub use map::map;

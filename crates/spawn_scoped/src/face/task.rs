@@ -1,0 +1,631 @@
+//! What is rarely set about a task, and the ways to start it: [`TaskOptions`].
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use tokio_ctx_core::{Cancelled, Context};
+
+use crate::data::entry::{Name, Place, TaskKind};
+use crate::data::refused::{Refused, Why};
+use crate::data::span::SpanPolicy;
+use crate::face::launch::{Launch, cooperative};
+use crate::face::scope::Scope;
+use crate::face::spawner::Spawner;
+use crate::rt;
+use crate::sync::catch;
+use crate::task::handle::Task;
+use crate::task::isolated::{IsolatedOutput, Isolating, Unseen};
+use crate::task::output::TaskOutput;
+use crate::task::work::{Cancellable, Job, Work};
+
+/// A task about to be spawned; from [`Scope::task`](crate::Scope::task) or [`Spawner::task`].
+///
+/// `M` says whom its failure concerns: the scope ([`Linked`]), or only those who await it
+/// ([`Isolated`]).
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::{Cancelled, Context, SpanPolicy, scope};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Cancelled> {
+/// let rows = scope(&Context::background(), async |s| {
+///     s.task()
+///         .name("count rows")
+///         .span(SpanPolicy::Child)
+///         .spawn_blocking(|_ctx| Ok::<_, Cancelled>(300_000))
+///         .await
+/// })
+/// .await?;
+/// assert_eq!(rows, 300_000);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a task runs only once one of the `spawn` methods is called"]
+pub struct TaskOptions<'s, M> {
+    launch: Launch<'s>,
+    mode: PhantomData<fn() -> M>,
+}
+
+/// The failure of the task is the scope's, whose error type is `E`; see [`TaskOptions`].
+#[derive(Debug)]
+pub struct Linked<E>(PhantomData<fn() -> E>);
+
+/// The failure of the task concerns only those who await it; see [`TaskOptions`].
+#[derive(Debug)]
+pub struct Isolated(());
+
+impl<'s, M> TaskOptions<'s, M> {
+    #[inline]
+    fn of(launch: Launch<'s>) -> Self {
+        Self {
+            launch,
+            mode: PhantomData,
+        }
+    }
+
+    /// A name for errors, logs, reports and trees.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
+    ///     assert_eq!(task.name(), Some("flush"));
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.launch.name = Some(Name::new(name.into()));
+        self
+    }
+
+    /// How the task relates to the current tracing span, if not as the scope says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, SpanPolicy, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().span(SpanPolicy::None).spawn(async |_| {
+    ///         assert!(tracing::Span::current().is_none());
+    ///         Ok::<_, Cancelled>(())
+    ///     });
+    ///     task.await?;
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    pub fn span(mut self, policy: SpanPolicy) -> Self {
+        self.launch.span = Some(policy);
+        self
+    }
+
+    /// The context that stops the task, in place of the scope's: the end of the scope's own
+    /// context does not reach it, and its own end is no failure of the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let tenant = Context::background().with_cancel();
+    ///     tenant.cancel_with("suspended");
+    ///     let task = s.task().under(&tenant).spawn(async |ctx| Ok::<_, Cancelled>(ctx.is_done()));
+    ///     // Its context has ended, so it is refused.
+    ///     assert!(task.await.unwrap_err().to_string().contains("suspended"));
+    ///     s.cancel(); // and that does not decide what this scope returns
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    pub fn under(mut self, other: &Context) -> Self {
+        self.launch.under = Some(other.clone());
+        self
+    }
+
+    /// A second context that stops the task, besides the scope's (or that of
+    /// [`under`](Self::under)).
+    ///
+    /// With a guard's context, the guard ends this task alone: those who await it see why, and
+    /// the scope goes on as if the task had returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let stop = Context::background().with_cancel();
+    ///     let refresher = s.task().background().until(&stop);
+    ///     let refresher = refresher.spawn(async |ctx| Err::<(), Cancelled>(ctx.done().await));
+    ///     stop.cancel_with("the cache was dropped");
+    ///     let why = refresher.await.unwrap_err();
+    ///     assert!(why.to_string().contains("the cache was dropped"));
+    ///     assert!(!s.context().is_done());
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    pub fn until(mut self, end: &Context) -> Self {
+        self.launch.until = Some(end.clone());
+        self
+    }
+
+    /// The task does not keep the scope open: it is asked to stop when the body and the other
+    /// tasks are done, after a cancel and the parent's end too, and then waited for.
+    ///
+    /// Before that, its failure is the scope's failure, as with any task. Once it has been asked,
+    /// what it returns no longer decides. It takes no slot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     s.task().background().spawn(async |ctx| {
+    ///         ctx.done().await; // asked to stop when the others are done
+    ///         Ok::<_, Cancelled>(())
+    ///     });
+    ///     let task = s.spawn(async |_| Ok::<_, Cancelled>(7));
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    pub fn background(mut self) -> Self {
+        self.launch.background = true;
+        self
+    }
+
+    /// Waits for a slot under the [`limit`](crate::ScopeOptions::limit): the task then has one,
+    /// before the work for it exists.
+    ///
+    /// Slots go to who has waited longest. Dropped unused, the slot is given back. In a scope
+    /// without a limit there is nothing to wait for.
+    ///
+    /// # Errors
+    ///
+    /// Why the context has ended, when it ends meanwhile: nobody waits for a slot past the
+    /// cancel that would free it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, it gives up its place in line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::new()
+    ///     .limit(1)
+    ///     .run(&Context::background(), async |s| {
+    ///         let first = s.task().name("first").slot().await?.spawn(async |_| Ok(1));
+    ///         // Waits until the first has given its slot back.
+    ///         let second = s.task().name("second").slot().await?.spawn(async |_| Ok(2));
+    ///         assert_eq!(first.await? + second.await?, 3);
+    ///         Ok::<_, Cancelled>(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    pub async fn slot(mut self) -> Result<Self, Cancelled> {
+        self.launch.wait_for_slot().await?;
+        Ok(self)
+    }
+
+    /// What has not begun, on behalf of the caller; see [`Refused`].
+    fn claim(&mut self) -> Result<(), Why> {
+        self.launch.claim().map_err(Why::Full)
+    }
+}
+
+impl<'s, E> TaskOptions<'s, Linked<E>> {
+    #[inline]
+    pub(crate) fn linked(scope: &'s Scope<E>, location: Place) -> Self {
+        Self::of(Launch::new(scope, location))
+    }
+}
+
+impl<'s> TaskOptions<'s, Isolated> {
+    pub(crate) fn of_spawner(scope: &'s Spawner, location: Place) -> Self {
+        let mut launch = Launch::new(scope, location);
+        launch.isolated = true;
+        Self::of(launch)
+    }
+}
+
+impl<E: Send + 'static> TaskOptions<'_, Linked<E>> {
+    /// Spawns a cooperative task; see [`Scope::spawn`](crate::Scope::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().spawn(async |ctx| Ok::<_, Cancelled>(ctx.is_done()));
+    ///     assert!(!task.await?);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, Fut, O>(mut self, f: F) -> Task<O::Value>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
+    {
+        Task::of(
+            self.launch
+                .start(TaskKind::Cooperative, cooperative::<E, _, _>(f)),
+        )
+    }
+
+    /// Spawns a task that is dropped at its next await when its context ends.
+    ///
+    /// A value that is ready at that moment is kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().spawn_cancellable(async { Ok::<_, Cancelled>(7) });
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_cancellable<Fut, O>(mut self, future: Fut) -> Task<O::Value>
+    where
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
+    {
+        let started = self.launch.start(TaskKind::Cancellable, |record, ctx| {
+            let future = Cancellable::new(&ctx, future);
+            drop(ctx);
+            rt::spawn(Work::<_, E>::new(future, record))
+        });
+        Task::of(started)
+    }
+
+    /// Runs a closure on a thread where it may block; see
+    /// [`Scope::spawn_blocking`](crate::Scope::spawn_blocking).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().name("hash").spawn_blocking(|ctx| {
+    ///         ctx.check()?;
+    ///         Ok::<_, Cancelled>(7)
+    ///     });
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<F, O>(mut self, f: F) -> Task<O::Value>
+    where
+        F: FnOnce(Context) -> O + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
+    {
+        let started = self.launch.start(TaskKind::Blocking, |record, ctx| {
+            let job = Job::new(f, ctx, record);
+            rt::spawn_blocking(move || job.run())
+        });
+        Task::of(started)
+    }
+
+    /// Spawns a task whose future need not be `Send`, on the thread's own local runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a `LocalSet` or a local runtime, as [`tokio::task::spawn_local`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let local = tokio::task::LocalSet::new();
+    /// let answer = local
+    ///     .run_until(scope(&Context::background(), async |s| {
+    ///         let shared = Rc::new(7); // never leaves this thread
+    ///         s.task().spawn_local(async move |_| Ok::<_, Cancelled>(*shared)).await
+    ///     }))
+    ///     .await?;
+    /// assert_eq!(answer, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<F, Fut, O>(mut self, f: F) -> Task<O::Value>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = O> + 'static,
+        O: TaskOutput<E, Value: 'static>,
+    {
+        let started = self.launch.start(TaskKind::Cooperative, |record, ctx| {
+            let future = f(ctx);
+            rt::spawn_local(Work::<_, E>::new(future, record))
+        });
+        Task::of(started)
+    }
+
+    /// Spawns a cooperative task if the [`limit`](crate::ScopeOptions::limit) leaves a slot, the
+    /// scope is open and its context has not ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], which says why and gives `f` back, uncalled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let task = s.task().try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap();
+    ///     assert_eq!(task.await?, 7);
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn try_spawn<F, Fut, O>(mut self, f: F) -> Result<Task<O::Value>, Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E, Value: Send + 'static>,
+    {
+        if let Err(full) = self.claim() {
+            return Err(Refused::new(f, full));
+        }
+        let mut f = Some(f);
+        let spawn = |record, ctx| {
+            let f = f.take().expect("it is called once");
+            cooperative::<E, _, _>(f)(record, ctx)
+        };
+        match self.launch.start_in_slot(TaskKind::Cooperative, spawn) {
+            Ok(started) => Ok(Task::running(started)),
+            Err(cancelled) => match f {
+                Some(f) => Err(Refused::new(f, Why::Ended(cancelled))),
+                None => unreachable!("what is refused was not called"),
+            },
+        }
+    }
+
+    /// Spawns a task whose error and panic concern only those who await it; see
+    /// [`Scope::isolated`](crate::Scope::isolated).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::new()
+    ///     .limit(8)
+    ///     .run(&Context::background(), async |s| {
+    ///         let slot = s.slot().await?; // before the connection is accepted
+    ///         let connection = slot.isolated(async |_| panic!("a bad client"));
+    ///         let outcome: Result<(), Cancelled> = connection.await;
+    ///         assert!(outcome.unwrap_err().to_string().contains("a bad client"));
+    ///         Ok::<_, Cancelled>(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn isolated<F, Fut, O>(mut self, f: F) -> Task<O>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = O> + Send + 'static,
+        O: TaskOutput<E> + IsolatedOutput + Send + 'static,
+    {
+        self.launch.isolated = true;
+        TaskOptions::<Isolated>::of(self.launch).spawn(f)
+    }
+}
+
+/// Isolated, whatever the way to start them.
+impl TaskOptions<'_, Isolated> {
+    /// Spawns a cooperative task; see [`Spawner::isolated`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), std::io::Error> {
+    /// scope(&Context::background(), async |s| {
+    ///     let load = s.spawner().task().name("load").spawn(async |_| Err::<(), _>("no rows"));
+    ///     assert_eq!(load.await?, Err("no rows"));
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, Fut, O>(mut self, f: F) -> Task<O>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = O> + Send + 'static,
+        O: IsolatedOutput + Send + 'static,
+    {
+        let who = self.launch.who();
+        let started = self.launch.start(TaskKind::Cooperative, |record, ctx| {
+            let future = Isolating::new(f(ctx.clone()), Ok, ctx, who);
+            rt::spawn(Work::<_, std::convert::Infallible>::new(future, record))
+        });
+        Task::isolated(started)
+    }
+
+    /// Spawns a task that is dropped at its next await when its context ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let waiting = s.spawner().task().spawn_cancellable(std::future::pending::<()>());
+    ///     s.cancel();
+    ///     assert!(waiting.await.is_err());
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_cancellable<Fut, O>(mut self, future: Fut) -> Task<O>
+    where
+        Fut: Future<Output = O> + Send + 'static,
+        O: IsolatedOutput + Send + 'static,
+    {
+        let who = self.launch.who();
+        let started = self.launch.start(TaskKind::Cancellable, |record, ctx| {
+            let future = Isolating::new(ctx.run(future), |ran| ran, ctx, who);
+            rt::spawn(Work::<_, std::convert::Infallible>::new(future, record))
+        });
+        Task::isolated(started)
+    }
+
+    /// Runs a closure on a thread where it may block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// scope(&Context::background(), async |s| {
+    ///     let hash = s.spawner().task().spawn_blocking(|ctx| ctx.check());
+    ///     hash.await??;
+    ///     Ok(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<F, O>(mut self, f: F) -> Task<O>
+    where
+        F: FnOnce(Context) -> O + Send + 'static,
+        O: IsolatedOutput + Send + 'static,
+    {
+        let who = self.launch.who();
+        let started = self.launch.start(TaskKind::Blocking, |record, ctx| {
+            let call = move |ctx: Context| {
+                let kept = ctx.clone();
+                let ended = catch(|| f(ctx)).map(Ok);
+                Ok::<_, std::convert::Infallible>(Unseen::of(ended, &kept, &who))
+            };
+            let job = Job::new(call, ctx, record);
+            rt::spawn_blocking(move || job.run())
+        });
+        Task::isolated(started)
+    }
+
+    /// Spawns a task whose future need not be `Send`, on the thread's own local runtime.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a `LocalSet` or a local runtime, as [`tokio::task::spawn_local`] does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let local = tokio::task::LocalSet::new();
+    /// local
+    ///     .run_until(scope(&Context::background(), async |s| {
+    ///         let shared = Rc::new(7); // never leaves this thread
+    ///         let task = s.spawner().task().spawn_local(async move |_| {
+    ///             assert_eq!(*shared, 7);
+    ///         });
+    ///         task.await
+    ///     }))
+    ///     .await
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<F, Fut, O>(mut self, f: F) -> Task<O>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = O> + 'static,
+        O: IsolatedOutput + 'static,
+    {
+        let who = self.launch.who();
+        let started = self.launch.start(TaskKind::Cooperative, |record, ctx| {
+            let future = Isolating::new(f(ctx.clone()), Ok, ctx, who);
+            rt::spawn_local(Work::<_, std::convert::Infallible>::new(future, record))
+        });
+        Task::isolated(started)
+    }
+}
+
+impl<M> std::fmt::Debug for TaskOptions<'_, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskOptions")
+            .field("name", &self.launch.name)
+            .field("background", &self.launch.background)
+            .finish_non_exhaustive()
+    }
+}
