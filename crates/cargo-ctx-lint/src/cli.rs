@@ -16,6 +16,7 @@ Options:
       --manifest-path <PATH>  Cargo.toml of the workspace to read
   -p, --package <NAME>        read only this package (repeatable)
       --config <PATH>         read this instead of ctx-lint.toml at the workspace root
+      --fix                   write the repairs that have one right answer
       --json                  print one JSON object
       --sarif                 print SARIF 2.1.0
       --color <WHEN>          auto, always or never
@@ -74,6 +75,8 @@ pub(crate) struct Options {
     pub(crate) packages: Vec<String>,
     /// `--config`.
     pub(crate) config: Option<PathBuf>,
+    /// `--fix`.
+    pub(crate) fix: bool,
     /// `--json` or `--sarif`.
     pub(crate) format: Format,
     /// `--color`.
@@ -91,6 +94,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         manifest: None,
         packages: Vec::new(),
         config: None,
+        fix: false,
         format: Format::Human,
         color: Color::Auto,
         paths: Vec::new(),
@@ -135,6 +139,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
             "--manifest-path" => options.manifest = Some(value()?.into()),
             "--config" => options.config = Some(value()?.into()),
             "-p" | "--package" => options.packages.push(value().and_then(readable)?),
+            "--fix" => options.fix = true,
             "--json" => options.set_format(Format::Json)?,
             "--sarif" => options.set_format(Format::Sarif)?,
             "--color" => {

@@ -1,6 +1,6 @@
 //! What a rule sees of the place it looks at, and where it reports.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use proc_macro2::Span;
@@ -55,6 +55,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) context_fields: HashSet<String>,
     /// Names of fields of this file that start tasks or threads.
     pub(crate) starter_fields: HashSet<String>,
+    /// The arguments of every call of a plain name in this file, by the name.
+    pub(crate) calls: HashMap<String, Vec<Vec<Range<usize>>>>,
     /// What was found.
     pub(crate) findings: Vec<Finding>,
 }
@@ -179,6 +181,23 @@ impl Cx<'_> {
         let text = self.text.slice(&node.span().byte_range());
         let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
         words.filter(|found| *found == word).count()
+    }
+
+    /// How often a word stands in the file, comments and strings included.
+    pub(crate) fn num_in_file(&self, word: &str) -> usize {
+        let words = self
+            .text
+            .as_str()
+            .split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.filter(|found| *found == word).count()
+    }
+
+    /// Whether modules of this one are in other files, which may use its private items.
+    pub(crate) fn has_child_files(&self) -> bool {
+        let lines = self.text.as_str().lines().map(str::trim);
+        lines
+            .filter(|line| line.ends_with(';'))
+            .any(|line| line.starts_with("mod ") || line.contains(" mod "))
     }
 
     /// Whether an expression is a context of which it is certain that it has ended.

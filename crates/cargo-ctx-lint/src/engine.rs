@@ -49,6 +49,8 @@ impl Outcome {
 pub(crate) struct FileReport {
     /// How reports name the file.
     pub(crate) shown: String,
+    /// Where it is.
+    pub(crate) path: std::path::PathBuf,
     /// Its text.
     pub(crate) text: Text,
     /// What was found.
@@ -295,6 +297,7 @@ impl<'a> Work<'a> {
             if !findings.is_empty() {
                 told.reports.push(FileReport {
                     shown: entry.shown.clone(),
+                    path: entry.path.clone(),
                     text,
                     findings,
                 });

@@ -17,6 +17,7 @@ mod glob;
 mod key;
 mod macros;
 mod registry;
+mod repair;
 mod report;
 mod resolve;
 mod rule;
@@ -32,6 +33,9 @@ use std::process::ExitCode;
 
 use cli::{Color, Command, Format, Options};
 use finding::Level;
+
+/// How often `--fix` begins anew at most.
+const ROUNDS: usize = 8;
 
 /// Nothing is denied.
 const CLEAN: u8 = 0;
@@ -83,17 +87,29 @@ fn run(command: Command) -> Result<u8, String> {
 fn check(options: &Options) -> Result<u8, String> {
     let config = options.config.as_deref();
     let rules = registry::ids();
-    let workspace = if options.paths.is_empty() {
-        workspace::discover(
-            options.manifest.as_deref(),
-            &options.packages,
-            config,
-            &rules,
-        )?
-    } else {
-        workspace::loose(&options.paths, config, &rules)?
+    let read = || {
+        let workspace = if options.paths.is_empty() {
+            let manifest = options.manifest.as_deref();
+            workspace::discover(manifest, &options.packages, config, &rules)?
+        } else {
+            workspace::loose(&options.paths, config, &rules)?
+        };
+        engine::run(workspace)
     };
-    let outcome = engine::run(workspace)?;
+    let mut outcome = read()?;
+    let mut repaired = 0;
+    // Repairs that touch each other wait for the next round; there are never many rounds.
+    for _ in 0..if options.fix { ROUNDS } else { 0 } {
+        let number = repair_files(&outcome)?;
+        if number == 0 {
+            break;
+        }
+        repaired += number;
+        outcome = read()?;
+    }
+    if repaired > 0 {
+        eprintln!("repaired {repaired}; the compiler shows the callers that have to follow");
+    }
     match options.format {
         Format::Json => print(&report::json::render(&outcome))?,
         Format::Sarif => print(&report::sarif::render(&outcome))?,
@@ -115,6 +131,19 @@ fn check(options: &Options) -> Result<u8, String> {
     } else {
         CLEAN
     })
+}
+
+/// Writes the repairs of a run, and returns how many findings they mend.
+fn repair_files(outcome: &engine::Outcome) -> Result<usize, String> {
+    let mut number = 0;
+    for file in &outcome.files {
+        let (text, mended) = repair::repaired(file.text.as_str(), &file.findings);
+        if mended > 0 {
+            repair::write(&file.path, &text)?;
+            number += mended;
+        }
+    }
+    Ok(number)
 }
 
 /// Prints, and takes a reader that went away (`| head`) for the end of the report.

@@ -3,7 +3,7 @@
 use syn::{Expr, ExprMethodCall, Local, Pat};
 
 use crate::chain::{ends_with_guard, name_of, peel, unwrapped};
-use crate::cx::{Cx, range_of};
+use crate::cx::{Cx, range_of, span_of};
 use crate::finding::{Edit, Fix};
 use crate::rule::Rule;
 
@@ -51,15 +51,30 @@ pub(crate) fn check_let(cx: &mut Cx<'_>, local: &Local) {
 }
 
 /// Called for an expression used as a statement.
-pub(crate) fn check_statement(cx: &mut Cx<'_>, expr: &Expr) {
-    let expr = match expr {
+pub(crate) fn check_statement(cx: &mut Cx<'_>, statement: &Expr) {
+    let expr = match statement {
         Expr::Assign(assign) if matches!(*assign.left, Expr::Infer(_)) => &assign.right,
-        _ => expr,
+        _ => statement,
+    };
+    let start = range_of(&[span_of(statement)]).start;
+    let fix = |name: &str| {
+        let whole = std::ptr::eq(expr, statement);
+        whole.then(|| {
+            vec![Edit {
+                range: start..start,
+                replacement: format!("let {name} = "),
+            }]
+        })
     };
     if let Some(call) = guard(cx, expr) {
-        report_guard(cx, call, "dropped at the end of this statement", None);
+        report_guard(
+            cx,
+            call,
+            "dropped at the end of this statement",
+            fix("_guard"),
+        );
     } else if let Some(call) = registration(cx, expr) {
-        report_registration(cx, call, None);
+        report_registration(cx, call, fix("_on_cancel"));
     }
 }
 

@@ -65,10 +65,16 @@ impl Walk<'_> {
         }
     }
 
-    pub(super) fn function(&mut self, attrs: &[Attribute], sig: &Signature, block: Option<&Block>) {
+    pub(super) fn function(
+        &mut self,
+        attrs: &[Attribute],
+        sig: &Signature,
+        block: Option<&Block>,
+        public: bool,
+    ) {
         self.item(attrs, Some(&sig.generics), |walk| {
             if !walk.in_trait_impl {
-                rules::context_not_first::check(&mut walk.cx, sig);
+                rules::context_not_first::check(&mut walk.cx, sig, public);
                 rules::context_not_named_ctx::check(&mut walk.cx, sig, block);
                 rules::context_parameter_type::check(&mut walk.cx, sig, block);
             }

@@ -1,6 +1,7 @@
 //! The walk through one file: keeps track of where it is, and shows each rule the nodes it
 //! asks about.
 
+mod calls;
 mod flow;
 mod function;
 mod keys;
@@ -59,6 +60,7 @@ pub(crate) fn check_file(
         uses_ours: false,
         context_fields: HashSet::new(),
         starter_fields: HashSet::new(),
+        calls: calls::of(file),
         findings: Vec::new(),
     };
     let mut walk = Walk {

@@ -21,7 +21,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        self.function(&item.attrs, &item.sig, Some(&item.block));
+        let public = !matches!(item.vis, syn::Visibility::Inherited);
+        self.function(&item.attrs, &item.sig, Some(&item.block), public);
     }
 
     fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
@@ -60,7 +61,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.function(&item.attrs, &item.sig, Some(&item.block));
+        self.function(&item.attrs, &item.sig, Some(&item.block), true);
     }
 
     fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
@@ -72,7 +73,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
-        self.function(&item.attrs, &item.sig, item.default.as_ref());
+        self.function(&item.attrs, &item.sig, item.default.as_ref(), true);
     }
 
     fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {

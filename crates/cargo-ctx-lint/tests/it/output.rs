@@ -261,6 +261,7 @@ fn the_version_and_the_help_are_printed() {
     );
     let help = lint(dir.path(), &["--help"]).stdout;
     for option in [
+        "--fix",
         "--json",
         "--sarif",
         "--explain",
