@@ -57,6 +57,7 @@ const CAUSE: &str = "cut by the test";
 #[cfg(feature = "context")]
 impl Signal for tokio_ctx_core::Context {
     fn signal() -> (Self, Box<dyn Fn()>) {
+        // ctx-lint: allow(background-outside-root) what is cut has no caller but the test
         let guard = tokio_ctx_core::Context::background().with_cancel();
         let context = (*guard).clone();
         (

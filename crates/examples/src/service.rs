@@ -57,8 +57,8 @@ static AUDITED: Notify = Notify::const_new();
 
 /// Queries the three databases in parallel and merges what they say.
 async fn report(
-    State(app): State<Arc<App>>,
     ctx: Context,
+    State(app): State<Arc<App>>,
     uri: Uri,
 ) -> Result<Json<Value>, QueryError> {
     let bug = uri.query() == Some("bug");
@@ -97,7 +97,7 @@ async fn report(
 }
 
 /// Answers at once; the export itself belongs to the server and keeps the trace id.
-async fn export(State(app): State<Arc<App>>, ctx: Context) -> Response {
+async fn export(ctx: Context, State(app): State<Arc<App>>) -> Response {
     let number = 1 + app.exports.fetch_add(1, Ordering::Relaxed);
     let worker = Arc::clone(&app);
     let job = async move |ctx: Context| {

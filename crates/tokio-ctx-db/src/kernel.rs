@@ -174,7 +174,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
     ) -> Result<Result<T, E>, Error> {
         let grace = self.common.settings.grace;
         let (session, phase) = self.begin(ctx).await?;
-        match transaction(session, phase, ctx, grace, work).await {
+        match transaction(ctx, session, phase, grace, work).await {
             End::Answered(result) => {
                 *phase = Phase::Idle;
                 result
@@ -266,9 +266,9 @@ enum End<T, E> {
 }
 
 async fn transaction<S: Session, T, E>(
+    ctx: &Context,
     session: &mut S,
     phase: &mut Phase,
-    ctx: &Context,
     grace: Duration,
     work: impl AsyncFnOnce(&mut S::Transaction<'_>) -> Result<T, E>,
 ) -> End<T, E> {
@@ -297,7 +297,7 @@ async fn transaction<S: Session, T, E>(
     let committed = match ctx.run(commit.as_mut()).await {
         Ok(committed) => committed,
         Err(why) => {
-            let rest = Context::background().with_timeout(grace);
+            let rest = ctx.without_cancel().with_timeout(grace);
             match rest.run(commit).await {
                 Ok(committed) => committed,
                 Err(_) => return End::Unanswered(why),
@@ -342,7 +342,7 @@ async fn clean<S: Session, C: Cancel>(mut doomed: Doomed<S>, cancel: C, phase: P
         match rest.run(one_cancel(&common, &cancel, attempt)).await {
             Ok(Ok(())) => {
                 let again = || one_cancel(&common, &cancel, attempt);
-                rollback(session, &rest, Interrupt::new(again)).await
+                rollback(&rest, session, Interrupt::new(again)).await
             }
             Ok(Err(error)) => Err(Lost::Cancel(error)),
             Err(_) => Err(Lost::Grace),
@@ -385,15 +385,15 @@ async fn clean<S: Session, C: Cancel>(mut doomed: Doomed<S>, cancel: C, phase: P
 
 /// Sends a ROLLBACK, and cancels what is still in its way after a pause (rule 7).
 async fn rollback<S: Session, I: Future<Output = Result<(), String>>>(
+    ctx: &Context,
     session: &mut S,
-    rest: &Context,
     again: Interrupt<impl FnMut() -> I>,
 ) -> Result<Rollback, Lost> {
     let mut rollback = pin!(session.rollback());
-    if let Ok(answer) = rest.with_timeout(PAUSE).run(rollback.as_mut()).await {
+    if let Ok(answer) = ctx.with_timeout(PAUSE).run(rollback.as_mut()).await {
         return Ok(answer);
     }
-    let grace = rest.remaining().unwrap_or_default();
+    let grace = ctx.remaining().unwrap_or_default();
     let ended = again.grace(grace).every(PAUSE).until(rollback).await;
     ended.map_err(|left| left.refused.map_or(Lost::Grace, Lost::Cancel))
 }

@@ -31,6 +31,7 @@ struct Stream {
     format: StreamFormat,
     /// `None` before the first text. A context with a deadline is the clock: it needs no timer
     /// of the runtime's, and ends with the server.
+    // ctx-lint: allow(context-in-struct) one pause, made by the poll that waits for it
     pause: Option<(Context, Pin<Box<DoneOwned>>)>,
 }
 

@@ -15,6 +15,7 @@ const FRESH: Duration = Duration::from_millis(250);
 /// What all clones of a view, and its streams, share.
 pub(crate) struct Shared {
     /// Streams end with it.
+    // ctx-lint: allow(context-in-struct) the lifetime of the view, which its streams end with
     pub(crate) ctx: Context,
     pub(crate) max_tasks: usize,
     pub(crate) since: Instant,

@@ -48,9 +48,10 @@ pub(crate) fn unpack_for_users(
             .target()
             .join("package")
             .join(format!("{}.crate", package.stem()));
+        // With the time of now (`m`), or cargo takes what it built from the last package for this one.
         // `tar` is part of every system that Rust is developed on, Windows included.
         let status = Command::new("tar")
-            .arg("-xzf")
+            .arg("-xmzf")
             .arg(&file)
             .arg("-C")
             .arg(directory)

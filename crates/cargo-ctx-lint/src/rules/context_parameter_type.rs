@@ -18,7 +18,7 @@ A function takes `ctx: &Context`, or `ctx: Context` where it keeps it in a task.
     async fn save(guard: &CancelGuard, row: Row)        // may end its caller
     async fn fetch(ctx: Arc<Context>, url: Url)         // a context is two counted pointers already
     fn limit(ctx: &mut Context)                         // changes what its caller works under
-    async fn run(call: (Context, Job))                  // hidden among other things
+    pub async fn run(call: (Context, Job))              // hidden among other things
 
 A caller without a context passes `&Context::background()`, or `&Context::todo()` until it has one.
 Whoever must end something takes a `CancelHandle`. Silent about
@@ -26,8 +26,9 @@ an owned `Option<Context>`, in implementations of traits, and in tests.
 ",
 };
 
-/// Called for every signature that its author could have written otherwise.
-pub(crate) fn check(cx: &mut Cx<'_>, sig: &Signature, body: Option<&syn::Block>) {
+/// Called for every signature that its author could have written otherwise; `public` is whether
+/// other files may call the function.
+pub(crate) fn check(cx: &mut Cx<'_>, sig: &Signature, body: Option<&syn::Block>, public: bool) {
     if cx.harness {
         return;
     }
@@ -36,6 +37,10 @@ pub(crate) fn check(cx: &mut Cx<'_>, sig: &Signature, body: Option<&syn::Block>)
         let Some((what, instead)) = fault(cx, &param.ty) else {
             continue;
         };
+        // Among themselves, functions may hand on what belongs together.
+        if what == "a tuple" && !public {
+            continue;
+        }
         let range = range_of(&[span_of(&param.ty)]);
         let cancels = what == "a guard"
             && body.is_some_and(|body| {

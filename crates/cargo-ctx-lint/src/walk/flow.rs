@@ -119,6 +119,12 @@ impl Walk<'_> {
             self.visit_expr(&branch.handler);
             self.cx.env.pop();
         }
+        // Behind it, a context may have ended whose branch goes on.
+        for branch in branches.iter().filter(|b| !leaves(&b.handler, false)) {
+            if let Some(name) = self.awaited_end(&branch.future) {
+                self.mark_ended(&name, false);
+            }
+        }
         // Only the branch on the context goes on behind the `select!`.
         let mut going_on = branches
             .iter()

@@ -76,7 +76,7 @@ impl Walk<'_> {
             if !walk.in_trait_impl {
                 rules::context_not_first::check(&mut walk.cx, sig, public);
                 rules::context_not_named_ctx::check(&mut walk.cx, sig, block);
-                rules::context_parameter_type::check(&mut walk.cx, sig, block);
+                rules::context_parameter_type::check(&mut walk.cx, sig, block, public);
             }
             let Some(block) = block else { return };
             let root = walk.is_root(attrs, sig);

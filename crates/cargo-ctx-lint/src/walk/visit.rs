@@ -61,7 +61,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        self.function(&item.attrs, &item.sig, Some(&item.block), true);
+        let public = !matches!(item.vis, syn::Visibility::Inherited);
+        self.function(&item.attrs, &item.sig, Some(&item.block), public);
     }
 
     fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {

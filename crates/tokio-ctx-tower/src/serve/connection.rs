@@ -56,10 +56,10 @@ impl Connection {
             let http = http.serve_connection_with_upgrades(TokioIo::new(io), requests);
             let mut http = pin!(http);
             let mut watch = pin!(Watch::new(
+                &self.stop,
+                &self.requests,
                 &self.settings,
                 &state,
-                &self.stop,
-                &self.requests
             ));
             poll_fn(|cx| {
                 loop {

@@ -157,7 +157,7 @@ impl ServeOptions {
                 async move { server.accept(listener, count).await }
             };
             let (_, mut report) =
-                order::run(&settings, ctx, location, server, || cuts.begin()).await;
+                order::run(ctx, &settings, location, server, || cuts.begin()).await;
             report.connections = accepted.into_inner();
             report.requests_cut = cuts.count();
             report

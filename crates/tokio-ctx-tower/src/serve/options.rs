@@ -302,7 +302,7 @@ impl ServeOptions {
                 Box::pin(server) as Pin<Box<dyn Future<Output = Result<(), E>> + Send>>
             };
             let (output, mut report) =
-                order::run(&self.settings, ctx, location, server, || {}).await;
+                order::run(ctx, &self.settings, location, server, || {}).await;
             match output {
                 Some(result) => result.map(|()| report),
                 None => {

@@ -27,8 +27,8 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// The server gets its scope, and the context that ends when it is to accept no more. What it
 /// returns is `None` if it had to be cut off.
 pub(super) async fn run<T, F, Fut>(
-    settings: &Settings,
     ctx: &Context,
+    settings: &Settings,
     location: &'static Location<'static>,
     server: F,
     on_cut: impl FnOnce(),
@@ -39,6 +39,7 @@ where
 {
     // Everything of `ctx` but its end, which the requests outlive by the drain.
     let requests = ctx.without_cancel().with_cancel();
+    // ctx-lint: allow(context-not-passed) a switch of its own, which ends with nothing else
     let cut = Context::background().with_cancel();
     let (running, is_running) = oneshot::channel::<()>();
     let known = Mutex::new(None::<Scope<Cancelled>>);

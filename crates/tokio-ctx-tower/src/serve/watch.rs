@@ -65,10 +65,10 @@ pin_project! {
 impl<'a> Watch<'a> {
     /// Of a connection whose requests end with `requests`, and that takes none after `stop`.
     pub(super) fn new(
-        settings: &'a Settings,
-        state: &'a State,
         stop: &'a Context,
         requests: &'a Context,
+        settings: &'a Settings,
+        state: &'a State,
     ) -> Watch<'a> {
         let first = settings.shortest().unwrap_or(NEVER);
         Watch {

@@ -7,6 +7,7 @@ pub fn stop(handle: &CancelHandle) {}
 pub fn answer(ended: Option<&Cancelled>) -> Status {}
 pub fn callbacks(ctx: &Context, hook: Arc<dyn Fn(&Context) + Send + Sync>) {}
 pub fn nested(ctx: &Context, make: impl Fn(Option<&Context>) -> u32) {}
+fn admitted((ticket, ctx): (Ticket, Context)) {}
 pub fn poll(cx: Option<&mut std::task::Context<'_>>) {}
 pub fn returned(ctx: &Context) -> Option<Context> {}
 

@@ -9,7 +9,7 @@ async fn guard_mut(guard: &mut CancelGuard) {} //~ context-parameter-type
 async fn shared(ctx: Arc<Context>) {} //~ context-parameter-type
 async fn counted(ctx: &Rc<Context>) {} //~ context-parameter-type
 fn mutable(ctx: &mut Context) {} //~ context-parameter-type
-fn packed(call: (Context, u64)) {} //~ context-parameter-type
+pub fn packed(call: (Context, u64)) {} //~ context-parameter-type
 
 trait Store {
     fn get(&self, ctx: Option<&Context>) -> Row; //~ context-parameter-type

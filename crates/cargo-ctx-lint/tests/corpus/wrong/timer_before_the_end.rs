@@ -1,14 +1,9 @@
-//! The context is still running: the branch on it left, or is one of two that go on.
+//! The context is still running: the branch on it left.
 use tokio_ctx::Context;
 
 async fn run(ctx: &Context, mut rx: Rx) {
     tokio::select! {
         _ = ctx.done() => return,
-        _ = rx.recv() => {}
-    }
-    tokio::time::sleep(PAUSE).await; //~ bare-timer
-    tokio::select! {
-        _ = ctx.done() => stop(),
         _ = rx.recv() => {}
     }
     tokio::time::sleep(PAUSE).await; //~ bare-timer

@@ -211,8 +211,8 @@ pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure>
 }
 
 async fn handler(
-    State(hop): State<Hop>,
     ctx: Context,
+    State(hop): State<Hop>,
     Path(millis): Path<u64>,
 ) -> Result<&'static str, NoAnswer> {
     hop.work(&ctx, millis).await?;
