@@ -22,15 +22,17 @@ mod standin {
 
     pub(crate) use token::{CancellationToken as StandIn, TokenWaitOwned};
 
-    pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+    mod lock {
+        pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
-    impl<T> Mutex<T> {
-        fn new(value: T) -> Mutex<T> {
-            Mutex(std::sync::Mutex::new(value))
-        }
+        impl<T> Mutex<T> {
+            pub(crate) fn new(value: T) -> Mutex<T> {
+                Mutex(std::sync::Mutex::new(value))
+            }
 
-        fn lock(&self) -> std::sync::MutexGuard<'_, T> {
-            self.0.lock().expect("nothing panics under it")
+            pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, T> {
+                self.0.lock().expect("nothing panics under it")
+            }
         }
     }
 }

@@ -8,7 +8,6 @@ use super::{Files, Finding};
 const NOT_YET: &[&str] = &[
     "crates/cargo-ctx-lint/",
     "crates/examples/",
-    "crates/tokio-ctx-core/",
     "crates/tokio-ctx-tower/",
     "xtask/",
 ];

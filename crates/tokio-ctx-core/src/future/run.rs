@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::DoneOwned;
+use super::done::DoneOwned;
 use crate::cancelled::Cancelled;
 
 pin_project! {

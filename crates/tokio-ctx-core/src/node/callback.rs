@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Node;
 use super::state::{Callback, Extra};
+use super::tree::Node;
 use super::wait::start_watch;
 use crate::cancelled::{Cancelled, Place};
 use crate::foreign;

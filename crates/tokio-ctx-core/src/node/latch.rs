@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LATCHED, Node, Root};
+use super::tree::{LATCHED, Node, Root};
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::foreign;
 use crate::sync::clock::{self, NEVER};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Wake, Waker};
 
 use super::state::Watch;
-use super::{Node, Root};
+use super::tree::{Node, Root};
 use crate::cancelled::Cancelled;
 use crate::foreign;
 use crate::sync::clock::{self, NEVER};

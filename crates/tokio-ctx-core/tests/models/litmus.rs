@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::harness::checker as backend;
 use super::harness::checker::sync::atomic::{AtomicBool, Ordering};
 use super::harness::{Model, spawn};
 

@@ -7,9 +7,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Mutex, backend, timer};
+#[cfg(loom)]
+use loom as backend;
+#[cfg(all(shuttle, not(loom)))]
+use shuttle as backend;
+
+use super::lock::Mutex;
 
 pub(crate) const NEVER: u64 = u64::MAX;
+
+/// Where a timer is armed: see [`timer`](super::timer).
+pub(super) type Place = u32;
+
+/// The one runtime of an execution.
+pub(super) const RUNTIME: Place = 1;
 
 // Where an execution's time starts; only differences to it are ever used.
 static BASE: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -18,7 +29,7 @@ const START: u64 = 1_000_000_000;
 pub(super) struct Clock {
     now: u64,
     next_id: u64,
-    pub(super) armed: BTreeMap<(u64, u64), (timer::Place, Waker)>,
+    pub(super) armed: BTreeMap<(u64, u64), (Place, Waker)>,
 }
 
 backend::lazy_static! {
@@ -67,23 +78,23 @@ pub(crate) fn stall() {
     drop(take_of_runtime());
 }
 
-fn take_of_runtime() -> BTreeMap<(u64, u64), (timer::Place, Waker)> {
+fn take_of_runtime() -> BTreeMap<(u64, u64), (Place, Waker)> {
     let mut clock = CLOCK.lock();
     let (lost, kept) = std::mem::take(&mut clock.armed)
         .into_iter()
-        .partition(|(_, (place, _))| *place == timer::RUNTIME);
+        .partition(|(_, (place, _))| *place == RUNTIME);
     clock.armed = kept;
     lost
 }
 
-fn wake(timers: BTreeMap<(u64, u64), (timer::Place, Waker)>) {
+fn wake(timers: BTreeMap<(u64, u64), (Place, Waker)>) {
     for (_, waker) in timers.into_values() {
         waker.wake();
     }
 }
 
 /// Checks the time and arms in one critical section; `None` when `deadline` has come.
-pub(super) fn arm(deadline: u64, place: timer::Place, waker: Waker) -> Option<(u64, u64)> {
+pub(super) fn arm(deadline: u64, place: Place, waker: Waker) -> Option<(u64, u64)> {
     let mut clock = CLOCK.lock();
     if clock.now >= deadline {
         drop(clock);

@@ -1,6 +1,11 @@
 //! Flags that a checker explores in full.
 
-use super::backend::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+#[cfg(loom)]
+use loom as backend;
+#[cfg(all(shuttle, not(loom)))]
+use shuttle as backend;
+
+use backend::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 /// Makes loom explore both orders of an access and another thread's store.
 ///

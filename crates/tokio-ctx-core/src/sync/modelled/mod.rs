@@ -5,6 +5,7 @@
 
 pub(crate) mod clock;
 mod flag;
+mod lock;
 pub(crate) mod timer;
 mod token;
 
@@ -18,35 +19,12 @@ use loom as backend;
 use shuttle as backend;
 
 pub(crate) use self::flag::{AtomicFlag, AtomicPlace};
+pub(crate) use self::lock::Mutex;
 pub use self::token::CancellationToken;
 pub(crate) use self::token::{TokenWait, TokenWaitOwned};
-pub(crate) use backend::sync::MutexGuard;
 pub(crate) use backend::thread_local;
 
 pub(crate) use backend::future::block_on;
-
-#[derive(Debug)]
-pub(crate) struct Mutex<T>(backend::sync::Mutex<T>);
-
-impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Mutex(backend::sync::Mutex::new(value))
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        match self.0.lock() {
-            Ok(guard) => guard,
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        match self.0.get_mut() {
-            Ok(value) => value,
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
-}
 
 /// A cell that is set once. `get` may miss a `set` on another thread that is under way.
 pub(crate) struct Slot<T> {

@@ -2,15 +2,12 @@
 
 use std::task::Waker;
 
-use super::clock;
+use super::clock::{self, RUNTIME};
 
-pub(crate) type Place = u32;
+pub(crate) type Place = clock::Place;
 
 pub(crate) const HELPER: Place = u32::MAX;
 pub(crate) const BACKSTOP: Place = u32::MAX - 1;
-
-/// The one runtime of an execution.
-pub(super) const RUNTIME: Place = 1;
 
 pub(crate) fn place() -> Place {
     RUNTIME

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use super::Mutex;
+use super::lock::Mutex;
 
 /// Stands in for tokio-util's `CancellationToken` under a model checker.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::clock;
-use crate::foreign;
+use super::shield::shield;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -110,7 +110,7 @@ pub(crate) fn defer(job: impl FnOnce() + Send + 'static) {
 fn start() {
     STARTED.call_once(|| {
         if let Err(error) = spawn("tokio-ctx-time", keep) {
-            foreign::log(|| {
+            let _ = shield(|| {
                 tracing::error!(
                     %error,
                     "no thread for deadlines that no runtime watches: they are seen only when asked for"

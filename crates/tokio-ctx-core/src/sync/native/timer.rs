@@ -12,7 +12,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Sleep, sleep_until};
 
-use super::{clock, helper, shield};
+use super::shield::shield;
+use super::{clock, helper};
 
 /// Where a timer runs: one tokio runtime, or the helper thread.
 ///

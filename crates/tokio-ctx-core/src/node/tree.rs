@@ -1,0 +1,318 @@
+//! Nodes, what they hang on, and the ways up from them.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::state::State;
+use crate::cancelled::{Place, SharedCause};
+use crate::sync::clock::NEVER;
+use crate::sync::{AtomicFlag, AtomicPlace, CancellationToken, Mutex, Slot, Tracked};
+
+/// Nobody was seen to have ended this node or an ancestor.
+pub(super) const LIVE: u8 = 0;
+/// The same for a node that hangs on something that can end it: a walk has to ask there.
+pub(super) const HANGING: u8 = 1;
+/// This node or an ancestor holds an outcome: a hint for walks, set by any of them.
+pub(super) const ENDED: u8 = 2;
+/// This node holds an outcome. Set under the node's lock. A late hint never overwrites it.
+pub(super) const LATCHED: u8 = 3;
+
+/// One lifetime. 88 bytes, so 104 with the header of its `Arc`.
+pub(crate) struct Node {
+    pub(super) parent: Option<Arc<Node>>,
+    pub(super) made_at: Place,
+    pub(super) rare: Option<Box<Rare>>,
+    /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
+    pub(super) deadline: u64,
+    /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each
+    /// change pairs with the `Acquire` of each walk.
+    pub(super) flag: AtomicFlag,
+    /// The time allowed, at the node that set its deadline itself; [`NEVER`] at others.
+    pub(super) after: u64,
+    /// Where the newest timer was armed, 0 if nowhere: a hint, set under the lock.
+    pub(super) armed: AtomicPlace,
+    /// Made when somebody first waits, kept for the node's life (invariant 4).
+    pub(super) token: Slot<CancellationToken>,
+    pub(super) state: Mutex<State>,
+    _tracked: Tracked,
+}
+
+/// What few nodes have, and none has two of.
+pub(crate) enum Rare {
+    Root(Root),
+    /// Who owns this node.
+    Owner(Owner),
+    /// The node is here for its name alone, and nobody can end it.
+    Name(Cow<'static, str>),
+    /// The cause to report if this node's deadline fires.
+    Cause(SharedCause),
+}
+
+/// What a node without a parent hangs on.
+#[derive(Default)]
+pub(crate) enum Root {
+    /// Nothing.
+    #[default]
+    None,
+    /// Nothing, and nobody can end it.
+    Todo,
+    /// Nothing: here for the owners around a context that dropped its cancellation, nearest first.
+    Shield(Box<[Owner]>),
+    /// A token of somebody else's, in the node's token slot. We never cancel that one.
+    Foreign,
+    /// Two other chains.
+    Merge(Merge),
+}
+
+/// What owns a node: a scope, a service. Held weakly, a context keeps none of them alive.
+pub(crate) type Owner = Weak<dyn Any + Send + Sync>;
+
+/// The upper side of a merged node.
+pub(crate) struct Merge {
+    /// The two nodes that were merged.
+    pub(crate) direct: [Arc<Node>; 2],
+    /// Made when somebody first asks, so that a merge of a merge of a merge costs a node each.
+    chains: Slot<Box<[Arc<Node>]>>,
+}
+
+/// How a node came to be, for people.
+pub(crate) enum Kind<'a> {
+    Cancel,
+    Deadline,
+    Todo,
+    Shield,
+    Foreign,
+    Named(&'a str),
+    Scope,
+    Merge(&'a Arc<Node>),
+}
+
+impl Node {
+    /// A node that only others can end: by `cancel`, or through its parent.
+    #[inline]
+    pub(crate) fn child(parent: Option<&Arc<Node>>, made_at: Place) -> Node {
+        Node {
+            deadline: parent.map_or(NEVER, |parent| parent.deadline),
+            parent: parent.cloned(),
+            made_at,
+            rare: None,
+            flag: AtomicFlag::new(LIVE),
+            after: NEVER,
+            armed: AtomicPlace::new(0),
+            token: Slot::new(),
+            state: Mutex::new(State::Live),
+            _tracked: Tracked::new(),
+        }
+    }
+
+    /// A child that holds a weak pointer to `owner`.
+    #[inline]
+    pub(crate) fn owned(parent: Option<&Arc<Node>>, made_at: Place, owner: Owner) -> Node {
+        Node::child(parent, made_at).with_rare(Rare::Owner(owner))
+    }
+
+    /// A node that ends at `deadline`, which is earlier than the parent's.
+    pub(crate) fn with_deadline(
+        parent: Option<&Arc<Node>>,
+        deadline: u64,
+        after: u64,
+        made_at: Place,
+    ) -> Node {
+        let mut node = Node::child(parent, made_at);
+        node.deadline = deadline;
+        node.after = after;
+        node
+    }
+
+    /// A root that nobody can end.
+    pub(crate) fn todo(made_at: Place) -> Node {
+        Node::child(None, made_at).with_rare(Rare::Root(Root::Todo))
+    }
+
+    /// A root that nobody can end, with the owners of `node`; `None` if that has none.
+    ///
+    /// A list, and not a way up to `node`: a shield may be kept for long, and must keep neither
+    /// nodes nor the callbacks in them.
+    pub(crate) fn shield(node: &Arc<Node>, made_at: Place) -> Option<Node> {
+        let owners: Box<[Owner]> = node
+            .owners()
+            .filter(|owner| owner.strong_count() > 0)
+            .cloned()
+            .collect();
+        let root = (!owners.is_empty()).then_some(Root::Shield(owners))?;
+        Some(Node::child(None, made_at).with_rare(Rare::Root(root)))
+    }
+
+    /// A root that ends with a token of somebody else's.
+    pub(crate) fn foreign(token: CancellationToken, made_at: Place) -> Node {
+        let node = Node::hanging(Root::Foreign, made_at);
+        let _ = node.token.set(token);
+        node
+    }
+
+    /// A root that ends with either of two nodes.
+    pub(crate) fn merged(one: &Arc<Node>, other: &Arc<Node>, made_at: Place) -> Node {
+        let mut node = Node::hanging(Root::Merge(Merge::new(one, other)), made_at);
+        node.deadline = one.deadline.min(other.deadline);
+        node
+    }
+
+    /// A root that something else can end.
+    fn hanging(root: Root, made_at: Place) -> Node {
+        let mut node = Node::child(None, made_at).with_rare(Rare::Root(root));
+        node.flag = AtomicFlag::new(HANGING);
+        node
+    }
+
+    pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
+        self.rare = Some(Box::new(rare));
+        self
+    }
+
+    pub(crate) fn deadline(&self) -> u64 {
+        self.deadline
+    }
+
+    /// The time allowed, if the node set its own deadline.
+    pub(super) fn after(&self) -> Option<Duration> {
+        self.is_deadline().then(|| Duration::from_nanos(self.after))
+    }
+
+    pub(crate) fn made_at(&self) -> Place {
+        self.made_at
+    }
+
+    #[inline]
+    pub(super) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    pub(super) fn root(&self) -> &Root {
+        match self.rare() {
+            Some(Rare::Root(root)) => root,
+            _ => &Root::None,
+        }
+    }
+
+    /// The cause to report if this node's deadline fires.
+    pub(super) fn deadline_cause(&self) -> Option<&SharedCause> {
+        match self.rare() {
+            Some(Rare::Cause(cause)) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// The owners of this node and of those above it, nearest first.
+    pub(crate) fn owners(self: &Arc<Node>) -> impl Iterator<Item = &Owner> {
+        std::iter::successors(Some(self), |node| node.first_parent()).flat_map(|node| {
+            match node.rare() {
+                Some(Rare::Owner(owner)) => std::slice::from_ref(owner),
+                Some(Rare::Root(Root::Shield(owners))) => owners,
+                _ => &[],
+            }
+        })
+    }
+
+    /// Whether the node set its own deadline.
+    pub(super) fn is_deadline(&self) -> bool {
+        self.after != NEVER
+    }
+
+    pub(crate) fn kind(&self) -> Kind<'_> {
+        match self.rare() {
+            Some(Rare::Root(Root::Todo)) => Kind::Todo,
+            Some(Rare::Root(Root::Shield(_))) => Kind::Shield,
+            Some(Rare::Root(Root::Foreign)) => Kind::Foreign,
+            Some(Rare::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
+            Some(Rare::Name(name)) => Kind::Named(name),
+            Some(Rare::Owner(_)) => Kind::Scope,
+            Some(Rare::Root(Root::None) | Rare::Cause(_)) | None if self.is_deadline() => {
+                Kind::Deadline
+            }
+            Some(Rare::Root(Root::None) | Rare::Cause(_)) | None => Kind::Cancel,
+        }
+    }
+
+    /// The nodes from this one to its root.
+    pub(crate) fn lineage(self: &Arc<Node>) -> impl Iterator<Item = &Arc<Node>> {
+        std::iter::successors(Some(self), |node| node.parent.as_ref())
+    }
+
+    /// The node above: the parent, or the first of the two that were merged.
+    pub(crate) fn first_parent(&self) -> Option<&Arc<Node>> {
+        match self.root() {
+            Root::Merge(merge) => Some(&merge.direct[0]),
+            _ => self.parent.as_ref(),
+        }
+    }
+
+    /// Whether anything can end this node.
+    pub(crate) fn can_end(self: &Arc<Node>) -> bool {
+        self.lineage().any(|node| {
+            !matches!(
+                node.rare(),
+                Some(Rare::Name(_) | Rare::Root(Root::Todo | Root::Shield(_)))
+            )
+        })
+    }
+
+    /// The name of this node, or of the nearest ancestor that has one.
+    pub(super) fn name(&self) -> Option<&Cow<'static, str>> {
+        std::iter::successors(Some(self), |node| node.parent.as_deref()).find_map(|node| match node
+            .rare()
+        {
+            Some(Rare::Name(name)) => Some(name),
+            _ => None,
+        })
+    }
+
+    /// The uppermost node of this chain.
+    pub(super) fn top(&self) -> &Node {
+        let mut node = self;
+        while let Some(parent) = &node.parent {
+            node = parent;
+        }
+        node
+    }
+}
+
+impl Merge {
+    pub(super) fn new(one: &Arc<Node>, other: &Arc<Node>) -> Merge {
+        Merge {
+            direct: [Arc::clone(one), Arc::clone(other)],
+            chains: Slot::new(),
+        }
+    }
+
+    /// The direct nodes of this merge and of every merge above it, each once, those above before
+    /// those below: walked instead of a recursion that would double at each merge (invariant 8).
+    pub(super) fn chains(&self) -> &[Arc<Node>] {
+        self.chains.get_or_init(|| {
+            let mut chains = Vec::new();
+            let mut known = HashSet::new();
+            // A node is entered when all above it are: `true` says that they are.
+            let mut path: Vec<(&Arc<Node>, bool)> = Vec::new();
+            path.extend(self.direct.iter().rev().map(|direct| (direct, false)));
+            while let Some((node, is_below)) = path.pop() {
+                if is_below {
+                    chains.push(Arc::clone(node));
+                } else if known.insert(Arc::as_ptr(node)) {
+                    path.push((node, true));
+                    if let Root::Merge(above) = node.top().root() {
+                        path.extend(above.direct.iter().rev().map(|direct| (direct, false)));
+                    }
+                }
+            }
+            chains.into_boxed_slice()
+        })
+    }
+
+    /// Hands over all it holds, so that it can be dropped without recursion.
+    pub(super) fn unlink(self, pending: &mut Vec<Arc<Node>>) {
+        pending.extend(self.chains.into_inner().into_iter().flatten());
+        pending.extend(self.direct);
+    }
+}
