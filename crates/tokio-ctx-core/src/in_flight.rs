@@ -36,8 +36,6 @@ static ENDS: Mutex<Ends> = Mutex::new(Ends {
 pub enum Kind {
     /// A request that a server answers.
     Request,
-    /// A client's connection.
-    Connection,
     /// A connection that was upgraded to another protocol.
     Upgrade,
     /// A query that a database works on.
@@ -54,7 +52,6 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Request => "request",
-            Kind::Connection => "connection",
             Kind::Upgrade => "upgrade",
             Kind::Query => "query",
             Kind::Interrupt => "interrupt",

@@ -34,6 +34,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_ctx_core::interrupt::Interrupt;
+use tokio_ctx_core::owner::in_flight::{self, Kind};
 use tokio_ctx_core::{Cancelled, Context};
 
 use crate::counts::{Counters, add};
@@ -46,6 +47,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A session, with its place in the pool.
 pub(crate) trait Session: Send + Sized + 'static {
     type Transaction<'a>: Transaction;
+
+    /// What a live view calls a query of it.
+    const NAME: &'static str;
 
     /// Whether the connection is known to be gone.
     fn is_broken(&self) -> bool;
@@ -157,6 +161,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         work: impl AsyncFnOnce(&mut S) -> T,
     ) -> Result<T, Error> {
         let (session, phase) = self.begin(ctx).await?;
+        let _shown = in_flight::enter(Kind::Query, ctx, || S::NAME.to_owned());
         match ctx.run(work(session)).await {
             Ok(output) => {
                 *phase = Phase::Idle;
@@ -174,6 +179,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
     ) -> Result<Result<T, E>, Error> {
         let grace = self.common.settings.grace;
         let (session, phase) = self.begin(ctx).await?;
+        let _shown = in_flight::enter(Kind::Query, ctx, || format!("{}, a transaction", S::NAME));
         match transaction(ctx, session, phase, grace, work).await {
             End::Answered(result) => {
                 *phase = Phase::Idle;
@@ -237,6 +243,8 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         let cancel = self.cancel.clone();
         self.state = State::Cleaning(back);
         self.runtime.spawn(async move {
+            let nobody = Context::background();
+            let _shown = in_flight::enter(Kind::Interrupt, &nobody, || S::NAME.to_owned());
             if let Some(session) = clean(doomed, cancel, phase).await {
                 // Where nobody waits for it, it goes back to its pool.
                 let _ = give.send(session);

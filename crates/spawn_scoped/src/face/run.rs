@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
+use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::config::Config;
@@ -152,8 +153,20 @@ where
         join(&background, Watch::new(&background, parent)).await;
     }
     hand_over.joined = true;
+    show_end(shared);
     shared.close(owner::cancelled(Reason::ScopeFinished, location, None));
     settle(shared, body_end, late)
+}
+
+/// Shows a live view, where there is one, that the scope did not end by itself.
+fn show_end(shared: &Shared) {
+    if !in_flight::is_observed() {
+        return;
+    }
+    if let Some(why) = shared.context().err() {
+        let name = || shared.name().map_or_else(String::new, ToString::to_string);
+        in_flight::ended(in_flight::Kind::Scope, &why, shared.location, None, name);
+    }
 }
 
 /// Polls the body to its end, its panic, or the end of its grace.

@@ -276,6 +276,8 @@ impl Connection {
 impl Session for Object {
     type Transaction<'a> = Transaction<'a>;
 
+    const NAME: &'static str = "PostgreSQL";
+
     fn is_broken(&self) -> bool {
         self.is_closed()
     }

@@ -6,6 +6,7 @@ use std::panic::Location;
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 use spawn_scoped::Scope;
+use tokio_ctx_core::owner::in_flight::{self, InFlight, Kind};
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, owner};
 
 use crate::axum::ContextRejection;
@@ -49,6 +50,7 @@ pub struct Upgrade {
     tasks: Scope<Cancelled>,
     ctx: CancelGuard,
     location: &'static Location<'static>,
+    in_flight: InFlight,
 }
 
 impl Upgrade {
@@ -74,9 +76,14 @@ impl Upgrade {
             tasks,
             ctx,
             location,
+            in_flight,
         } = self;
         let own = Context::clone(&ctx);
-        let end = End { ctx, location };
+        let end = End {
+            ctx,
+            location,
+            in_flight,
+        };
         let task = tasks.task().name("upgraded").under(&own);
         let task = task.spawn(move |ctx| async move {
             let _end = end;
@@ -92,12 +99,16 @@ impl Upgrade {
 struct End {
     ctx: CancelGuard,
     location: &'static Location<'static>,
+    in_flight: InFlight,
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         let finished = owner::cancelled(Reason::RequestFinished, self.location, None);
         owner::cancel(&self.ctx.handle(), finished);
+        if let Some(why) = self.ctx.err() {
+            self.in_flight.finish(&why, self.location);
+        }
     }
 }
 
@@ -120,10 +131,13 @@ impl<S: Sync> FromRequestParts<S> for Upgrade {
             Some(ctx) => ctx.detach_onto(&upgrades.lifetime),
             None => upgrades.lifetime,
         };
+        let ctx = ctx.with_cancel();
+        let in_flight = in_flight::enter(Kind::Upgrade, &ctx, || parts.uri.path().to_owned());
         Ok(Upgrade {
             tasks: upgrades.tasks,
-            ctx: ctx.with_cancel(),
+            ctx,
             location: upgrades.location,
+            in_flight,
         })
     }
 }

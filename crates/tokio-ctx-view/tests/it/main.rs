@@ -2,5 +2,7 @@
 
 mod answers;
 mod shows;
+#[cfg(all(feature = "signal", unix))]
+mod signals;
 mod stage;
 mod streams;

@@ -154,3 +154,23 @@ async fn a_fixture_fails_with_the_list_of_what_still_runs() {
     end.send(()).unwrap();
     scope.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_scope_that_was_stopped_is_among_the_last_ends() {
+    let _turn = TURN.lock().await;
+    let at = mount(View::new(&Context::background())).await;
+    let ctx = Context::background().with_cancel();
+    let (end, ended) = oneshot::channel();
+    let scope = busy(&ctx, "flush", ended);
+    report_with(at, |report| report["num_tasks"] == 1).await;
+    ctx.cancel_with("the client hung up");
+    end.send(()).unwrap();
+    scope.await.unwrap();
+    let report = report_with(at, |report| report["ends"][0]["label"] == "busy").await;
+    let end = &report["ends"][0];
+    assert_eq!(end["kind"], "scope");
+    assert!(
+        end["why"].as_str().unwrap().contains("the client hung up"),
+        "{end}"
+    );
+}
