@@ -8,6 +8,7 @@ mod generated;
 mod grpc;
 mod hanging_up;
 mod keys;
+mod layers;
 mod logs;
 mod propagation;
 mod request_scope;

@@ -443,3 +443,36 @@ async fn a_timeout_of_the_request_itself_is_a_deadline_too() {
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     stage.shut_down().await;
 }
+
+/// tonic's own timeout is outside of all layers, so that the layer sees a hang-up.
+#[tokio::test]
+async fn the_timeout_of_tonics_server_looks_like_a_hang_up_and_a_default_does_not() {
+    for (of_tonic, code, reason) in [
+        (true, Code::Cancelled, Reason::CallerGone),
+        (false, Code::DeadlineExceeded, Reason::Deadline),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (began, _began) = unbounded_channel();
+        let (ended, mut seen) = unbounded_channel();
+        let mut layer = ContextLayer::new(&Context::background());
+        let mut server = Server::builder();
+        if of_tonic {
+            server = server.timeout(SOON);
+        } else {
+            layer = layer.default_timeout(SOON);
+        }
+        let server = server
+            .layer(layer)
+            .add_service(EchoServer::new(EchoService { began, ended }));
+        let serving = tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let channel = Endpoint::try_from(format!("http://{address}"))
+            .unwrap()
+            .connect_lazy();
+        let mut client = EchoClient::new(channel);
+        let status = within(client.once(ping("stubborn"))).await.unwrap_err();
+        assert_eq!(status.code(), code, "{status:?}");
+        assert_eq!(within(seen.recv()).await.unwrap().reason(), reason);
+        serving.abort();
+    }
+}

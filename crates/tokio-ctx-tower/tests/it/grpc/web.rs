@@ -21,20 +21,24 @@ use crate::stage::within;
 const BINARY: &str = "application/grpc-web+proto";
 const TEXT: &str = "application/grpc-web-text+proto";
 
-/// A server whose contexts are outside of what translates grpc-web.
-async fn start() -> SocketAddr {
+/// A server whose contexts are outside of what translates grpc-web, or inside.
+async fn start(is_outside: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let layer = ContextLayer::new(&Context::background())
         .timeout_header(HeaderName::from_static("x-timeout-ms"));
     let (began, _) = unbounded_channel();
     let (ended, _) = unbounded_channel();
-    let server = Server::builder()
-        .accept_http1(true)
-        .layer(layer)
-        .layer(GrpcWebLayer::new())
-        .add_service(EchoServer::new(EchoService { began, ended }));
-    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let server = Server::builder().accept_http1(true);
+    let service = EchoServer::new(EchoService { began, ended });
+    let incoming = TcpListenerStream::new(listener);
+    if is_outside {
+        let mut server = server.layer(layer).layer(GrpcWebLayer::new());
+        tokio::spawn(server.add_service(service).serve_with_incoming(incoming));
+    } else {
+        let mut server = server.layer(GrpcWebLayer::new()).layer(layer);
+        tokio::spawn(server.add_service(service).serve_with_incoming(incoming));
+    }
     address
 }
 
@@ -105,8 +109,14 @@ fn dechunked(mut body: &[u8]) -> Option<Vec<u8>> {
 
 #[tokio::test]
 async fn a_stream_that_is_cut_at_its_deadline_ends_with_the_status() {
-    let address = start().await;
-    for (content_type, text) in [(BINARY, "hang"), (BINARY, "stubborn"), (TEXT, "stubborn")] {
+    for (is_outside, content_type, text) in [
+        (true, BINARY, "hang"),
+        (true, BINARY, "stubborn"),
+        (true, TEXT, "stubborn"),
+        (false, BINARY, "stubborn"),
+        (false, TEXT, "stubborn"),
+    ] {
+        let address = start(is_outside).await;
         let (head, messages) = call(address, "Down", text, content_type).await;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         let [(0, first), (0x80, trailers)] = &messages[..] else {
@@ -123,8 +133,9 @@ async fn a_stream_that_is_cut_at_its_deadline_ends_with_the_status() {
 
 #[tokio::test]
 async fn a_call_that_is_not_answered_in_time_is_answered_with_the_status() {
-    let address = start().await;
-    for content_type in [BINARY, TEXT] {
+    for (is_outside, content_type) in [(true, BINARY), (true, TEXT), (false, BINARY), (false, TEXT)]
+    {
+        let address = start(is_outside).await;
         for text in ["hang", "stubborn"] {
             let (head, messages) = call(address, "Once", text, content_type).await;
             let in_trailers = messages.iter().any(|(flag, trailers)| {
