@@ -1,8 +1,5 @@
 //! The benchmarks.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
@@ -33,34 +30,11 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) 
     }
     let mut last = String::new();
     steps.check("benchmarks", &format!("cargo {line}"), || {
-        last = show(workspace, &line)?;
+        last = Cmd::cargo(&line).last_line(workspace)?;
         Ok(())
     })?;
     if last.starts_with("bench: ") {
         steps.last_line(last);
     }
     Ok(())
-}
-
-/// Runs it, shows what it prints as it comes, and returns the last line of it.
-fn show(workspace: &Workspace, line: &str) -> Result<String, String> {
-    let mut child = Command::new("cargo")
-        .args(line.split_whitespace())
-        .current_dir(workspace.root())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cargo did not start: {error}"))?;
-    let mut last = String::new();
-    if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).lines() {
-            last = line.map_err(|error| error.to_string())?;
-            println!("{last}");
-        }
-    }
-    let status = child.wait().map_err(|error| error.to_string())?;
-    if status.success() {
-        Ok(last)
-    } else {
-        Err(status.to_string())
-    }
 }

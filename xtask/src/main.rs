@@ -5,6 +5,7 @@
 
 mod bench;
 mod ci;
+mod clients;
 mod command;
 mod cuts;
 mod db;
@@ -114,6 +115,13 @@ const VERBS: &[Verb] = &[
         offered: bench::offered,
         options: bench::OPTIONS,
         run: bench::run,
+    },
+    Verb {
+        name: "clients",
+        about: "clients that nobody here wrote, and each way in which they go wrong (not part of ci)",
+        offered: clients::offered,
+        options: &[],
+        run: clients::run,
     },
     Verb {
         name: "view",

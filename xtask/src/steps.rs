@@ -3,7 +3,7 @@
 //! All of it goes to standard error: standard output belongs to the programs that are run.
 
 use std::fmt;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{BufRead as _, BufReader, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -79,12 +79,7 @@ impl Cmd {
 
     /// Runs it. Where nobody watches, what it says on standard error is shown only if it fails.
     fn status(&self, workspace: &Workspace, watched: bool) -> Result<(), String> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.hidden)
-            .args(&self.args)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.directory.as_deref().unwrap_or(workspace.root()));
+        let mut command = self.command(workspace);
         if !watched {
             command.stderr(Stdio::piped());
         }
@@ -100,6 +95,38 @@ impl Cmd {
         }
         std::io::stderr().write_all(&said).map_err(started)?;
         Err(status.to_string())
+    }
+
+    /// Runs it, shows what it prints as it comes, and returns the last line of that.
+    pub(crate) fn last_line(&self, workspace: &Workspace) -> Result<String, String> {
+        let mut child = self
+            .command(workspace)
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{} did not start: {error}", self.program))?;
+        let mut last = String::new();
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).lines() {
+                last = line.map_err(|error| error.to_string())?;
+                println!("{last}");
+            }
+        }
+        let status = child.wait().map_err(|error| error.to_string())?;
+        if status.success() {
+            Ok(last)
+        } else {
+            Err(status.to_string())
+        }
+    }
+
+    fn command(&self, workspace: &Workspace) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.hidden)
+            .args(&self.args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.directory.as_deref().unwrap_or(workspace.root()));
+        command
     }
 }
 

@@ -7,7 +7,12 @@ use super::{Files, Finding};
 const PATH: &str = ".github/workflows/ci.yml";
 
 /// What a job may run besides its verb: making the machine ready.
-const SETUP: &[&str] = &["rustup ", "cargo install --locked ", "go install "];
+const SETUP: &[&str] = &[
+    "rustup ",
+    "cargo install --locked ",
+    "go install ",
+    "sudo apt-get ",
+];
 
 pub(super) fn check(files: &Files, verbs: &[&str]) -> Vec<Finding> {
     let Some(text) = files.get(PATH) else {

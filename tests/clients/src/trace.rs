@@ -1,0 +1,26 @@
+//! Calls on, as a list in the request says: what a suite of trace contexts asks of a service.
+
+use axum::Json;
+use http::StatusCode;
+use serde_json::Value;
+use tokio_ctx::Context;
+use tokio_ctx::tower::propagate::PropagateLayer;
+use tokio_ctx::tower::reqwest::send;
+
+use crate::service::span;
+
+/// For each `{"url": .., "arguments": ..}` of the list it posts the arguments to the address.
+pub(crate) async fn call_on(ctx: Context, Json(calls): Json<Value>) -> StatusCode {
+    let http = reqwest::Client::new();
+    let propagate = PropagateLayer::new().trace_context().without_grpc_timeout();
+    for call in calls.as_array().into_iter().flatten() {
+        let url = call["url"].as_str().unwrap_or_default();
+        let request = http.post(url).body(call["arguments"].to_string());
+        let request = request.header("content-type", "application/json");
+        let response = send(&span(&ctx), &propagate, request).await;
+        if !response.is_ok_and(|response| response.status().is_success()) {
+            return StatusCode::BAD_GATEWAY;
+        }
+    }
+    StatusCode::OK
+}
