@@ -13,6 +13,7 @@ mod display;
 mod errors;
 mod foreign;
 mod futures;
+mod hostile;
 mod interrupt;
 mod limits;
 mod merge;
