@@ -13,6 +13,8 @@ pub(crate) fn offered(workspace: &Workspace) -> bool {
 }
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
+    let example = Cmd::cargo("run -p examples --bin postgres");
+    steps.run(workspace, "service on PostgreSQL", &example.limit(LIMIT))?;
     let storm = Cmd::cargo("run -p tokio-ctx-db --all-features --example storm");
-    steps.run(workspace, "db", &storm.limit(LIMIT))
+    steps.run(workspace, "storm of cancels", &storm.limit(LIMIT))
 }

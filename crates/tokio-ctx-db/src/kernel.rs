@@ -26,11 +26,13 @@
 //! 13. Work whose driver does not survive a drop is not dropped but waited for: that is
 //!     [`Interrupt::run`], and no driver of this crate is one of those.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 
+use spawn_scoped::scope;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_ctx_core::interrupt::Interrupt;
@@ -50,9 +52,6 @@ pub(crate) trait Session: Send + Sized + 'static {
 
     /// What a live view calls a query of it.
     const NAME: &'static str;
-
-    /// Whether the connection is known to be gone.
-    fn is_broken(&self) -> bool;
 
     /// Ends whatever transaction there is. A session without one is left as it is.
     fn rollback(&mut self) -> impl Future<Output = Rollback> + Send;
@@ -121,6 +120,8 @@ pub(crate) struct Lease<S: Session, C: Cancel> {
     common: Arc<Common>,
     /// The runtime that its connection lives in: the clean-up runs there.
     runtime: Handle,
+    /// Whose scope waits for the clean-up.
+    ctx: Context,
 }
 
 enum State<S> {
@@ -146,6 +147,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
             cancel,
             common,
             runtime,
+            ctx: Context::background(),
         }
     }
 
@@ -198,6 +200,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
     async fn begin(&mut self, ctx: &Context) -> Result<(&mut S, &mut Phase), Error> {
         // Rule 1.
         ctx.check()?;
+        self.ctx.clone_from(ctx);
         // An earlier future was dropped, and the lease kept.
         if !matches!(self.state, State::Here(_, Phase::Idle)) {
             self.clean();
@@ -242,14 +245,15 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         let (give, back) = oneshot::channel();
         let cancel = self.cancel.clone();
         self.state = State::Cleaning(back);
-        self.runtime.spawn(async move {
+        let clean_up = async move {
             let nobody = Context::background();
             let _shown = in_flight::enter(Kind::Interrupt, &nobody, || S::NAME.to_owned());
             if let Some(session) = clean(doomed, cancel, phase).await {
                 // Where nobody waits for it, it goes back to its pool.
                 let _ = give.send(session);
             }
-        });
+        };
+        hand_over(&self.ctx, &self.runtime, clean_up);
     }
 
     /// Closes a session whose COMMIT was not answered: the server finishes it or not.
@@ -321,6 +325,19 @@ impl<S: Session, C: Cancel> Drop for Lease<S, C> {
             self.clean();
         }
     }
+}
+
+/// Starts `task` on `runtime`, for the scope around `ctx` to wait for: it must not end before what
+/// was begun in it. Without one, the root of all scopes has it.
+fn hand_over(ctx: &Context, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+    let _inside = runtime.enter();
+    // A scope that is dropped gives its tasks to the one around it.
+    let ctx = ctx.without_cancel();
+    let handed = scope(&ctx, async |s| {
+        s.task().name("clean-up of a connection").spawn(|_| task);
+        pending::<Result<(), Cancelled>>().await
+    });
+    let _ = pin!(handed).poll(&mut TaskContext::from_waker(Waker::noop()));
 }
 
 /// Closes its session when it is dropped.

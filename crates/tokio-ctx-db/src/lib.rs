@@ -28,25 +28,28 @@
 //!
 //! - `deadpool-postgres-0_14`: the module [`postgres`].
 //! - `rusqlite-0_41`: the module [`sqlite`]; needs Rust 1.89.
+//! - `sqlx-postgres-0_9`: the module [`sqlx_postgres`]; needs Rust 1.94.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "deadpool-postgres-0_14")]
+#[cfg(any(feature = "deadpool-postgres-0_14", feature = "sqlx-postgres-0_9"))]
 mod counts;
 mod error;
-#[cfg(feature = "deadpool-postgres-0_14")]
+#[cfg(any(feature = "deadpool-postgres-0_14", feature = "sqlx-postgres-0_9"))]
 mod kernel;
 #[cfg(feature = "deadpool-postgres-0_14")]
 pub mod postgres;
-#[cfg(feature = "deadpool-postgres-0_14")]
+#[cfg(any(feature = "deadpool-postgres-0_14", feature = "sqlx-postgres-0_9"))]
 mod settings;
 #[cfg(feature = "rusqlite-0_41")]
 pub mod sqlite;
+#[cfg(feature = "sqlx-postgres-0_9")]
+pub mod sqlx_postgres;
 
-#[cfg(feature = "deadpool-postgres-0_14")]
+#[cfg(any(feature = "deadpool-postgres-0_14", feature = "sqlx-postgres-0_9"))]
 pub use counts::Counts;
 pub use error::Error;
-#[cfg(feature = "deadpool-postgres-0_14")]
+#[cfg(any(feature = "deadpool-postgres-0_14", feature = "sqlx-postgres-0_9"))]
 pub use settings::Settings;
 
 /// The example of the README is one of this crate's documentation tests.

@@ -20,7 +20,11 @@ pub use spawn_scoped::{
 #[doc(inline)]
 pub use tokio_ctx_core::axum_core_05;
 
-#[cfg(any(feature = "db-deadpool-postgres-0_14", feature = "db-rusqlite-0_41"))]
+#[cfg(any(
+    feature = "db-deadpool-postgres-0_14",
+    feature = "db-rusqlite-0_41",
+    feature = "db-sqlx-postgres-0_9"
+))]
 #[doc(inline)]
 pub use tokio_ctx_db as db;
 #[cfg(feature = "tower")]

@@ -1,15 +1,17 @@
 //! Database servers for tests, examples and `xtask`.
 //!
 //! Each is started from what the machine has installed (Debian: `apt-get install postgresql
-//! pgbouncer`), on a free port of the loopback interface, in a directory of its own, and is
+//! pgbouncer redis-server`), on a free port of the loopback interface, in a directory of its own, and is
 //! stopped when its value is dropped or the process that started it ends, however that ends.
 
 mod pgbouncer;
 mod postgres;
+mod redis;
 mod supervised;
 
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Options, Postgres};
+pub use redis::Redis;
 pub use supervised::Missing;
 
 /// Set it to any value to turn a server that cannot be started from a reason to skip into a

@@ -74,6 +74,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "deadpool-postgres",
             "futures-util",
             "rusqlite",
+            "spawn_scoped",
+            "sqlx",
             "tokio",
             "tokio-ctx-core",
             "tokio-postgres",

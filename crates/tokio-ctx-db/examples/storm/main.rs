@@ -7,6 +7,7 @@ mod deadlines;
 mod latency;
 mod overhead;
 mod pools;
+mod sqlx_work;
 mod work;
 
 use std::process::ExitCode;

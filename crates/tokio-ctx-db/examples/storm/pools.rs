@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use deadpool_postgres::Manager;
 use servers::{PgBouncer, Postgres};
-use tokio_ctx_db::{Counts, Settings, postgres};
+use sqlx::postgres::PgPoolOptions;
+use tokio_ctx_core::Context;
+use tokio_ctx_db::{Counts, Settings, postgres, sqlx_postgres};
 use tokio_postgres::{Config, NoTls};
 
 /// Connections in each of them: fewer than workers, so that they wait for each other.
@@ -13,6 +15,7 @@ const SIZE: usize = 4;
 pub(crate) enum Pool {
     Direct(postgres::Pool),
     Bounced(postgres::Pool),
+    Sqlx(sqlx_postgres::Pool),
 }
 
 pub(crate) struct Pools(Vec<Pool>);
@@ -22,6 +25,7 @@ impl Pools {
         Pools(vec![
             Pool::Direct(deadpool(&server.conninfo())),
             Pool::Bounced(deadpool(&bouncer.conninfo())),
+            Pool::Sqlx(sqlx(&format!("{}?sslmode=disable", server.url())).await),
         ])
     }
 
@@ -30,9 +34,12 @@ impl Pools {
     }
 
     pub(crate) fn first(&self) -> &postgres::Pool {
-        match &self.0[0] {
-            Pool::Direct(pool) | Pool::Bounced(pool) => pool,
-        }
+        let pools = self.0.iter();
+        let mut pools = pools.filter_map(|pool| match pool {
+            Pool::Direct(pool) => Some(pool),
+            _ => None,
+        });
+        pools.next().expect("there is one")
     }
 
     pub(crate) fn each_counts(&self) -> impl Iterator<Item = (&'static str, Counts)> {
@@ -60,12 +67,14 @@ impl Pool {
         match self {
             Pool::Direct(_) => "tokio-postgres",
             Pool::Bounced(_) => "tokio-postgres behind pgbouncer",
+            Pool::Sqlx(_) => "sqlx",
         }
     }
 
     fn counts(&self) -> Counts {
         match self {
             Pool::Direct(pool) | Pool::Bounced(pool) => pool.counts(),
+            Pool::Sqlx(pool) => pool.counts(),
         }
     }
 }
@@ -87,4 +96,16 @@ fn deadpool(conninfo: &str) -> postgres::Pool {
         .build()
         .expect("it has a runtime");
     postgres::Pool::new(pool, &config, NoTls).with_settings(settings())
+}
+
+async fn sqlx(url: &str) -> sqlx_postgres::Pool {
+    let pool = PgPoolOptions::new()
+        .max_connections(SIZE as u32)
+        .acquire_timeout(Duration::from_secs(60))
+        .connect(url)
+        .await
+        .expect("the server is there");
+    let pool = sqlx_postgres::Pool::new(&Context::background(), pool).await;
+    let pool = pool.expect("the server is there");
+    pool.with_settings(settings())
 }

@@ -13,6 +13,7 @@ use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
 use crate::pools::{Pool, Pools};
+use crate::sqlx_work;
 
 /// What was seen by all workers together.
 #[derive(Default)]
@@ -73,6 +74,7 @@ pub(crate) async fn cut_and_probe(
     let is_copy = matches!(kind, Kind::CopyIn | Kind::CopyOut);
     // Behind pgbouncer a prepared statement, which COPY makes, lives for a transaction.
     let in_transaction = random.bool() || (is_copy && matches!(pool, Pool::Bounced(_)));
+    // An error of the work, as text, and whether it says that a cancel has hit it.
     let worked = match pool {
         Pool::Direct(pool) | Pool::Bounced(pool) => {
             let ended = limited(cut, at, async |ctx| {
@@ -87,7 +89,18 @@ pub(crate) async fn cut_and_probe(
                     db.under(ctx, async |c| work(c, kind).await).await
                 }
             });
-            ended.await
+            let ended = ended.await;
+            ended.map(|ended| ended.map(|worked| worked.map_err(|error| told(&error))))
+        }
+        Pool::Sqlx(pool) => {
+            let Kind::Query(seconds) = kind else {
+                return Ok(());
+            };
+            let ended = limited(cut, at, async |ctx| {
+                sqlx_work::work(pool, ctx, seconds, in_transaction).await
+            });
+            let ended = ended.await;
+            ended.map(|ended| ended.map(|worked| worked.map_err(|error| told_by_sqlx(&error))))
         }
     };
     match cut {
@@ -104,16 +117,25 @@ pub(crate) async fn cut_and_probe(
         Some(Err(error)) if error.cancelled().is_some() => {}
         Some(Err(error)) => return Err(error.to_string()),
         // Nobody else may cancel it.
-        Some(Ok(Err(error))) => note(&error, seen)?,
+        Some(Ok(Err(error))) => note(error, seen)?,
     }
     for _ in 0..2 {
         let probed = match pool {
-            Pool::Direct(pool) | Pool::Bounced(pool) => probe(pool).await,
+            Pool::Direct(pool) | Pool::Bounced(pool) => {
+                let probed = probe(pool).await.map_err(|error| error.to_string())?;
+                probed.map_err(|error| told(&error))
+            }
+            Pool::Sqlx(pool) => {
+                let probed = sqlx_work::probe(pool)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                probed.map_err(|error| told_by_sqlx(&error))
+            }
         };
-        match probed.map_err(|error| error.to_string())? {
+        match probed {
             Ok(true) => {}
             Ok(false) => return Err("the next user is in a transaction".to_owned()),
-            Err(error) => note(&error, seen)?,
+            Err(error) => note(error, seen)?,
         }
     }
     Ok(())
@@ -176,13 +198,27 @@ async fn probe(pool: &postgres::Pool) -> Result<Result<bool, tokio_postgres::Err
     .await
 }
 
+/// What an error says, and whether it is that of a victim.
+type Told = (String, bool);
+
+fn told(error: &tokio_postgres::Error) -> Told {
+    (
+        error.to_string(),
+        error.code() == Some(&SqlState::QUERY_CANCELED),
+    )
+}
+
+fn told_by_sqlx(error: &sqlx::Error) -> Told {
+    (error.to_string(), sqlx_work::is_victim(error))
+}
+
 /// A victim is counted; any other error is given back.
-fn note(error: &tokio_postgres::Error, seen: &Seen) -> Result<(), String> {
-    if error.code() == Some(&SqlState::QUERY_CANCELED) {
+fn note((error, is_victim): Told, seen: &Seen) -> Result<(), String> {
+    if is_victim {
         seen.victims.fetch_add(1, Relaxed);
         Ok(())
     } else {
-        Err(error.to_string())
+        Err(error)
     }
 }
 

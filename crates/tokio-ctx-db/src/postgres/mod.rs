@@ -278,14 +278,10 @@ impl Session for Object {
 
     const NAME: &'static str = "PostgreSQL";
 
-    fn is_broken(&self) -> bool {
-        self.is_closed()
-    }
-
     async fn rollback(&mut self) -> Rollback {
         match self.simple_query("ROLLBACK").await {
             Ok(_) => Rollback::Done,
-            Err(_) if self.is_broken() => Rollback::Broken,
+            Err(_) if self.is_closed() => Rollback::Broken,
             Err(_) => Rollback::Hit,
         }
     }

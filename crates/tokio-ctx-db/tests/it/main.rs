@@ -4,3 +4,5 @@
 mod postgres;
 #[cfg(feature = "rusqlite-0_41")]
 mod sqlite;
+#[cfg(feature = "sqlx-postgres-0_9")]
+mod sqlx;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_ctx_core::Context;
 
+use super::proxy::{Fate, Proxy};
 use super::support::{Server, connect, pid, with_server};
 
 const SOON: Duration = Duration::from_millis(50);
@@ -74,6 +75,30 @@ fn a_clean_up_goes_on_when_nobody_waits_for_it_any_more() {
         assert_eq!(seven.await.unwrap().unwrap().get::<_, i32>(0), 7);
         assert_eq!(server.running(&sql).await, 0);
         assert_eq!(pool.counts().cuts, pool.counts().cleaned);
+    });
+}
+
+/// Its scope must not end, and a server not stop, while a cancel is under way.
+#[test]
+fn the_scope_around_waits_for_the_clean_up() {
+    with_server(async |server: Server| {
+        const LATE: Duration = Duration::from_millis(300);
+        let sql = sleep(6);
+        let proxy = Proxy::start(server.postgres.port(), &[Fate::Late(LATE)]).await;
+        let pool = server.pool_with(1, &proxy.config);
+        let root = Context::background();
+        let ended = spawn_scoped::scope(&root, async |s| {
+            let mut db = pool.get(s.context()).await.unwrap();
+            let ctx = s.context().clone();
+            let work = db.under(&ctx, async |c| c.query(&sql, &[]).await);
+            assert!(timeout(SOON, work).await.is_err());
+            drop(db);
+            Ok::<(), tokio_ctx_core::Cancelled>(())
+        });
+        ended.await.unwrap();
+        assert_eq!((proxy.begun(), proxy.under_way()), (1, 0));
+        assert_eq!(server.running(&sql).await, 0);
+        assert_eq!(pool.counts().cleaned, 1);
     });
 }
 
