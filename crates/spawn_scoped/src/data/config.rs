@@ -12,6 +12,7 @@ use crate::data::span::SpanPolicy;
 pub(crate) struct Config {
     pub(crate) name: Option<Name>,
     pub(crate) grace: Option<Duration>,
+    pub(crate) drain: Option<Duration>,
     pub(crate) limit: Option<usize>,
     pub(crate) span: SpanPolicy,
     pub(crate) supervise: bool,

@@ -137,8 +137,14 @@ impl<'s> Launch<'s> {
         if self.under.is_some() || self.until.is_some() {
             ctx = self.own_context(&ticket, ctx);
         }
-        if ctx.is_done() {
-            if let Some(cancelled) = self.stopped(&ticket, &ctx, refusal) {
+        // A background task is asked later than the scope, and does not begin later.
+        let asked = match self.background && self.under.is_none() {
+            true => scope.context(),
+            false => &ctx,
+        };
+        if asked.is_done() || ctx.is_done() {
+            let ended = if ctx.is_done() { &ctx } else { asked };
+            if let Some(cancelled) = self.stopped(&ticket, ended, refusal) {
                 return Err(cancelled);
             }
         }
@@ -176,7 +182,7 @@ impl<'s> Launch<'s> {
     fn stopped(&self, ticket: &Ticket, ctx: &Context, refusal: Refusal) -> Option<Cancelled> {
         let cancelled = ctx.err()?;
         // The end of a context of its own is the task's affair.
-        let is_scopes = ticket.shared().context().is_done();
+        let is_scopes = self.scope.shared.context().is_done();
         if refusal == Refusal::IsKept && is_scopes && !self.isolated {
             // While the ticket keeps the scope's result open.
             ticket.shared().task_stopped(cancelled.clone());

@@ -111,6 +111,43 @@ where
         self
     }
 
+    /// How long the tasks go on after the end of the parent.
+    ///
+    /// At the end of the parent the body is asked at once: [`run`](crate::Spawner::run) and
+    /// [`slot`](Scope::slot) end, so nothing new is taken in. The tasks' own context ends when
+    /// this time is over, then follow the [`grace`](Self::grace) and the abort.
+    /// When all have finished before that, the scope returns what its body returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::{Cancelled, Context, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// let server = Context::background().with_cancel();
+    /// let answered = ScopeOptions::new()
+    ///     .drain(Duration::from_secs(20))
+    ///     .run(&server, async |s| {
+    ///         let request = s.spawn(async |ctx| {
+    ///             ctx.run(tokio::time::sleep(Duration::from_secs(3))).await?;
+    ///             Ok::<_, Cancelled>("200 OK")
+    ///         });
+    ///         server.cancel_with("SIGTERM");
+    ///         assert!(s.run(std::future::pending::<()>()).await.is_err());
+    ///         request.await // it is not cut off
+    ///     })
+    ///     .await?;
+    /// assert_eq!(answered, "200 OK");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn drain(mut self, drain: Duration) -> Self {
+        self.config.drain = Some(drain);
+        self
+    }
+
     /// How many tasks run at once.
     ///
     /// [`slot`](Scope::slot) waits for a free slot, before the work for it exists.
@@ -326,6 +363,7 @@ impl<E> fmt::Debug for ScopeOptions<E> {
         f.debug_struct("ScopeOptions")
             .field("name", &self.config.name)
             .field("grace", &self.config.grace)
+            .field("drain", &self.config.drain)
             .field("limit", &self.config.limit)
             .field("span", &self.config.span)
             .field("supervise", &self.config.supervise)

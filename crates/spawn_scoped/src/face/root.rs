@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio_ctx_core::Context;
 
+use crate::face::spawner::Spawner;
 use crate::state::adopt::{self, enter, give_to, with_current};
 use crate::state::shared::Shared;
 use crate::watch::straggler::{self, Straggler};
@@ -52,6 +53,29 @@ pub fn root() -> Root {
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 impl Root {
+    /// Spawns into the root: isolated tasks that no scope waits for, and that
+    /// [`join`](Root::join) does.
+    ///
+    /// Their context never ends by itself. After a join has begun, a spawner from before it is
+    /// refused, and the next call of this gives one of the tasks that the next join waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::root;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let sent = root().spawner().isolated(async |_| Ok::<_, std::fmt::Error>("metrics"));
+    /// assert_eq!(sent.await.unwrap(), Ok("metrics"));
+    /// root().join().await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn spawner(self) -> Spawner {
+        Spawner::new(adopt::current(), None, None)
+    }
+
     /// Waits for every task that was handed to the root before this call.
     ///
     /// # Cancel safety

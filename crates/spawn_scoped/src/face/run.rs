@@ -135,9 +135,13 @@ where
         .as_ref()
         .and_then(|config| config.limit)
         .map(|limit| Box::new(Slots::new(limit)));
-    let shared = &Shared::open(parent, location, config, slots, says_cancelled::<E>);
+    let drains = config.as_ref().is_some_and(|config| config.drain.is_some());
+    let shield = drains.then(|| parent.without_cancel());
+    let above = shield.as_ref().unwrap_or(parent);
+    let shared = &Shared::open(above, location, config, slots, says_cancelled::<E>);
     let values = owner::with_values_of(&shared.lifetime, parent);
-    let scope = Scope::new(Spawner::new(shared.clone(), values));
+    let intake = drains.then(|| parent.merge(shared.context()));
+    let scope = Scope::new(Spawner::new(shared.clone(), values, intake));
     let mut hand_over = HandOver {
         shared,
         parent,

@@ -126,6 +126,9 @@ impl<E> Scope<E> {
             return false;
         };
         let won = self.shared.lifetime.cancel_with(cause);
+        if won {
+            self.shared.wake_owner();
+        }
         self.ended_by_owner(won)
     }
 

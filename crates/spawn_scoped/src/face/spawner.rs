@@ -65,11 +65,17 @@ pub struct Spawner {
     pub(crate) shared: Arc<Shared>,
     /// The scope's context, if it has values; otherwise that is the lifetime alone.
     ctx: Option<Context>,
+    /// Of a scope that drains: ends at once with the parent, or with the scope.
+    intake: Option<Context>,
 }
 
 impl Spawner {
-    pub(crate) fn new(shared: Arc<Shared>, ctx: Option<Context>) -> Self {
-        Self { shared, ctx }
+    pub(crate) fn new(shared: Arc<Shared>, ctx: Option<Context>, intake: Option<Context>) -> Self {
+        Self {
+            shared,
+            ctx,
+            intake,
+        }
     }
 
     /// The scope's own context: what its tasks get.
@@ -97,13 +103,14 @@ impl Spawner {
 
     /// What the body and those who wait for a slot are stopped by.
     pub(crate) fn intake(&self) -> &Context {
-        self.context()
+        self.intake.as_ref().unwrap_or(self.context())
     }
 
-    /// Runs a future until the scope's context ends, and gives the reason if it does.
+    /// Runs a future until the scope takes no more work, and gives the reason if it is ended so.
     ///
-    /// It is how a body waits for what may never come: under the scope's own context, it ends
-    /// with the parent and with [`Scope::cancel`](crate::Scope::cancel) alike.
+    /// It is how a body waits for what may never come: it ends with the scope's own context, so
+    /// with the parent and with [`Scope::cancel`](crate::Scope::cancel) alike. In a scope that
+    /// [drains](crate::ScopeOptions::drain) it ends with the parent at once, before the tasks do.
     /// A value that is ready at that moment is kept.
     ///
     /// # Cancel safety

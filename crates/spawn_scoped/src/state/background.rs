@@ -16,9 +16,9 @@ impl Background {
 }
 
 impl Shared {
-    /// A ticket of the scope's second ledger, and the context of its tasks, made
-    /// under `ctx` by the first; `None` once it no longer takes tasks. Only for who is inside the first: when that is empty, the second
-    /// is closed for good.
+    /// A ticket of the scope's second ledger, and the context of its tasks, made with the values
+    /// of `ctx` by the first; `None` once it no longer takes tasks. Only for those inside the
+    /// first ledger: when that is empty, the second is closed for good.
     pub(crate) fn enter_background(
         self: &Arc<Self>,
         _inside: &Ticket,
@@ -30,8 +30,9 @@ impl Shared {
                 return background.enter();
             }
             drop(rare);
+            // Asked last: the end of the scope does not reach it.
             Shared::open(
-                ctx,
+                &ctx.without_cancel(),
                 self.location,
                 self.config.clone(),
                 None,

@@ -44,8 +44,8 @@ impl Shared {
             self.log_unseen(&failure);
             return ended.unwrap_or(cancelled);
         };
-        let only_cancelled = match &ended {
-            Some(ended) => self.says_cancelled(&error, ended),
+        let only_cancelled = match scope.context().err() {
+            Some(ended) => self.says_cancelled(&error, &ended),
             None => false,
         };
         let line = Line {

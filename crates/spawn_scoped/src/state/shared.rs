@@ -165,6 +165,10 @@ impl Shared {
         self.config.as_ref()?.grace
     }
 
+    pub(crate) fn drain(&self) -> Option<Duration> {
+        self.config.as_ref()?.drain
+    }
+
     #[inline]
     pub(crate) fn span_policy(&self) -> SpanPolicy {
         self.config
@@ -261,9 +265,16 @@ impl Shared {
                 scope
                     .below()
                     .into_iter()
-                    .filter(|below| below.is_handed_over()),
+                    .filter(|below| below.may_be_aborted()),
             );
         }
+    }
+
+    /// Whether its grace is that of a scope above. A background that was not asked yet has its
+    /// own grace before it.
+    fn may_be_aborted(&self) -> bool {
+        let rare = self.rare.lock();
+        rare.failures.orphaned || (rare.foreground.is_some() && rare.failures.enough)
     }
 
     /// Whether the scope's future is gone, so that others wait for its tasks.

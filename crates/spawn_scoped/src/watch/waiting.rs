@@ -3,7 +3,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context as Poller;
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
 
 use tokio_ctx_core::future::{Done, DoneOwned};
 use tokio_ctx_core::{Cancelled, Context};
@@ -28,10 +29,41 @@ enum State<'a> {
     Fresh,
     /// It has waited once.
     Waited,
-    /// In the tree, and waiting for the end of the context; `None` if the parent never ends.
-    Armed(Option<Pin<Box<Done<'a>>>>),
+    /// In the tree, and waiting for the end of the context.
+    Armed(Armed<'a>),
     /// The context has ended.
     Ended(Box<Ended>),
+}
+
+struct Armed<'a> {
+    /// `None` if the parent never ends, or has ended.
+    parents: Option<Pin<Box<Done<'a>>>>,
+    /// After the end of the parent: why it ended, and how long the tasks still have.
+    drain: Option<(Cancelled, Pin<Box<DoneOwned>>)>,
+}
+
+impl Armed<'_> {
+    fn poll(&mut self, shared: &Shared, cx: &mut Poller<'_>) {
+        if let Some(parents) = &mut self.parents {
+            let Poll::Ready(cause) = parents.as_mut().poll(cx) else {
+                return;
+            };
+            self.parents = None;
+            self.drain = shared.drain().map(|drain| (cause, after(drain)));
+        }
+        if let Some((cause, over)) = &mut self.drain {
+            if over.as_mut().poll(cx).is_ready() {
+                shared.close(cause.clone());
+                self.drain = None;
+            }
+        }
+    }
+}
+
+/// Ready then. A context's deadline rather than a runtime's timer: it needs no runtime, and
+/// outlives the one that armed it.
+fn after(time: Duration) -> Pin<Box<DoneOwned>> {
+    Box::pin(Context::background().with_timeout(time).done_owned())
 }
 
 struct Ended {
@@ -68,14 +100,16 @@ impl<'a> Watch<'a> {
                 self.shared.start_clock();
                 self.shared.show_in_tree(self.parent);
                 let may_end = self.parent.can_be_cancelled();
-                let done = may_end.then(|| Box::pin(self.parent.done()));
-                self.state = State::Armed(done);
+                self.state = State::Armed(Armed {
+                    parents: may_end.then(|| Box::pin(self.parent.done())),
+                    drain: None,
+                });
             }
             State::Armed(_) | State::Ended(_) => {}
         }
-        if let State::Armed(done) = &mut self.state {
+        if let State::Armed(armed) = &mut self.state {
             // The scope ends its own context as well, and then wakes us itself.
-            let _parents = done.as_mut().map(|done| done.as_mut().poll(cx));
+            armed.poll(self.shared, cx);
             let Some(cause) = self.shared.context().err() else {
                 return;
             };
@@ -97,9 +131,6 @@ impl Ended {
     fn new(shared: &Arc<Shared>, cause: Cancelled) -> Self {
         let _from_now_on = shared.since_end();
         reports::expect(shared);
-        // A context's deadline rather than a runtime's timer: it needs no runtime, and outlives
-        // the one that armed it.
-        let after = |grace| Box::pin(Context::background().with_timeout(grace).done_owned());
         Self {
             cause,
             grace: shared

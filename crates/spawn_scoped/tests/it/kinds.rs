@@ -79,7 +79,7 @@ fn a_background_task_stops_with_the_scope_that_failed() {
     on_both(|| async {
         let error = scope(&Context::background(), async |s| {
             let background = s.task().background().spawn(async |ctx| {
-                assert_eq!(ctx.done().await.reason(), Reason::TaskFailed);
+                assert_eq!(ctx.done().await.reason(), Reason::ScopeFinished);
                 Ok(())
             });
             s.spawn(async |_| Err::<(), _>(AppError::Broken("front")));

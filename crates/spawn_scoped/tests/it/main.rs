@@ -6,6 +6,7 @@ mod adopt;
 mod alone;
 mod anywhere;
 mod body_ends;
+mod drain;
 mod erased;
 mod face;
 mod failure;
