@@ -312,6 +312,8 @@ pub(crate) fn all() -> Vec<Check> {
     for (client, run, file, ways) in SCRIPTS {
         checks.extend(ways.iter().map(|way| Check::new(client, way, run(file))));
     }
+    let opentelemetry = Run::Python("opentelemetry_client.py");
+    checks.push(Check::new("opentelemetry", "one-trace", opentelemetry));
     // HTTP/1 takes a client that half-closes for one that is gone.
     let socket = Run::Python("socket_client.py");
     checks.push(Check::new("socket", "half-close", socket).ends(Ends::Gone));

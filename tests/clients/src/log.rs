@@ -27,7 +27,7 @@ struct Requests {
 
 impl Log {
     /// Takes note of a request, and of its end when that comes.
-    pub(crate) fn watch(&self, id: &str, ctx: &Context) {
+    pub(crate) fn watch(&self, ctx: &Context, id: &str) {
         self.change(id, |requests| requests.began += 1);
         let (log, id) = (self.clone(), id.to_owned());
         ctx.on_cancel(move |why| log.ended(&id, why)).disarm();

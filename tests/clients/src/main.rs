@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_ctx::Context;
 
 use self::checks::{Check, Run};
 use self::ours::Args;
@@ -39,10 +40,11 @@ const AT_ONCE: usize = 4;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let ctx = Context::background();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match args[..] {
-        ["serve"] => service::run().await.map_err(|error| error.to_string()),
+        ["serve"] => service::run(&ctx).await.map_err(|error| error.to_string()),
         ["client", client, way, url, admin, id] => {
             let [way, url, admin, id] = [way, url, admin, id].map(str::to_owned);
             let args = Args {
@@ -51,7 +53,7 @@ async fn main() -> ExitCode {
                 admin,
                 id,
             };
-            let called = ours::run(client, args).await;
+            let called = ours::run(&ctx, client, args).await;
             called.map_err(|error| format!("{error}: {error:?}"))
         }
         ["check", scripts, python, node_modules, ref only @ ..] => {

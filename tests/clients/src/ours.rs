@@ -12,7 +12,7 @@ use tokio_ctx::tower::ContextError;
 use tokio_ctx::tower::propagate::PropagateLayer;
 use tokio_ctx::tower::reqwest::send;
 use tokio_ctx::tower::tonic::RequestExt as _;
-use tokio_ctx::{CancelGuard, Context};
+use tokio_ctx::{CancelHandle, Context};
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
@@ -55,14 +55,12 @@ impl Args {
     }
 }
 
-pub(crate) async fn run(client: &str, args: Args) -> Result<()> {
-    let ctx = Context::background()
-        .with_value::<CheckId>(args.id.clone())
-        .with_cancel();
+pub(crate) async fn run(ctx: &Context, client: &str, args: Args) -> Result<()> {
+    let ctx = ctx.with_value::<CheckId>(args.id.clone()).with_cancel();
     match client {
-        "reqwest" => http(&ctx, &args, by_reqwest).await,
-        "hyper-util" => http(&ctx, &args, by_hyper).await,
-        "tonic" => grpc(&ctx, &args).await,
+        "reqwest" => http(&ctx, &ctx.handle(), &args, by_reqwest).await,
+        "hyper-util" => http(&ctx, &ctx.handle(), &args, by_hyper).await,
+        "tonic" => grpc(&ctx, &ctx.handle(), &args).await,
         _ => Err(format!("no client is called {client}").into()),
     }
 }
@@ -88,7 +86,12 @@ async fn by_hyper(ctx: Context, url: String) -> Result<String> {
     Ok(String::from_utf8(body.to_vec())?)
 }
 
-async fn http<F>(ctx: &CancelGuard, args: &Args, get: fn(Context, String) -> F) -> Result<()>
+async fn http<F>(
+    ctx: &Context,
+    cancel: &CancelHandle,
+    args: &Args,
+    get: fn(Context, String) -> F,
+) -> Result<()>
 where
     F: Future<Output = Result<String>> + Send + 'static,
 {
@@ -97,12 +100,12 @@ where
     match args.way.as_str() {
         "good" => {
             for _ in 0..20 {
-                expect(&call(Context::clone(ctx)).await?, "hello")?;
+                expect(&call(ctx.clone()).await?, "hello")?;
             }
             Ok(())
         }
         "sigterm" => {
-            let work = tokio::spawn(call(Context::clone(ctx)));
+            let work = tokio::spawn(call(ctx.clone()));
             args.began().await?;
             args.acted();
             expect(&work.await??, "done")
@@ -117,10 +120,10 @@ where
             }
         }
         _ => {
-            let cancelled = tokio::spawn(call(Context::clone(ctx)));
+            let cancelled = tokio::spawn(call(ctx.clone()));
             args.began().await?;
             args.acted();
-            ctx.cancel();
+            cancel.cancel();
             is_for_the_context(cancelled.await?)
         }
     }
@@ -139,7 +142,7 @@ fn is_for_the_context(result: Result<String>) -> Result<()> {
     is_ours.then_some(()).ok_or(error)
 }
 
-async fn grpc(ctx: &CancelGuard, args: &Args) -> Result<()> {
+async fn grpc(ctx: &Context, cancel: &CancelHandle, args: &Args) -> Result<()> {
     let channel = Endpoint::try_from(args.url.clone())?.connect_lazy();
     let client = EchoClient::new(propagate().layer(channel));
     let once = |text: &str, ctx: &Context| {
@@ -191,7 +194,7 @@ async fn grpc(ctx: &CancelGuard, args: &Args) -> Result<()> {
             };
             args.began().await?;
             args.acted();
-            ctx.cancel();
+            cancel.cancel();
             has_code(call.await?, Code::Cancelled)
         }
     }

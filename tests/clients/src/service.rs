@@ -49,8 +49,8 @@ impl HeaderKey for CheckId {
 }
 
 /// Serves until SIGTERM, and prints both addresses first and what was left at last.
-pub(crate) async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let ctx = Context::background().with_signals()?;
+pub(crate) async fn run(ctx: &Context) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let ctx = ctx.with_signals()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let admin = TcpListener::bind("127.0.0.1:0").await?;
     let (url, admin_url) = (listener.local_addr()?, admin.local_addr()?);
@@ -137,11 +137,11 @@ fn app(log: Log, layer: ContextLayer) -> Router {
 }
 
 /// Takes note of each request that says which check it belongs to.
-async fn watch(State(log): State<Log>, ctx: Context, request: Request, next: Next) -> Response {
+async fn watch(ctx: Context, State(log): State<Log>, request: Request, next: Next) -> Response {
     // The context of an upgrade is the one that matters, and its handler takes note of it.
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     if let (Some(id), false) = (ctx.value::<CheckId>(), is_upgrade) {
-        log.watch(id, &ctx);
+        log.watch(&ctx, id);
     }
     let mut request = request;
     request.extensions_mut().insert(log);
@@ -204,7 +204,7 @@ async fn echo(
     socket: WebSocketUpgrade,
 ) -> Response {
     if let Some(id) = upgrade.context().value::<CheckId>() {
-        log.watch(id, upgrade.context());
+        log.watch(upgrade.context(), id);
     }
     socket.on_upgrade(|socket| upgrade.run(async move |ctx| talk(&ctx, socket).await))
 }

@@ -10,6 +10,7 @@ mod hanging_up;
 mod keys;
 mod layers;
 mod logs;
+mod opentelemetry;
 mod propagation;
 mod request_scope;
 mod reqwest;
