@@ -15,7 +15,7 @@ use crate::sync::clock;
 /// A context, and the right to end it; dropping it ends the context.
 ///
 /// It derefs to [`Context`], so it is passed on as `&guard` and derived from like any
-/// context: who gets the context gets no right to end it. One value holds both because a
+/// context: a function that receives it has no right to end it. One value holds both because a
 /// pair could be taken apart by accident. Keep it in a named variable for as long as the work
 /// lasts; what is cancelled because the guard was a temporary says so, with the line that
 /// made it.
@@ -100,8 +100,8 @@ impl CancelGuard {
     ///
     /// Never blocks, and does not wait for the work to stop. When it returns `true`, the context
     /// and all that was derived from it say that they ended, their waiters are woken and their
-    /// callbacks have run. With `false` they say so as well, but whoever came first may still
-    /// be waking them.
+    /// callbacks have run. With `false` they say so as well, but the call that came first may
+    /// still be waking them.
     ///
     /// Never panics: what a callback or a waker panics with is caught and logged. A waker that
     /// panics can take other wake-ups with it, since tokio then gives up its list of waiters;
@@ -133,7 +133,7 @@ impl CancelGuard {
     /// `Reason` is what programs decide by, and takes that one's place: a server that stops
     /// says [`Reason::Shutdown`], one whose client hung up [`Reason::CallerGone`].
     ///
-    /// Two causes never mix. Of two threads that cancel the same context, one is told `true`,
+    /// Two causes never mix. Of two threads that cancel the same context, one gets `true`,
     /// and every reader gets that one's cause; likewise with a parent's cancel, see
     /// [`Context`](Context#what-is-atomic).
     ///

@@ -133,7 +133,7 @@ pub(super) fn absent(go: &Go) -> Group<'_> {
             "Go",
             0.10,
         )
-        .row("9b", "the same, depth 100", "among 100", "Go, 100", 0.10)
+        .row("9b", "the same, depth 100", "among 100", "Go, 100", 0.50)
 }
 
 pub(super) fn present(go: &Go) -> Group<'_> {

@@ -34,12 +34,12 @@ impl Context {
     /// A deadline takes effect when it is first seen: by its timer, by a question, or by a
     /// cancel that looks before it stores.
     ///
-    /// - `cancel` and then the deadline: everybody is told of the cancel, also after the
+    /// - `cancel` and then the deadline: the outcome is the cancel for every reader, also after the
     ///   deadline.
-    /// - The deadline passes, somebody asks, and then `cancel`: everybody is told of the
-    ///   deadline, and `cancel` returns false.
+    /// - The deadline passes, one reader asks, and then `cancel`: the outcome is the deadline for
+    ///   every reader, and `cancel` returns false.
     /// - The deadline passes unseen, and then the parent is cancelled: the parent's reason, as
-    ///   in Go. Of two deadlines that passed unseen, the earlier one is told.
+    ///   in Go. Of two deadlines that passed unseen, the earlier one counts.
     ///
     /// Go: `context.WithTimeout`, which arms a timer at once and leaks it until it fires,
     /// unless its cancel function is called.
@@ -333,15 +333,15 @@ impl Context {
     /// A context with these values that ends when this one or `other` does, and at the
     /// earlier deadline.
     ///
-    /// Which of the two is reported, if both ended before anybody looked, is decided by the
-    /// first look and stays so. Registers nothing with the parents until somebody waits, and
+    /// Which of the two is reported, if both ended before the merge was first asked, is decided
+    /// then and stays so; of two deadlines it is the earlier. Registers nothing with the parents until the merge is waited on, and
     /// leaves nothing there afterwards. Asking costs a walk over both chains, and over those of
     /// each merge above, once each.
     ///
     /// # Races
     ///
-    /// - One parent ends, somebody looks at the merge, and then the other ends: the first.
-    /// - Both end, and then somebody looks: one of the two, and the same for every later look
+    /// - One parent ends, the merge is asked, and then the other ends: the first.
+    /// - Both end, and then the merge is asked: one of the two, and the same for every later look
     ///   on every thread, at the merge and below it.
     /// - A waiter and either parent: the waiter is woken, whichever parent it was.
     ///

@@ -33,7 +33,7 @@ use crate::value::Values;
 ///
 /// - the child is cancelled first: child and grandchild say B for ever, the parent A;
 /// - the parent is cancelled first: all three say A, and the child's `cancel` returns false;
-/// - once one reader was told "A" by the grandchild, no reader is ever told "B" by the child.
+/// - once one reader saw "A" in the grandchild, no reader ever sees "B" in the child.
 ///
 /// Once one of `is_done`, `err`, `check` and `done` says that a context ended, all of them
 /// do, on every thread that learns of it. What has no order is unrelated contexts: of two
@@ -44,8 +44,8 @@ use crate::value::Values;
 ///
 /// `Context` is Go's `context.Context` and `context.Cause` in one. It differs where Go relies
 /// on discipline: the right to cancel is a value that cancels when it is dropped; keys are
-/// types; a deadline is compared to the clock by whoever asks, and needs a timer only while
-/// somebody waits; a child that is forgotten leaks nothing, because parents keep no list of
+/// types; a deadline is compared to the clock when it is asked for, and needs a timer only while
+/// a task waits; a child that is forgotten leaks nothing, because parents keep no list of
 /// children.
 ///
 /// # Examples

@@ -126,7 +126,7 @@ impl Context {
     /// Runs `callback` once when the context ends; at once, before this returns, when it has
     /// ended.
     ///
-    /// It runs on the stack of whoever ends the context, or of the runtime's timer, so it
+    /// It runs on the thread that ends the context, or on the one that drives the timers, so it
     /// must be short: set a flag, interrupt a query, wake somebody. No lock of ours is held while
     /// it runs, so it may use any context, this one included. A panic in it is logged and harms
     /// nobody else. Asking (`is_done`, `err`, `check`) never runs it: of a deadline that is first
