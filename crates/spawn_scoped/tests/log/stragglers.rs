@@ -1,6 +1,6 @@
 //! Promise 9: nothing hangs silently.
 
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -17,7 +17,7 @@ fn hasten() {
 
 /// Goes on until the log has so many lines with this part: whatever waits for it ends by the
 /// report that it is waited for.
-async fn until_reported(log: &Arc<Log>, part: &'static str, num: usize) {
+async fn until_reported(log: &Rc<Log>, part: &'static str, num: usize) {
     let begun = Instant::now();
     while log.lines_with(part).len() < num {
         assert!(
@@ -32,7 +32,7 @@ async fn until_reported(log: &Arc<Log>, part: &'static str, num: usize) {
 #[tokio::test(start_paused = true)]
 async fn stragglers_are_reported_again_and_again_after_the_cancel() {
     hasten();
-    let log = Arc::new(logged());
+    let log = Rc::new(logged());
     let parent = Context::background().with_cancel();
     let line = line!() + 5;
     let result = ScopeOptions::<Cancelled>::new()
@@ -65,7 +65,7 @@ async fn stragglers_are_reported_again_and_again_after_the_cancel() {
 #[tokio::test(start_paused = true)]
 async fn a_scope_that_was_dropped_still_reports_its_stragglers() {
     hasten();
-    let log = Arc::new(logged());
+    let log = Rc::new(logged());
     let local = tokio::task::LocalSet::new();
     local
         .run_until(async {
@@ -88,7 +88,7 @@ async fn a_scope_that_was_dropped_still_reports_its_stragglers() {
 #[tokio::test(start_paused = true)]
 async fn background_tasks_of_a_dropped_scope_are_reported_too() {
     hasten();
-    let log = Arc::new(logged());
+    let log = Rc::new(logged());
     let local = tokio::task::LocalSet::new();
     local
         .run_until(async {
@@ -119,7 +119,7 @@ async fn background_tasks_of_a_dropped_scope_are_reported_too() {
 #[tokio::test(start_paused = true)]
 async fn a_background_task_that_does_not_stop_is_reported() {
     hasten();
-    let log = Arc::new(logged());
+    let log = Rc::new(logged());
     let local = tokio::task::LocalSet::new();
     let result = local
         .run_until(scope(&Context::background(), async |s| {
@@ -158,7 +158,7 @@ async fn a_background_task_that_does_not_stop_is_aborted_after_the_grace() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_goes_on_is_reported_as_well() {
     hasten();
-    let log = Arc::new(logged());
+    let log = Rc::new(logged());
     let parent = Context::background().with_cancel();
     let result = scope(&parent, async |_| {
         parent.cancel();
