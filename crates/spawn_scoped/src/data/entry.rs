@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::rt::{self, AbortHandle, Stamp};
+use crate::rt::{self, AbortHandle, Job, Stamp, TaskHandle};
 
 /// A place in the source.
 pub(crate) type Place = &'static Location<'static>;
@@ -69,54 +69,81 @@ pub(crate) struct Who {
     pub(crate) location: Place,
 }
 
-/// One line of the ledger. Four words: its fields are not grouped, so that the
-/// small ones share a word.
+/// One line of the ledger. Four words: what is small shares one with the tag.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    handle: AbortHandle,
+    work: Work,
     pub(crate) name: Option<Name>,
     pub(crate) location: Place,
-    pub(crate) kind: TaskKind,
-    /// 48 bits of milliseconds, which last for eight thousand years; 0 while
-    /// the time did not matter yet.
-    since: [u16; 3],
 }
+
+#[derive(Clone, Debug)]
+enum Work {
+    Task(TaskKind, Since, TaskHandle),
+    Job(Since, Weak<Job>),
+}
+
+/// 48 bits of milliseconds, which last for eight thousand years; 0 while the time did not matter
+/// yet.
+type Since = [u16; 3];
 
 impl Entry {
     #[inline]
     pub(crate) fn new(handle: AbortHandle, who: Who, kind: TaskKind, since: Option<Stamp>) -> Self {
         let since = since.map_or([0; 3], pack);
         Self {
-            handle,
+            work: match handle {
+                AbortHandle::Task(task) => Work::Task(kind, since, task),
+                AbortHandle::Job(job) => Work::Job(since, job),
+            },
             name: who.name,
             location: who.location,
-            kind,
-            since,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> TaskKind {
+        match &self.work {
+            Work::Task(kind, ..) => *kind,
+            Work::Job(..) => TaskKind::Blocking,
         }
     }
 
     /// Different for each task that is alive.
     pub(crate) fn id(&self) -> u64 {
-        rt::id_of(&self.handle)
+        match &self.work {
+            Work::Task(_, _, task) => rt::id_of(task),
+            Work::Job(_, job) => job.as_ptr().addr() as u64,
+        }
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        self.handle.is_finished()
+        match &self.work {
+            Work::Task(_, _, task) => task.is_finished(),
+            Work::Job(_, job) => job.upgrade().is_none_or(|job| job.is_finished()),
+        }
     }
 
     pub(crate) fn abort(&self) {
-        self.handle.abort();
+        match &self.work {
+            Work::Task(_, _, task) => task.abort(),
+            // What has begun can only be asked.
+            Work::Job(_, job) => {
+                job.upgrade().inspect(|job| job.give_up(None));
+            }
+        }
     }
 
     /// Spawned no later than `now`, if nobody knows better.
     pub(crate) fn date(&mut self, now: Stamp) {
-        if self.since == [0; 3] {
-            self.since = pack(now);
+        let (Work::Task(_, since, _) | Work::Job(since, _)) = &mut self.work;
+        if *since == [0; 3] {
+            *since = pack(now);
         }
     }
 
     pub(crate) fn age(&self) -> Duration {
-        let [low, mid, high] = self.since.map(u64::from);
+        let (Work::Task(_, since, _) | Work::Job(since, _)) = &self.work;
+        let [low, mid, high] = since.map(u64::from);
         match low | mid << 16 | high << 32 {
             0 => Duration::ZERO,
             raw => Stamp::from_raw(raw).elapsed(),
@@ -124,7 +151,7 @@ impl Entry {
     }
 }
 
-fn pack(stamp: Stamp) -> [u16; 3] {
+fn pack(stamp: Stamp) -> Since {
     let raw = stamp.get();
     [raw as u16, (raw >> 16) as u16, (raw >> 32) as u16]
 }

@@ -287,9 +287,9 @@ impl TaskSnapshot {
             id: entry.id(),
             name: entry.name.as_ref().map(ToString::to_string),
             spawned_at: entry.location.to_string(),
-            kind: entry.kind,
+            kind: entry.kind(),
             age: entry.age(),
-            can_be_aborted: entry.kind != TaskKind::Blocking,
+            can_be_aborted: entry.kind() != TaskKind::Blocking,
         }
     }
 }

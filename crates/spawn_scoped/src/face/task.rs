@@ -15,8 +15,9 @@ use crate::rt;
 use crate::sync::catch;
 use crate::task::handle::Task;
 use crate::task::isolated::{IsolatedOutput, Isolating, Unseen};
+use crate::task::job::queue;
 use crate::task::output::TaskOutput;
-use crate::task::work::{Cancellable, Job, Work};
+use crate::task::work::{Cancellable, Work};
 
 /// A task about to be spawned; from [`Scope::task`](crate::Scope::task) or [`Spawner::task`].
 ///
@@ -352,8 +353,7 @@ impl<E: Send + 'static> TaskOptions<'_, Linked<E>> {
         O: TaskOutput<E, Value: Send + 'static>,
     {
         let started = self.launch.start(TaskKind::Blocking, |record, ctx| {
-            let job = Job::new(f, ctx, record);
-            rt::spawn_blocking(move || job.run())
+            queue(move |ctx| f(ctx).into_result(), ctx, record)
         });
         Task::of(started)
     }
@@ -573,8 +573,7 @@ impl TaskOptions<'_, Isolated> {
                 let ended = catch(|| f(ctx)).map(Ok);
                 Ok::<_, std::convert::Infallible>(Unseen::of(ended, &kept, &who))
             };
-            let job = Job::new(call, ctx, record);
-            rt::spawn_blocking(move || job.run())
+            queue(call, ctx, record)
         });
         Task::isolated(started)
     }

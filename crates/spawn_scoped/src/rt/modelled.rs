@@ -4,11 +4,11 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::pool;
+use super::{Job, pool};
 use crate::sync::Mutex;
 
 /// Twin of the native one. A panic fails the model, so the last variant is never made.
@@ -33,6 +33,28 @@ struct State {
 }
 
 impl End {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                finished: false,
+                waker: None,
+                aborted: false,
+                task: None,
+            }),
+        })
+    }
+
+    fn abort(&self) {
+        let task = {
+            let mut state = self.state.lock();
+            state.aborted = true;
+            state.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
     fn reach(&self) {
         let waker = {
             let mut state = self.state.lock();
@@ -54,34 +76,33 @@ impl End {
 type Slot<T> = Arc<std::sync::Mutex<Option<T>>>;
 
 /// Twin of tokio's.
-#[derive(Clone)]
-pub(crate) struct AbortHandle(Arc<End>);
+pub(crate) enum AbortHandle {
+    Task(TaskHandle),
+    Job(Weak<Job>),
+}
 
-impl AbortHandle {
+/// Twin of tokio's.
+#[derive(Clone)]
+pub(crate) struct TaskHandle(Arc<End>);
+
+impl TaskHandle {
     pub(crate) fn is_finished(&self) -> bool {
         self.0.is_reached()
     }
 
     pub(crate) fn abort(&self) {
-        let task = {
-            let mut state = self.0.state.lock();
-            state.aborted = true;
-            state.task.take()
-        };
-        if let Some(task) = task {
-            task.wake();
-        }
+        self.0.abort();
     }
 }
 
 /// A number that no other task has while this one is known.
-pub(crate) fn id_of(task: &AbortHandle) -> u64 {
+pub(crate) fn id_of(task: &TaskHandle) -> u64 {
     Arc::as_ptr(&task.0).addr() as u64
 }
 
-impl std::fmt::Debug for AbortHandle {
+impl std::fmt::Debug for TaskHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AbortHandle")
+        f.write_str("TaskHandle")
     }
 }
 
@@ -89,6 +110,7 @@ impl std::fmt::Debug for AbortHandle {
 pub(crate) struct JoinHandle<T> {
     end: Arc<End>,
     value: Slot<T>,
+    job: Option<Weak<Job>>,
 }
 
 impl<T> std::fmt::Debug for JoinHandle<T> {
@@ -99,11 +121,17 @@ impl<T> std::fmt::Debug for JoinHandle<T> {
 
 impl<T> JoinHandle<T> {
     pub(crate) fn is_finished(&self) -> bool {
-        self.end.is_reached()
+        match &self.job {
+            Some(job) => job.upgrade().is_none_or(|job| job.is_finished()),
+            None => self.end.is_reached(),
+        }
     }
 
     pub(crate) fn abort_handle(&self) -> AbortHandle {
-        AbortHandle(self.end.clone())
+        match &self.job {
+            Some(job) => AbortHandle::Job(job.clone()),
+            None => AbortHandle::Task(TaskHandle(self.end.clone())),
+        }
     }
 
     pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Joined<T>> {
@@ -172,39 +200,53 @@ where
     panic!("a local task has no thread of its own, so a model has none")
 }
 
-pub(crate) fn spawn_blocking<T, F>(work: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let (handle, finish) = handle();
-    pool::start(move || finish(work()));
-    handle
+/// Twin of the native one.
+pub(crate) fn spawn_blocking<T>(job: Arc<Job>, value: Promised<T>) -> JoinHandle<T> {
+    let weak = Some(Arc::downgrade(&job));
+    pool::start(move || job.begin());
+    JoinHandle {
+        job: weak,
+        ..value.0
+    }
 }
 
 /// A handle, and what its task calls at its end.
 fn handle<T: Send + 'static>() -> (JoinHandle<T>, impl FnOnce(T) + Send + 'static) {
-    let state = State {
-        finished: false,
-        waker: None,
-        aborted: false,
-        task: None,
-    };
-    let end = Arc::new(End {
-        state: Mutex::new(state),
-    });
-    let value: Slot<T> = Slot::default();
-    let handle = JoinHandle {
+    let (promise, promised) = promise();
+    (promised.0, move |result| promise.keep(result))
+}
+
+/// Twin of the native one.
+pub(crate) struct Promise<T> {
+    end: Arc<End>,
+    value: Slot<T>,
+}
+
+/// Twin of the native one.
+pub(crate) struct Promised<T>(JoinHandle<T>);
+
+pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
+    let (end, value) = (End::new(), Slot::default());
+    let promise = Promise {
         end: end.clone(),
-        value: value.clone(),
+        value: Arc::clone(&value),
     };
-    let finish = move |result| {
-        if let Ok(mut value) = value.lock() {
+    let job = None;
+    (promise, Promised(JoinHandle { end, value, job }))
+}
+
+impl<T> Promise<T> {
+    pub(crate) fn keep(self, result: T) {
+        if let Ok(mut value) = self.value.lock() {
             *value = Some(result);
         }
-        end.reach();
-    };
-    (handle, finish)
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        self.end.reach();
+    }
 }
 
 /// Twin of the native one. Ages decide nothing, so a model's clock stands still.

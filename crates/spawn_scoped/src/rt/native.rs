@@ -2,18 +2,19 @@
 
 use std::any::Any;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
-use super::real_time;
+use super::{Job, real_time};
 
-pub(crate) use tokio::task::AbortHandle;
+pub(crate) use tokio::task::AbortHandle as TaskHandle;
 
 /// What the runtime says about a task that it no longer runs.
 pub(crate) enum Joined<T> {
@@ -25,36 +26,76 @@ pub(crate) enum Joined<T> {
     Panicked(Box<dyn Any + Send>),
 }
 
-/// Awaits one task.
-#[derive(Debug)]
-pub(crate) struct JoinHandle<T>(tokio::task::JoinHandle<T>);
+/// Awaits one task, or one job on the blocking pool.
+pub(crate) enum JoinHandle<T> {
+    Task(tokio::task::JoinHandle<T>),
+    Job(oneshot::Receiver<T>, Weak<Job>),
+}
+
+/// Where the value of a job goes. Dropped without one, the job counts as dropped.
+pub(crate) struct Promise<T>(oneshot::Sender<T>);
+
+/// Where it comes from.
+pub(crate) struct Promised<T>(oneshot::Receiver<T>);
+
+pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
+    let (promise, promised) = oneshot::channel();
+    (Promise(promise), Promised(promised))
+}
+
+impl<T> Promise<T> {
+    pub(crate) fn keep(self, value: T) {
+        // Nobody need wait for it.
+        let _unwanted = self.0.send(value);
+    }
+}
+
+/// What can be aborted.
+pub(crate) enum AbortHandle {
+    Task(TaskHandle),
+    Job(Weak<Job>),
+}
 
 impl<T> JoinHandle<T> {
     #[inline]
     pub(crate) fn abort_handle(&self) -> AbortHandle {
-        self.0.abort_handle()
+        match self {
+            JoinHandle::Task(task) => AbortHandle::Task(task.abort_handle()),
+            JoinHandle::Job(_, job) => AbortHandle::Job(job.clone()),
+        }
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        self.0.is_finished()
+        match self {
+            JoinHandle::Task(task) => task.is_finished(),
+            JoinHandle::Job(_, job) => job.upgrade().is_none_or(|job| job.is_finished()),
+        }
     }
 
     pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Joined<T>> {
-        // A spent budget would register nothing but a turn of tokio's scheduler, which may not come:
-        // the poll can be under another executor.
-        let mut handle = unconstrained(&mut self.0);
-        Pin::new(&mut handle).poll(cx).map(|joined| match joined {
-            Ok(value) => Joined::Ended(value),
-            Err(error) => match error.try_into_panic() {
-                Ok(payload) => Joined::Panicked(payload),
-                Err(_) => Joined::Dropped,
-            },
-        })
+        // A spent budget would register nothing but a turn of tokio's scheduler, which may not
+        // come: the poll can be under another executor.
+        match self {
+            JoinHandle::Task(task) => {
+                let joined = Pin::new(&mut unconstrained(task)).poll(cx);
+                joined.map(|joined| match joined {
+                    Ok(value) => Joined::Ended(value),
+                    Err(error) => match error.try_into_panic() {
+                        Ok(payload) => Joined::Panicked(payload),
+                        Err(_) => Joined::Dropped,
+                    },
+                })
+            }
+            JoinHandle::Job(value, _) => {
+                let joined = Pin::new(&mut unconstrained(value)).poll(cx);
+                joined.map(|value| value.map_or(Joined::Dropped, Joined::Ended))
+            }
+        }
     }
 }
 
 /// A number that no other task has while this one is known to the runtime.
-pub(crate) fn id_of(task: &AbortHandle) -> u64 {
+pub(crate) fn id_of(task: &TaskHandle) -> u64 {
     // tokio shows the number of an id as its text only.
     task.id().to_string().parse().unwrap_or_default()
 }
@@ -72,7 +113,7 @@ pub(crate) fn spawn<F>(work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    JoinHandle(tokio::spawn(work))
+    JoinHandle::Task(tokio::spawn(work))
 }
 
 #[track_caller]
@@ -80,16 +121,15 @@ pub(crate) fn spawn_local<F>(work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    JoinHandle(tokio::task::spawn_local(work))
+    JoinHandle::Task(tokio::task::spawn_local(work))
 }
 
+/// Queues a job on the blocking pool, which holds it; its value comes from elsewhere.
 #[track_caller]
-pub(crate) fn spawn_blocking<T, F>(work: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    JoinHandle(tokio::task::spawn_blocking(work))
+pub(crate) fn spawn_blocking<T>(job: Arc<Job>, value: Promised<T>) -> JoinHandle<T> {
+    let weak = Arc::downgrade(&job);
+    drop(tokio::task::spawn_blocking(move || job.begin()));
+    JoinHandle::Job(value.0, weak)
 }
 
 /// A moment in whole milliseconds, for ages that are shown to people.

@@ -2,5 +2,6 @@
 
 pub(crate) mod handle;
 pub(crate) mod isolated;
+pub(crate) mod job;
 pub(crate) mod output;
 pub(crate) mod work;

@@ -58,7 +58,7 @@ impl<T, E> IntoEnd<E> for End<T, E> {
 /// A task as the ledger sees it, until it is finished. It gives back the slot, then the
 /// ticket: when told to, or else when it is dropped.
 pub(crate) struct Record {
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
     location: Place,
     /// In a box, since most tasks have neither: every word here is one more in each task.
     extra: Option<Box<Extra>>,
@@ -130,7 +130,7 @@ impl Record {
 
     /// Enters the span of the task.
     #[inline]
-    fn enter(&self) -> Option<Entered<'_>> {
+    pub(super) fn enter(&self) -> Option<Entered<'_>> {
         let span = self.extra.as_ref()?.span.as_ref()?;
         Some(span.enter())
     }
@@ -138,7 +138,7 @@ impl Record {
     /// Tells the scope how the task ended, and leaves it. Everything of the
     /// user's is gone by now, save what is in `end`.
     #[inline]
-    fn finish<T, E: Send + 'static>(&mut self, end: End<T, E>) -> Result<T, Cancelled> {
+    pub(super) fn finish<T, E: Send + 'static>(&mut self, end: End<T, E>) -> Result<T, Cancelled> {
         let result = match end {
             End::Ended(Ok(value)) => Ok(value),
             end => Err(self.without_value(end)),
@@ -163,7 +163,7 @@ impl Record {
             },
             End::Panicked(payload) => shared.task_panicked(&who, payload),
             End::Stopped(cancelled) => {
-                if self.asked_alone().is_none() {
+                if self.asked_alone().is_none() && !self.is_isolated() {
                     shared.task_stopped(cancelled.clone());
                 }
                 cancelled
@@ -176,7 +176,7 @@ impl Record {
     /// The task is dropped before its end. `drop_users` drops what is the user's.
     #[cold]
     #[inline(never)]
-    fn lose(&mut self, drop_users: impl FnOnce()) {
+    pub(super) fn lose(&mut self, drop_users: impl FnOnce()) {
         {
             let _entered = self.enter();
             drop_users();
@@ -317,50 +317,5 @@ where
             Ok(output) => End::Ended(output.into_result()),
             Err(cancelled) => End::Stopped(cancelled),
         })
-    }
-}
-
-/// A closure for a blocking thread, with its context.
-pub(crate) struct Job<F> {
-    /// `None` once it runs.
-    call: Option<(F, Context)>,
-    record: Record,
-}
-
-impl<F> Job<F> {
-    pub(crate) fn new(call: F, ctx: Context, record: Record) -> Self {
-        Self {
-            call: Some((call, ctx)),
-            record,
-        }
-    }
-
-    pub(crate) fn run<O, E>(mut self) -> Result<O::Value, Cancelled>
-    where
-        F: FnOnce(Context) -> O,
-        O: TaskOutput<E>,
-        E: Send + 'static,
-    {
-        let Some((call, ctx)) = self.call.take() else {
-            unreachable!("a job is made with a call and run once");
-        };
-        // The closure's captures and the context are dropped by the call.
-        let end = {
-            let _entered = self.record.enter();
-            match catch(move || call(ctx)) {
-                Ok(output) => End::Ended(output.into_result()),
-                Err(payload) => End::Panicked(payload),
-            }
-        };
-        self.record.finish(end)
-    }
-}
-
-impl<F> Drop for Job<F> {
-    fn drop(&mut self) {
-        if self.record.ticket.is_held() {
-            let call = self.call.take();
-            self.record.lose(|| drop_quietly(call));
-        }
     }
 }

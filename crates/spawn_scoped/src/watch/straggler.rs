@@ -145,7 +145,7 @@ impl Straggler {
     /// ```
     #[must_use]
     pub fn kind(&self) -> TaskKind {
-        self.entry.kind
+        self.entry.kind()
     }
 
     /// Why its scope's context ended; `None` if that still goes on.

@@ -19,6 +19,7 @@ mod panic;
 mod parity;
 mod policy;
 mod promises;
+mod queue;
 mod real_error;
 mod settings;
 mod start;
