@@ -9,12 +9,12 @@ use crate::workspace::Workspace;
 const LIMIT: Duration = Duration::from_secs(900);
 
 pub(crate) fn offered(workspace: &Workspace) -> bool {
-    workspace.has("crates/tokio-ctx-db/examples/storm/main.rs")
+    workspace.has("tests/databases/examples/storm/main.rs")
 }
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
     let example = Cmd::cargo("run -p examples --bin postgres");
     steps.run(workspace, "service on PostgreSQL", &example.limit(LIMIT))?;
-    let storm = Cmd::cargo("run -p tokio-ctx-db --all-features --example storm");
+    let storm = Cmd::cargo("run -p databases --example storm");
     steps.run(workspace, "storm of cancels", &storm.limit(LIMIT))
 }

@@ -1,8 +1,5 @@
-//! Work on databases, against real servers; test names are the promises' words.
+//! Work on databases that need no server; test names are the promises' words. The others are in
+//! `tests/databases` of the repository.
+#![cfg(feature = "rusqlite-0_41")]
 
-#[cfg(feature = "deadpool-postgres-0_14")]
-mod postgres;
-#[cfg(feature = "rusqlite-0_41")]
 mod sqlite;
-#[cfg(feature = "sqlx-postgres-0_9")]
-mod sqlx;
