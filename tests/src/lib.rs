@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn every_advice_is_held_by_tests_that_exist() {
-        let rows = rows(&read("docs/guidance.md"));
+        let rows = rows(&read("docs/appendix/guidance.md"));
         assert!(rows.len() > 25, "{} rows", rows.len());
         for row in rows {
             assert!(

@@ -1,11 +1,11 @@
-//! `docs/benchmarks.md`: prose by hand, figures by us, between marks.
+//! `docs/appendix/benchmarks.md`: prose by hand, figures by us, between marks.
 
 use std::path::PathBuf;
 use std::{fs, io};
 
 /// The project's `docs` directory.
 pub(crate) fn docs() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/appendix")
 }
 
 /// Replaces what stands between the marks of `part`; the prose around them stays.

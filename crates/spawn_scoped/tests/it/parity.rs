@@ -192,7 +192,8 @@ fn tests_of(cell: &str) -> impl Iterator<Item = (&str, &str)> {
 fn every_row_names_tests_that_exist() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     // A packaged crate has no docs of the workspace around it.
-    let Ok(table) = std::fs::read_to_string(here.join("../../../docs/go-parity.md")) else {
+    let Ok(table) = std::fs::read_to_string(here.join("../../../docs/appendix/go-parity.md"))
+    else {
         return;
     };
     let (_, table) = table.split_once("## Groups of tasks").unwrap();

@@ -1,4 +1,4 @@
-//! The table in `docs/go-parity.md`, held to the tests it names.
+//! The table in `docs/appendix/go-parity.md`, held to the tests it names.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn tests_of(cell: &str) -> impl Iterator<Item = (&str, &str)> {
 fn every_row_names_tests_that_exist() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A packaged crate has no docs of the workspace around it.
-    let Ok(table) = fs::read_to_string(here.join("../../docs/go-parity.md")) else {
+    let Ok(table) = fs::read_to_string(here.join("../../docs/appendix/go-parity.md")) else {
         return;
     };
     let mut expected = 1;
