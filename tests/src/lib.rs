@@ -38,6 +38,7 @@ pages! {
     testing = "13-testing.md",
     what_it_is_not = "14-what-it-is-not.md",
     it_hangs = "15-it-hangs.md",
+    is_it_cancel_safe = "16-is-it-cancel-safe.md",
 }
 
 #[cfg(test)]

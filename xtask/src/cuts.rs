@@ -12,7 +12,7 @@ pub(crate) const OPTIONS: &[&str] = &["--found"];
 /// For each test program of the well-known crates.
 const LIMIT: Duration = Duration::from_secs(1200);
 
-const CORPUS: &str = "test -p cut-points --all-features --test corpus -- --nocapture";
+const CORPUS: &str = "test -p cut-points --all-features --test own --test corpus -- --nocapture";
 
 /// How the corpus begins the line that sums it up.
 const VERDICT: &str = "cuts: ";

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::engine::Event;
 use crate::environment;
-use crate::report::{Mode, Report};
+use crate::report::{Fault, Mode, Report};
 use crate::run::{Run, Runner};
 use crate::sample::{self, sample};
 
@@ -44,10 +44,10 @@ pub(crate) fn explore<W>(mut runner: Runner<'_, W>, caller: &'static Location<'s
 
 /// How many points there are, if the call is sound as long as nothing is cut.
 fn clean_runs<W>(runner: &mut Runner<'_, W>, report: &mut Report) -> Option<u64> {
-    let mut first = counted(runner, report, None);
+    let mut first = counted(runner, report, None, false);
     if !first.faults.is_empty() && runner.settings.ready {
         runner.settings.ready = false;
-        let again = counted(runner, report, None);
+        let again = counted(runner, report, None, false);
         if again.faults.is_empty() {
             let what = first.faults[0].text();
             report.notes.push(format!(
@@ -62,7 +62,7 @@ fn clean_runs<W>(runner: &mut Runner<'_, W>, report: &mut Report) -> Option<u64>
         return None;
     }
     runner.usual_panics.clone_from(&first.panics);
-    let second = counted(runner, report, None);
+    let second = counted(runner, report, None, false);
     runner.usual_panics.extend(second.panics.iter().cloned());
     if first.events != second.events {
         runner.differs = true;
@@ -125,9 +125,17 @@ fn cuts<W>(runner: &Runner<'_, W>, report: &mut Report) {
 
 /// Whether the point was reached.
 fn cut<W>(runner: &Runner<'_, W>, report: &mut Report, point: u64, tries: u32) -> bool {
+    // Where runs are the same, only one that failed is worth the names, and is run again for them.
+    let settings = &runner.settings;
+    let recorded = settings.real_time || runner.differs || settings.only.is_some();
     for _ in 0..tries {
-        let run = counted(runner, report, Some(point));
+        let run = counted(runner, report, Some(point), recorded);
         if run.reached {
+            let run = if recorded {
+                run
+            } else {
+                named(runner, report, point, run)
+            };
             report.cuts.push(run.cut(point));
             return true;
         }
@@ -141,9 +149,23 @@ fn cut<W>(runner: &Runner<'_, W>, report: &mut Report, point: u64, tries: u32) -
     false
 }
 
-fn counted<W>(runner: &Runner<'_, W>, report: &mut Report, at: Option<u64>) -> Run {
+/// The same cut with names, if something is wrong, and if it goes wrong the same way again.
+fn named<W>(runner: &Runner<'_, W>, report: &mut Report, point: u64, run: Run) -> Run {
+    if run.faults.is_empty() || runner.mode == Mode::Fail {
+        return run;
+    }
+    let again = counted(runner, report, Some(point), true);
+    let kinds = |run: &Run| run.faults.iter().map(Fault::kind).collect::<Vec<_>>();
+    if again.reached && kinds(&again) == kinds(&run) {
+        again
+    } else {
+        run
+    }
+}
+
+fn counted<W>(runner: &Runner<'_, W>, report: &mut Report, at: Option<u64>, recorded: bool) -> Run {
     report.runs += 1;
-    runner.run(at)
+    runner.run(at, recorded)
 }
 
 fn points<W>(runner: &Runner<'_, W>, run: &Run) -> u64 {

@@ -63,8 +63,8 @@ impl Run {
 }
 
 impl<W> Runner<'_, W> {
-    /// Cuts at point `at`, or not at all.
-    pub(crate) fn run(&self, at: Option<u64>) -> Run {
+    /// Cuts at point `at`, or not at all; with `recorded`, so that what is found has a name.
+    pub(crate) fn run(&self, at: Option<u64>, recorded: bool) -> Run {
         let mut run = Run {
             events: Vec::new(),
             uses: 0,
@@ -75,13 +75,13 @@ impl<W> Runner<'_, W> {
             at: Seen::default(),
             event: None,
         };
-        if let Err(text) = self.in_a_world(at, &mut run) {
+        if let Err(text) = self.in_a_world(at, recorded, &mut run) {
             run.faults.push(Fault::new(FaultKind::Clean, text));
         }
         run
     }
 
-    fn in_a_world(&self, at: Option<u64>, run: &mut Run) -> Result<(), String> {
+    fn in_a_world(&self, at: Option<u64>, recorded: bool, run: &mut Run) -> Result<(), String> {
         let mut engine = self.engine()?;
         let made = self.whole(&engine, (self.setup)());
         let world = made.map_err(|why| format!("the world cannot be made: {why}"))?;
@@ -90,7 +90,7 @@ impl<W> Runner<'_, W> {
         let before = engine.tasks();
 
         let counting = (self.mode == Mode::Fail).then(|| Counting::start(at));
-        let driven = self.call(&engine, &world, at);
+        let driven = self.call(&engine, &world, at, recorded);
         let uses = counting.map(Counting::stop);
         if self.mode == Mode::Crash && matches!(driven.ended, Ended::Cut) {
             engine.shut_down();
@@ -118,7 +118,13 @@ impl<W> Runner<'_, W> {
     }
 
     /// The call that is cut.
-    fn call(&self, engine: &Engine, world: &W, at: Option<u64>) -> Driven<Result<(), String>> {
+    fn call(
+        &self,
+        engine: &Engine,
+        world: &W,
+        at: Option<u64>,
+        recorded: bool,
+    ) -> Driven<Result<(), String>> {
         let Call { future, cancel } = (self.start)(world);
         let kind = match self.mode {
             Mode::Drop | Mode::Crash => Some(CutKind::Drop),
@@ -131,7 +137,12 @@ impl<W> Runner<'_, W> {
         };
         let steps = self.settings.steps;
         let plan = Plan {
-            cut: at.zip(kind).map(|(at, kind)| Cut { at, steps, kind }),
+            cut: at.zip(kind).map(|(at, kind)| Cut {
+                at,
+                steps,
+                recorded,
+                kind,
+            }),
             ready: self.settings.ready,
             ..Plan::whole(self.settings.limit)
         };

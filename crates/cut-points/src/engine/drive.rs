@@ -52,6 +52,8 @@ pub(crate) struct Cut<'a> {
     pub(crate) at: u64,
     /// Whether the polls of spawned tasks are points too.
     pub(crate) steps: bool,
+    /// Whether awaits are recorded, so that they have names: a trace costs more than a poll.
+    pub(crate) recorded: bool,
     pub(crate) kind: CutKind<'a>,
 }
 
@@ -258,6 +260,9 @@ impl<'f, 'p, T> Drive<'f, 'p, T> {
         let Some(cut) = &self.plan.cut else {
             return false;
         };
+        if !cut.recorded {
+            return false;
+        }
         if !self.reached {
             return self.points + RECORDED >= cut.at;
         }
