@@ -3,6 +3,8 @@
 //! The blocks of Rust in `docs/guide` and in the guide to services are the documentation tests
 //! of this package, so what the guide shows compiles and does what it says.
 
+pub mod inputs;
+
 /// The guide to services.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/services.md")]

@@ -12,6 +12,7 @@ mod db;
 mod demo;
 mod docs;
 mod features;
+mod fuzz;
 mod limited;
 mod loom;
 mod minimal;
@@ -150,6 +151,13 @@ const VERBS: &[Verb] = &[
         offered: |_| true,
         options: &[],
         run: minimal::run,
+    },
+    Verb {
+        name: "fuzz",
+        about: "bytes of a fuzzer's choice, a minute a target (not part of ci)",
+        offered: |_| true,
+        options: &[],
+        run: fuzz::run,
     },
     Verb {
         name: "platforms",
