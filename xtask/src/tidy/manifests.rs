@@ -143,6 +143,8 @@ pub(super) fn check(files: &Files, msrv: &str) -> Vec<Finding> {
     let members = files.iter().filter(|(path, text)| {
         (*path == "Cargo.toml" || path.ends_with("/Cargo.toml"))
             && text.lines().any(|line| line.trim() == "[package]")
+            // What is a workspace of its own cannot take the lints of this one.
+            && !text.lines().any(|line| line.trim() == "[workspace]")
     });
     for (path, text) in members {
         let manifest = Manifest::read(text);
