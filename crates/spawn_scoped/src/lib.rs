@@ -27,6 +27,7 @@ pub use data::entry::TaskKind;
 pub use data::failure::{FailureKind, LateError, TaskFailure};
 pub use data::refused::Refused;
 pub use data::span::SpanPolicy;
+pub use face::defer::Deferred;
 pub use face::options::{ScopeOptions, ScopeReport};
 pub use face::policy;
 pub use face::root::{Root, root};

@@ -13,6 +13,7 @@ pub(crate) struct Config {
     pub(crate) name: Option<Name>,
     pub(crate) grace: Option<Duration>,
     pub(crate) drain: Option<Duration>,
+    pub(crate) clean_up: Option<Duration>,
     pub(crate) limit: Option<usize>,
     pub(crate) span: SpanPolicy,
     pub(crate) supervise: bool,

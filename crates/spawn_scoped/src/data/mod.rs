@@ -1,5 +1,6 @@
 //! Plain data: what a task, a scope and a failure are. Knows no other room.
 
+pub(crate) mod cleanup;
 pub(crate) mod config;
 pub(crate) mod entry;
 pub(crate) mod failure;

@@ -1,5 +1,6 @@
 //! What users call.
 
+pub(crate) mod defer;
 pub(crate) mod launch;
 pub(crate) mod options;
 pub mod policy;

@@ -148,6 +148,35 @@ where
         self
     }
 
+    /// How long all the clean-up that was [deferred](Scope::defer) may take together: five
+    /// seconds unless set. What has not ended then is cut off, and that is an error.
+    ///
+    /// With [`drain`](Self::drain) and [`grace`](Self::grace) it is the longest that the scope
+    /// goes on after the end of its parent; clean-up inside of clean-up has no more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio_ctx::{Cancelled, Context, Reason, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let result = ScopeOptions::<Cancelled>::new()
+    ///     .clean_up(Duration::from_secs(1))
+    ///     .run(&Context::background(), async |s| {
+    ///         s.defer(async |_ctx| std::future::pending::<()>().await);
+    ///         Ok(())
+    ///     })
+    ///     .await;
+    /// assert_eq!(result.unwrap_err().reason(), Reason::TaskAborted);
+    /// # }
+    /// ```
+    pub fn clean_up(mut self, clean_up: Duration) -> Self {
+        self.config.clean_up = Some(clean_up);
+        self
+    }
+
     /// How many tasks run at once.
     ///
     /// [`slot`](Scope::slot) waits for a free slot, before the work for it exists.

@@ -20,6 +20,7 @@ use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
+use crate::state::cleanup::{self, CleanUpLater};
 use crate::state::failures::{Primary, Verdict};
 use crate::state::shared::{Shared, Ticket, drop_quietly};
 use crate::sync::catch;
@@ -159,6 +160,10 @@ where
     hand_over.joined = true;
     show_end(shared);
     shared.close(owner::cancelled(Reason::ScopeFinished, location, None));
+    let rare = shared.rare.lock_if_touched();
+    if rare.is_some_and(|rare| !rare.clean_ups.is_empty()) {
+        clean_up(shared, parent).await;
+    }
     settle(shared, body_end, late)
 }
 
@@ -303,6 +308,26 @@ async fn join(ledger_of: &Arc<Shared>, mut watch: Watch<'_>) {
     drop(ledger.take_entries());
 }
 
+/// Runs what was deferred, and waits for it. Dropped meanwhile, it goes on in the scope around.
+async fn clean_up(shared: &Arc<Shared>, parent: &Context) {
+    struct Orphaned<'a>(Option<&'a Arc<Shared>>);
+
+    impl Drop for Orphaned<'_> {
+        fn drop(&mut self) {
+            if let Some(shared) = self.0 {
+                shared.rare.lock().failures.orphaned = true;
+            }
+        }
+    }
+
+    let around = adopter(parent);
+    if let Some(mut cleaning) = cleanup::start(shared, around, parent.without_cancel()) {
+        let mut dropped = Orphaned(Some(shared));
+        poll_fn(|cx| cleaning.poll_joined(cx).map(drop)).await;
+        dropped.0 = None;
+    }
+}
+
 /// Everybody has left: the result.
 fn settle<T, E>(
     shared: &Arc<Shared>,
@@ -341,6 +366,27 @@ where
     }
     let mut errors = verdict.take_late::<E>();
     let mut num = verdict.num_late;
+    let body = match (verdict.clean_up, body) {
+        (Some((error, _)), BodyEnd::Ok(value)) if verdict.primary.is_none() => {
+            drop_quietly(value);
+            match error.downcast::<E>() {
+                Ok(error) => BodyEnd::Err(*error),
+                Err(_) => unreachable!("a scope's clean-up fails with its error type"),
+            }
+        }
+        (Some((error, who)), body) => {
+            if let Ok(error) = error.downcast::<E>() {
+                num += 1;
+                errors.push(LateError {
+                    error: *error,
+                    name: None,
+                    location: who.location,
+                });
+            }
+            body
+        }
+        (None, body) => body,
+    };
     let result = match (verdict.primary, body) {
         (Some(Primary::Error(error, ..)), body) => {
             match body {
@@ -408,12 +454,20 @@ fn hand_over(shared: &Arc<Shared>, parent: &Context) {
         shared.location,
         None,
     ));
+    let (around, ctx) = (adopter(parent), parent.without_cancel());
+    let clean_up: Arc<dyn Any + Send + Sync> = Arc::new(CleanUpLater::new(shared, around, ctx));
     let background = shared.close_background();
     for ledger_of in background.iter().chain([shared]) {
         if ledger_of.ledger.is_empty() {
             continue;
         }
+        ledger_of.rare.lock().after = Some(clean_up.clone());
         give_to(adopter(parent), ledger_of);
         chase(ledger_of);
+        if ledger_of.ledger.is_empty() {
+            // The last one may have left before, and found nothing to let go of.
+            let late = ledger_of.rare.lock().after.take();
+            drop(late);
+        }
     }
 }

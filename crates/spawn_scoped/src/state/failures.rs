@@ -26,6 +26,8 @@ pub(crate) struct Failures {
     stopped: Option<Cancelled>,
     /// The first task that was aborted after the owner's cancel.
     aborted: Option<Cancelled>,
+    /// The first error of a clean-up: decides if nothing else failed.
+    clean_up: Option<(ErasedError, Who)>,
     /// The first panic. Set once.
     panic: Option<Payload>,
     late: Vec<(ErasedError, Who)>,
@@ -138,6 +140,18 @@ impl Failures {
         self.add_late(error, who.clone())
     }
 
+    /// A clean-up that returned an error.
+    pub(crate) fn add_clean_up(&mut self, error: ErasedError, who: &Who) -> Surplus {
+        if self.orphaned {
+            return Surplus::Unseen(error);
+        }
+        if self.clean_up.is_some() {
+            return self.add_late(error, who.clone());
+        }
+        self.clean_up = Some((error, who.clone()));
+        Surplus::None
+    }
+
     /// A task that was lost. Says whether that decides.
     pub(crate) fn add_loss(&mut self, cancelled: &Cancelled) -> bool {
         let decides = self.primary.is_none() && !self.enough;
@@ -190,9 +204,18 @@ impl Failures {
         } else if primary.is_none() {
             primary = stopped.map(Primary::Loss);
         }
+        let mut clean_up = self.clean_up.take();
+        if primary.is_some() {
+            // Something else decides, so it is the last of the late ones.
+            if let Some((error, who)) = clean_up.take() {
+                self.num_late += 1;
+                self.late.push((error, who));
+            }
+        }
         Verdict {
             panic,
             primary,
+            clean_up,
             late: std::mem::take(&mut self.late),
             num_late: self.num_late,
         }
@@ -203,6 +226,8 @@ impl Failures {
 pub(crate) struct Verdict {
     pub(crate) panic: Option<Payload>,
     pub(crate) primary: Option<Primary>,
+    /// Decides unless the body failed.
+    pub(crate) clean_up: Option<(ErasedError, Who)>,
     pub(crate) late: Vec<(ErasedError, Who)>,
     pub(crate) num_late: usize,
 }

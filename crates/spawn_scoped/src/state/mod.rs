@@ -2,6 +2,7 @@
 
 pub(crate) mod adopt;
 mod background;
+pub(crate) mod cleanup;
 pub(crate) mod failures;
 mod outcomes;
 pub(crate) mod shared;

@@ -87,6 +87,23 @@ impl Shared {
         catch(|| (self.says_cancelled)(&**error, ended)).unwrap_or_default()
     }
 
+    /// A clean-up returned an error of the scope's type.
+    pub(crate) fn clean_up_failed(self: &Arc<Self>, who: &Who, error: ErasedError) -> Cancelled {
+        let failure = TaskFailure::new(who, FailureKind::Failed, self.describe(&error));
+        let surplus = self.rare.lock().failures.add_clean_up(error, who);
+        match &surplus {
+            Surplus::None => {}
+            Surplus::Late => self.log_late(&failure),
+            Surplus::Unseen(_) | Surplus::Panic(_) => self.log_unseen(&failure),
+        }
+        drop_quietly(surplus);
+        owner::cancelled(
+            Reason::TaskFailed,
+            who.location,
+            Some(Arc::new(failure) as _),
+        )
+    }
+
     /// A task panicked. Returns what to tell those who await it.
     pub(crate) fn task_panicked(self: &Arc<Self>, who: &Who, payload: Payload) -> Cancelled {
         let failure = TaskFailure::new(who, FailureKind::Panicked, panic_message(&payload));

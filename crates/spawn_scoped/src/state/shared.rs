@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
 
+use crate::data::cleanup::CleanUps;
 use crate::data::config::Config;
 use crate::data::entry::{Name, Place};
 use crate::data::span::SpanPolicy;
@@ -102,6 +103,9 @@ impl RareCell {
 #[derive(Default)]
 pub(crate) struct Rare {
     pub(crate) failures: Failures,
+    pub(crate) clean_ups: CleanUps,
+    /// For a scope whose future was dropped: let go when its ledger is empty.
+    pub(crate) after: Option<Arc<dyn Any + Send + Sync>>,
     /// Scopes that wait below this one, and those that it took over.
     pub(crate) below: Vec<Weak<Shared>>,
     /// The scope's background tasks, once there is one.
@@ -163,6 +167,11 @@ impl Shared {
     #[inline]
     pub(crate) fn grace(&self) -> Option<Duration> {
         self.config.as_ref()?.grace
+    }
+
+    /// How long all of its clean-up may take, if that is set.
+    pub(crate) fn clean_up_time(&self) -> Option<Duration> {
+        self.config.as_ref()?.clean_up
     }
 
     pub(crate) fn drain(&self) -> Option<Duration> {

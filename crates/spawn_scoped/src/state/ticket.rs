@@ -89,9 +89,14 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
         Waiter::Parent(mut ticket) => {
             // Nobody is left to be aborted when the parent hears of it.
             let mut rare = scope.rare.lock_if_touched();
-            let grace = rare.as_mut().and_then(|rare| rare.orphan_grace.take());
+            let (grace, after) = match &mut rare {
+                Some(rare) => (rare.orphan_grace.take(), rare.after.take()),
+                None => (None, None),
+            };
             drop(rare);
             drop(grace);
+            // Its clean-up gets a ticket of the parent before ours is given back.
+            drop(after);
             ticket.0.take()
         }
     }

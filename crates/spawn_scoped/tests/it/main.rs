@@ -6,6 +6,7 @@ mod adopt;
 mod alone;
 mod anywhere;
 mod body_ends;
+mod defer;
 mod drain;
 mod erased;
 mod face;
