@@ -25,6 +25,8 @@ pub(super) struct Trace {
 struct Symbol {
     name: String,
     position: Option<Position>,
+    /// At or below the `poll` of the innermost future: the insides of what is awaited.
+    in_leaf: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -45,6 +47,13 @@ impl Trace {
         if let Some(root) = symbols.iter().position(Symbol::is_root) {
             symbols.truncate(root);
         }
+        let leaf = symbols
+            .iter()
+            .position(Symbol::is_poll)
+            .map_or(symbols.len(), |at| at + 1);
+        symbols[..leaf]
+            .iter_mut()
+            .for_each(|symbol| symbol.in_leaf = true);
         symbols.retain(|symbol| !symbol.is_machinery());
         Trace { symbols }
     }
@@ -121,9 +130,17 @@ impl Symbol {
             .any(|part| self.name.contains(part))
     }
 
-    /// The same, without closures that are none, and without generic code over async functions.
+    /// The same in a library, without ordinary closures, and without generic code over async
+    /// functions.
     fn is_async_body(&self) -> bool {
-        self.name.starts_with("{async") || self.name.ends_with("{{closure}}")
+        !self.in_leaf && (self.name.starts_with("{async") || self.name.ends_with("{{closure}}"))
+    }
+
+    /// The `poll` of a future that was written by hand.
+    fn is_poll(&self) -> bool {
+        self.name.ends_with("Future>::poll")
+            || self.name == "poll"
+            || self.name.starts_with("poll<")
     }
 
     fn is_polled(&self) -> bool {
@@ -183,6 +200,7 @@ fn symbols(text: &str, here: &Path) -> Vec<Symbol> {
         symbols.push(Symbol {
             name: name.to_owned(),
             position: None,
+            in_leaf: false,
         });
     }
     symbols
@@ -303,6 +321,24 @@ mod tests {
         assert_eq!(place.to_string(), expected);
         assert_eq!(place.frames()[0].function(), Some("shop::transfer"));
         assert_eq!(place.frames()[1].function(), None);
+    }
+
+    #[test]
+    fn the_awaits_of_a_library_are_those_outside_of_the_innermost_future() {
+        let file = |line| format!("at /h/.cargo{FETCHED}index-1/db-0.9.0/src/copy.rs:{line}:5");
+        let text = format!(
+            "0: db::defer::{{{{closure}}}}\n{}\n1: <db::Read as core::future::future::Future>::poll\n\
+             2: db::finish::{{{{closure}}}}\n{}\n3: shop::save::{{{{closure}}}}\n at ./src/lib.rs:3:1",
+            file(1),
+            file(294),
+        );
+        let place = Trace::parse(&text, Path::new("/w")).place();
+        let library: Vec<String> = place
+            .library_frames()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(library, ["db-0.9.0/src/copy.rs:294:5"]);
     }
 
     #[test]

@@ -150,9 +150,11 @@ fn places(f: &mut fmt::Formatter<'_>, cut: &Cut) -> fmt::Result {
         if index > 0 {
             writeln!(f, "  and")?;
         }
-        match (place.awaited(), place.library_frames()) {
-            (Some(awaited), []) => writeln!(f, "    {awaited}")?,
-            _ => {}
+        let awaited = place
+            .awaited()
+            .filter(|_| place.library_frames().is_empty());
+        if let Some(awaited) = awaited {
+            writeln!(f, "    {awaited}")?;
         }
         for frame in place.library_frames().iter().chain(place.frames()) {
             match frame.source() {

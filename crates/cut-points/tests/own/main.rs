@@ -183,7 +183,8 @@ fn a_limit_gives_its_slots_back_wherever_the_scope_is_cut() {
         let done = options.run(ctx, async move |s| {
             for _ in 0..3 {
                 let inside = of_tasks.clone();
-                s.spawn(async move |ctx: Context| inside.work(&ctx).await);
+                let slot = s.slot().await?; // cut here, it gives up its place in line
+                slot.spawn(async move |ctx: Context| inside.work(&ctx).await);
             }
             Ok::<_, Cancelled>(())
         });
