@@ -80,7 +80,8 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match play(&postgres).await {
+    let ctx = Context::background();
+    match play(&ctx, &postgres).await {
         Ok(promises) => {
             println!(
                 "postgres: {} of {} as promised",
@@ -95,14 +96,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn play(postgres: &Postgres) -> Result<Promises, Failure> {
+async fn play(ctx: &Context, postgres: &Postgres) -> Result<Promises, Failure> {
     let (watcher, connection) = tokio_postgres::connect(&postgres.conninfo(), NoTls).await?;
     tokio::spawn(async move { drop(connection.await) });
     let activity = Activity(watcher);
     let pools = Pools::new(&postgres.conninfo())?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let stop = Context::background().with_cancel();
+    let stop = ctx.with_cancel();
     let ctx = Context::clone(&stop);
     let served = pools.clone();
     let serving = tokio::spawn(async move {
