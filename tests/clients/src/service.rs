@@ -18,7 +18,7 @@ use http::{HeaderName, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
-use tokio_ctx::tower::headers::{HeaderKey, TraceContext};
+use tokio_ctx::tower::headers::HeaderKey;
 use tokio_ctx::tower::request_scope::{RequestScope, RequestScopeLayer};
 use tokio_ctx::tower::serve::{ServeOptions, Upgrade};
 use tokio_ctx::tower::{ContextError, ContextLayer};
@@ -230,11 +230,4 @@ async fn talk(ctx: &Context, mut socket: WebSocket) {
         // The client's own goodbye.
         while let Some(Ok(_)) = socket.recv().await {}
     }
-}
-
-/// Where this service stands in the trace of its caller, for each call that it makes.
-pub(crate) fn span(ctx: &Context) -> Context {
-    let trace = ctx.value::<TraceContext>();
-    let trace = trace.map_or_else(|| TraceContext::random(false), TraceContext::child);
-    ctx.with_value::<TraceContext>(trace)
 }

@@ -4,10 +4,9 @@ use axum::Json;
 use http::StatusCode;
 use serde_json::Value;
 use tokio_ctx::Context;
+use tokio_ctx::tower::headers::TraceContext;
 use tokio_ctx::tower::propagate::PropagateLayer;
 use tokio_ctx::tower::reqwest::send;
-
-use crate::service::span;
 
 /// For each `{"url": .., "arguments": ..}` of the list it posts the arguments to the address.
 pub(crate) async fn call_on(ctx: Context, Json(calls): Json<Value>) -> StatusCode {
@@ -23,4 +22,11 @@ pub(crate) async fn call_on(ctx: Context, Json(calls): Json<Value>) -> StatusCod
         }
     }
     StatusCode::OK
+}
+
+/// The place of one call in the trace: in the caller's, or in a new one.
+fn span(ctx: &Context) -> Context {
+    let trace = ctx.value::<TraceContext>();
+    let trace = trace.map_or_else(|| TraceContext::random(false), TraceContext::child);
+    ctx.with_value::<TraceContext>(trace)
 }
