@@ -32,6 +32,11 @@ pub fn lose_timers() {
     clock::lose_timers();
 }
 
+/// Makes the runtime of the execution one of a single thread, which may [`stall`].
+pub fn let_stall() {
+    clock::let_stall();
+}
+
 /// Leaves the runtime undriven: its timers that are armed never fire.
 pub fn stall() {
     clock::stall();

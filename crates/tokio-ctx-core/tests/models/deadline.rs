@@ -193,6 +193,7 @@ fn earlier_deadline_is_reported() {
 #[test]
 fn undriven_runtime_loses_no_deadline() {
     Model::of(5).small().explore(|_| {
+        model::let_stall();
         let runs = Runs::default();
         let ctx = Context::background().with_timeout(LIMIT);
         let registration = ctx.on_cancel(runs.callback());

@@ -28,13 +28,14 @@ const START: u64 = 1_000_000_000;
 
 pub(super) struct Clock {
     now: u64,
+    may_stall: bool,
     next_id: u64,
     pub(super) armed: BTreeMap<(u64, u64), (Place, Waker)>,
 }
 
 backend::lazy_static! {
     static ref CLOCK: Mutex<Clock> =
-        Mutex::new(Clock { now: START, next_id: 0, armed: BTreeMap::new() });
+        Mutex::new(Clock { now: START, may_stall: false, next_id: 0, armed: BTreeMap::new() });
 }
 
 pub(crate) fn now() -> u64 {
@@ -70,6 +71,15 @@ pub(crate) fn advance(by: Duration) {
 /// Wakes the timers of the runtime early, as its shutdown does.
 pub(crate) fn lose_timers() {
     wake(take_of_runtime());
+}
+
+/// From now on the runtime is one that nobody may drive.
+pub(crate) fn let_stall() {
+    CLOCK.lock().may_stall = true;
+}
+
+pub(super) fn may_stall() -> bool {
+    CLOCK.lock().may_stall
 }
 
 /// Leaves the timers of the runtime as they are for ever: nobody drives it any more.
