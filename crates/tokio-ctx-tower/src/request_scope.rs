@@ -312,7 +312,9 @@ async fn run<S, B, R>(
         .get::<Context>()
         .cloned()
         .unwrap_or_default();
-    let options = ScopeOptions::<TaskError>::new().describe(ToString::to_string);
+    let options = ScopeOptions::<TaskError>::new()
+        .keep_body() // the handler answers, whatever its tasks do
+        .describe(ToString::to_string);
     let joined = options.run(&ctx, async move |s: Scope<TaskError>| {
         request.extensions_mut().insert(s.context().clone());
         request.extensions_mut().insert(RequestScope(s.clone()));

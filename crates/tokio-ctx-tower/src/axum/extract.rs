@@ -107,7 +107,7 @@ impl<S: Sync> FromRequestParts<S> for RequestScope {
 /// ```
 /// use axum::extract::FromRequestParts;
 /// use http::Request;
-/// use tokio_ctx::tower::RequestScope;
+/// use tokio_ctx::tower::request_scope::RequestScope;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

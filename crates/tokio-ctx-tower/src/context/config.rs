@@ -10,8 +10,10 @@ use std::time::Duration;
 use http::{Extensions, HeaderName, Request};
 use tokio_ctx_core::owner::in_flight::{self, Kind};
 use tokio_ctx_core::{CancelGuard, Context, owner};
+use tracing::level_filters::LevelFilter;
 
 use crate::context::end::RequestEnd;
+use crate::context::summary::{Identity, RequestSummary};
 use crate::error::DeadlineSource;
 use crate::headers::{
     Carrier, GRPC_TIMEOUT, Ignored, KeyList, MAX_TIMEOUT_BYTES, parse_chosen, parse_deadline,
@@ -68,11 +70,15 @@ struct Counters {
     live: Arc<Live>,
 }
 
+/// Called with each request that is over.
+pub(crate) type OnEnd = dyn Fn(&RequestSummary) + Send + Sync;
+
 /// Held once by each request that is not over: how often it is held says how many there are,
 /// and the request needs no second atomic operation to be counted.
 pub(crate) struct Live {
     /// Of the call that made the layer.
     pub(crate) location: &'static Location<'static>,
+    pub(crate) on_end: Option<Arc<OnEnd>>,
 }
 
 /// Takes up room among extensions.
@@ -128,7 +134,10 @@ impl Config {
             answers_when_done: false,
             counters: Arc::new(Counters {
                 ignored_headers: AtomicU64::new(0),
-                live: Arc::new(Live { location }),
+                live: Arc::new(Live {
+                    location,
+                    on_end: None,
+                }),
             }),
             room: room(),
         }
@@ -143,6 +152,19 @@ impl Config {
     /// Reads no deadline that is written like that.
     pub(crate) fn read_none(&mut self, form: Form) {
         self.timeouts.retain(|header| header.form != form);
+    }
+
+    pub(crate) fn on_end(&mut self, hook: Arc<OnEnd>) {
+        let location = self.counters.live.location;
+        let ignored = self.num_ignored_headers();
+        let live = Live {
+            location,
+            on_end: Some(hook),
+        };
+        self.counters = Arc::new(Counters {
+            ignored_headers: AtomicU64::new(ignored),
+            live: Arc::new(live),
+        });
     }
 
     pub(crate) fn num_ignored_headers(&self) -> u64 {
@@ -161,12 +183,15 @@ impl Config {
         let in_flight = in_flight::enter(Kind::Request, &guard, || {
             format!("{} {}", request.method(), request.uri().path())
         });
+        let live = Arc::clone(&self.counters.live);
+        let is_wanted = live.on_end.is_some() || LevelFilter::current() >= LevelFilter::DEBUG;
+        let identity = is_wanted.then(|| Identity::of(request));
         let extensions = request.extensions_mut();
         if extensions.is_empty() {
             *extensions = self.room.clone();
         }
         extensions.insert(Context::clone(&guard));
-        RequestEnd::new(guard, Arc::clone(&self.counters.live), in_flight)
+        RequestEnd::new(guard, live, in_flight, identity)
     }
 
     /// A context under `ctx`, with the deadline and the keys that came with something.

@@ -3,12 +3,15 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use http::StatusCode;
 use tokio_ctx_core::owner::in_flight::InFlight;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, owner};
 
 use crate::context::config::Live;
+use crate::context::summary::{Identity, RequestSummary};
 
 /// The right to end the context of one request, which it does when it is dropped.
 ///
@@ -19,6 +22,9 @@ pub(crate) struct RequestEnd {
     guard: CancelGuard,
     live: Arc<Live>,
     state: State,
+    status: Option<StatusCode>,
+    /// Written down only if somebody will want to know.
+    identity: Option<Box<Identity>>,
     /// Where a live view finds the request.
     in_flight: InFlight,
 }
@@ -34,11 +40,18 @@ enum State {
 }
 
 impl RequestEnd {
-    pub(crate) fn new(guard: CancelGuard, live: Arc<Live>, in_flight: InFlight) -> RequestEnd {
+    pub(crate) fn new(
+        guard: CancelGuard,
+        live: Arc<Live>,
+        in_flight: InFlight,
+        identity: Option<Box<Identity>>,
+    ) -> RequestEnd {
         RequestEnd {
             guard,
             live,
             state: State::Owing,
+            status: None,
+            identity,
             in_flight,
         }
     }
@@ -60,6 +73,11 @@ impl RequestEnd {
         polled
     }
 
+    /// There is a response.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
     /// From now on a drop is the regular end.
     pub(crate) fn done(&mut self) {
         self.state = State::Done;
@@ -79,12 +97,23 @@ impl Drop for RequestEnd {
             State::Done => (Reason::RequestFinished, None),
         };
         let ended = owner::cancelled(reason, self.live.location, cause);
-        let was_live = owner::cancel(&self.guard.handle(), ended);
-        if was_live && reason == Reason::CallerGone {
-            tracing::debug!("the client went away before it had its answer");
-        }
-        if let Some(why) = self.guard.err() {
-            self.in_flight.finish(&why, self.live.location);
+        owner::cancel(&self.guard.handle(), ended);
+        let Some(why) = self.guard.err() else {
+            return;
+        };
+        self.in_flight.finish(&why, self.live.location);
+        if let Some(identity) = self.identity.take() {
+            let ctx = Context::clone(&self.guard);
+            let summary = RequestSummary::new(identity, self.status, why, ctx);
+            // A hook, or a subscriber, that panics must not take down what drops a request.
+            let hook = self.live.on_end.as_deref();
+            let told = catch_unwind(AssertUnwindSafe(|| {
+                summary.log();
+                if let Some(hook) = hook {
+                    hook(&summary);
+                }
+            }));
+            drop(told); // its message went through the panic hook
         }
     }
 }

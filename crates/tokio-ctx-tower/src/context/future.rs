@@ -109,6 +109,7 @@ where
         // The handler first: an answer that is there is better than an apology.
         match end.while_polling(|| inner.poll(cx)) {
             Poll::Ready(Ok(response)) => {
+                end.answered(response.status());
                 let end = this.end.take();
                 return Poll::Ready(Ok(ContextBody::wrap(this.kind.asked, response, end)));
             }
@@ -129,8 +130,10 @@ where
             *this.cut_off = None;
             return Poll::Pending;
         }
+        let response = body::answer_to(&error, this.kind.protocol);
+        end.answered(response.status());
         *this.end = None;
-        Poll::Ready(Ok(body::answer_to(&error, this.kind.protocol)))
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -11,6 +11,7 @@ use tower_layer::Layer;
 
 use crate::context::config::{Config, Form, Limit};
 use crate::context::service::ContextService;
+use crate::context::summary::RequestSummary;
 use crate::error::DeadlineSource;
 use crate::headers::{Carrier, HeaderKey};
 
@@ -418,6 +419,42 @@ impl ContextLayer {
     /// ```
     pub fn extract(&self, carrier: &impl Carrier) -> CancelGuard {
         self.config.derive(&self.config.server, carrier)
+    }
+
+    /// Calls `hook` with a [summary](RequestSummary) of each request that is over, answered or
+    /// not: enough for metrics, and for a log. A clone made before goes without.
+    ///
+    /// It is called where the response, or its body, is dropped, and should be quick. A panic
+    /// in it goes no further.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use http::{Request, Response};
+    /// use tokio_ctx::{Context, Reason};
+    /// use tokio_ctx::tower::ContextLayer;
+    /// # use tower::{ServiceExt, service_fn};
+    /// # use tower_layer::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let finished = Arc::new(AtomicU64::new(0));
+    /// let count = finished.clone();
+    /// let layer = ContextLayer::new(&Context::background()).on_end(move |request| {
+    ///     if request.reason() == Reason::RequestFinished {
+    ///         count.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// });
+    /// let hello = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// layer.layer(hello).oneshot(Request::new(())).await.unwrap();
+    /// assert_eq!(finished.load(Ordering::Relaxed), 1);
+    /// # }
+    /// ```
+    pub fn on_end(self, hook: impl Fn(&RequestSummary) + Send + Sync + 'static) -> ContextLayer {
+        self.with(|config| config.on_end(Arc::new(hook)))
     }
 
     /// How many headers were ignored so far, because they were malformed, too long or repeated.

@@ -41,6 +41,7 @@ where
     let requests = ctx.without_cancel().with_cancel();
     // ctx-lint: allow(context-not-passed) a switch of its own, which ends with nothing else
     let cut = Context::background().with_cancel();
+    let (begun, has_begun) = oneshot::channel::<()>();
     let (running, is_running) = oneshot::channel::<()>();
     let known = Mutex::new(None::<Scope<Cancelled>>);
     let unfinished = || {
@@ -58,12 +59,14 @@ where
     }
     let served = options.run(&requests, async |s: Scope<Cancelled>| {
         *lock(&known) = Some(s.clone());
+        drop(begun);
         let stop = s.context().merge(ctx);
         output = cut.run(server(s.clone(), stop)).await.ok();
         drop(running);
         Ok(())
     });
     let stopping = async {
+        drop(has_begun.await);
         tokio::select! {
             _ = ctx.done() => {}
             _ = is_running => {}

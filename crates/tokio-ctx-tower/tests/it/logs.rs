@@ -94,5 +94,13 @@ async fn no_value_that_did_not_opt_in_is_printed() {
         .count();
     assert_eq!(told as u64, ignored, "{log}");
     assert_eq!(ignored, 7);
+    // A hang-up and a deadline leave one line each, which says of which request.
+    for what in ["the client went away", "a request had not ended"] {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(what)).collect();
+        assert_eq!(lines.len(), 1, "{log}");
+        for part in ["method=GET", "path=\"/", "age_ms=", "why="] {
+            assert!(lines[0].contains(part), "{lines:?}");
+        }
+    }
     assert!(log.contains("header=x-shop"), "{log}");
 }

@@ -3,6 +3,7 @@
 mod bodies;
 mod deadlines;
 mod draining;
+mod ends;
 mod faces;
 mod generated;
 mod grpc;
