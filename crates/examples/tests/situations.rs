@@ -66,6 +66,11 @@ fn one_struct_under_one_key() {
 }
 
 #[test]
+fn a_tool_call_stops_when_its_agent_cancels_it_or_leaves() {
+    check("mcp");
+}
+
+#[test]
 fn no_example_is_left_out() {
     let mut programs: Vec<String> = std::fs::read_dir("examples")
         .expect("tests run in the folder of their package")
