@@ -24,6 +24,10 @@ var (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "service" {
+		service()
+		return
+	}
 	processors := runtime.GOMAXPROCS(0)
 	input := bufio.NewScanner(os.Stdin)
 	fmt.Println(runtime.Version())

@@ -14,6 +14,7 @@ pub(crate) struct Go(Result<Peer, String>);
 
 struct Peer {
     version: String,
+    program: PathBuf,
     process: RefCell<Child>,
     pipes: RefCell<(ChildStdin, BufReader<ChildStdout>)>,
 }
@@ -31,6 +32,11 @@ impl Go {
             Ok(peer) => Ok(&peer.version),
             Err(why) => Err(why),
         }
+    }
+
+    /// The program that was built.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        self.0.as_ref().ok().map(|peer| peer.program.as_path())
     }
 
     pub(crate) fn id(&self) -> Option<u32> {
@@ -85,7 +91,7 @@ fn start(go: &Path) -> Result<Peer, String> {
     if !built.success() {
         return Err(format!("{version} did not build the Go side"));
     }
-    let mut process = Command::new(program)
+    let mut process = Command::new(&program)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -100,6 +106,7 @@ fn start(go: &Path) -> Result<Peer, String> {
         .map_err(|error| error.to_string())?;
     Ok(Peer {
         version: version.trim().to_owned(),
+        program,
         process: RefCell::new(process),
         pipes: RefCell::new((input, output)),
     })

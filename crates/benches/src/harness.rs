@@ -164,6 +164,14 @@ impl<'a> Group<'a> {
         self
     }
 
+    /// Says that the side added last does its work in that process.
+    pub(crate) fn by(mut self, process: u32) -> Self {
+        if let Some(side) = self.sides.last_mut() {
+            side.peer = Some(process);
+        }
+        self
+    }
+
     /// Says that the side added last does its work `units` times each time it is asked to.
     pub(crate) fn per(mut self, units: u64) -> Self {
         if let Some(side) = self.sides.last_mut() {
@@ -232,12 +240,9 @@ impl<'a> Group<'a> {
             side.calibrate(turn);
         }
         self.sides.retain(|side| side.times.is_some());
-        let peers: Vec<u32> = self
-            .sides
-            .iter()
-            .filter_map(|side| side.peer)
-            .take(1)
-            .collect();
+        let mut peers: Vec<u32> = self.sides.iter().filter_map(|side| side.peer).collect();
+        peers.sort_unstable();
+        peers.dedup();
         let mut series: Vec<Series> = self
             .sides
             .iter()
@@ -357,6 +362,34 @@ fn finish(row: RowSpec, series: &[Series], voided: usize) -> Row {
         unit: "ns",
         target: row.target,
         remark: (voided > 0).then(|| format!("{voided} rounds voided")),
+    }
+}
+
+/// A row from figures that were taken elsewhere, one of each side in a round.
+pub(crate) fn compared(
+    id: &'static str,
+    work: &str,
+    against: &str,
+    unit: &'static str,
+    target: Target,
+    ours: &[f64],
+    theirs: &[f64],
+) -> Row {
+    if ours.len().min(theirs.len()) < FEWEST {
+        return Row::unmeasured(id, work, against, Some(target), "no figures here");
+    }
+    let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
+    Row {
+        id,
+        work: work.to_owned(),
+        against: against.to_owned(),
+        ours: Some(median(ours)),
+        theirs: Some(median(theirs)),
+        ratio: Some(median(ours) / median(theirs)),
+        spread: Some((quantile(&ratios, 0.75) - quantile(&ratios, 0.25)) / 2.0),
+        unit,
+        target: Some(target),
+        remark: None,
     }
 }
 

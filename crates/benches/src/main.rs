@@ -10,6 +10,7 @@ mod heap;
 mod instructions;
 mod machine;
 mod quiet;
+mod service;
 mod sizes;
 mod svg;
 mod table;
@@ -61,6 +62,14 @@ fn main() -> ExitCode {
         && first == instructions::VERB
     {
         return instructions::repeat(name, times);
+    }
+    if let [first, kind] = args.as_slice()
+        && first == service::VERB
+    {
+        return match service::serve(kind) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
     }
     heap::keep();
     let Some(options) = parse(args) else {
@@ -140,6 +149,11 @@ fn compare(options: &Options) -> io::Result<()> {
             rows.extend(group.measure(effort));
             progress(&rows);
         }
+    }
+    if ["20", "21", "22"].iter().any(|id| options.wants(id)) {
+        rows.extend(service::under_load(&go, options.effort()));
+        rows.retain(|row| options.wants(row.id));
+        progress(&rows);
     }
     if options.wants("17") {
         rows.extend(sizes::rows());

@@ -17,6 +17,7 @@ pub(crate) use self::values::{ABSENT, absent_among, chain_of_values, look_up_fir
 
 use crate::go::Go;
 use crate::harness::Group;
+use crate::service;
 
 /// All groups, made one at a time: a group's trees and runtimes go before the next begins.
 pub(crate) fn groups<'a>(go: &'a Go) -> Vec<Box<dyn FnOnce() -> Group<'a> + 'a>> {
@@ -46,5 +47,6 @@ pub(crate) fn groups<'a>(go: &'a Go) -> Vec<Box<dyn FnOnce() -> Group<'a> + 'a>>
         groups.push(Box::new(move || scopes::cancelled(go, flavour)));
     }
     groups.push(Box::new(services::hello));
+    groups.push(Box::new(|| service::throughput(go)));
     groups
 }
