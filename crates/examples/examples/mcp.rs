@@ -62,10 +62,13 @@ impl ServerHandler for Tools {
         self.calls().insert(call.id.clone(), ctx.handle());
         let (over, handle) = (call.ct, ctx.handle());
         let counted = scope(&ctx, async move |s| {
-            s.task().background().spawn(async move |_| {
-                over.cancelled().await;
-                tokio::time::sleep(NOTIFICATION).await;
-                handle.cancel_with("the connection is closed");
+            s.task().background().spawn(async move |ctx| {
+                let gone = async {
+                    over.cancelled().await;
+                    tokio::time::sleep(NOTIFICATION).await;
+                    handle.cancel_with("the connection is closed");
+                };
+                drop(ctx.run(gone).await);
             });
             s.spawn_blocking(move |ctx| count_primes(&ctx, below)).await
         })
@@ -160,7 +163,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(why.to_string().contains("the user pressed Escape"), "{why}");
     assert!(after < Duration::from_secs(1), "{after:?}");
 
-    // An agent that is gone says nothing.
+    // An agent that is gone says nothing; the SDK lets its calls finish for a few seconds.
     let request = ClientRequest::CallToolRequest(CallToolRequest::new(count_below(1 << 40)));
     let options = PeerRequestOptions::no_options();
     let call = agent.send_cancellable_request(request, options).await?;

@@ -1,6 +1,5 @@
 //! The service: its routes, its report from three databases, and its out-of-band export.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -10,11 +9,10 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_ctx::tower::ContextError;
-use tokio_ctx::{Cancelled, Context, Scope, ScopeOptions, scope};
+use tokio_ctx::{Context, Scope, ScopeOptions, Spawner};
 
 use crate::db::{Busiest, Databases, QueryError};
 use crate::journal::{Journal, Outcome};
@@ -28,7 +26,7 @@ pub(crate) struct App {
     pub(crate) databases: Arc<Databases>,
     pub(crate) journal: Arc<Journal>,
     /// Of the whole server: jobs that outlive their request are spawned here.
-    pub(crate) server: Scope<Cancelled>,
+    pub(crate) server: Spawner,
     pub(crate) exports: AtomicU64,
 }
 
@@ -99,26 +97,15 @@ async fn report(
 /// Answers at once; the export itself belongs to the server and keeps the trace id.
 async fn export(ctx: Context, State(app): State<Arc<App>>) -> Response {
     let number = 1 + app.exports.fetch_add(1, Ordering::Relaxed);
-    let worker = Arc::clone(&app);
-    let job = async move |ctx: Context| {
-        let export = scope(&ctx, async |s| {
-            Ok::<_, QueryError>(
-                s.spawn_blocking(move |ctx| worker.export(&ctx, number))
-                    .await?,
-            )
-        });
-        // The log has its error or its panic, and neither is a reason to stop the server.
-        drop(AssertUnwindSafe(export).catch_unwind().await);
-        Ok(())
-    };
-    let onto = ctx.detach_onto(app.server.context());
-    match app.server.task().name("export").under(&onto).try_spawn(job) {
-        Ok(_) => {
-            tracing::info!("export {number} goes on under the server");
-            (StatusCode::ACCEPTED, Json(json!({ "export": number }))).into_response()
-        }
-        Err(refused) => problem(StatusCode::SERVICE_UNAVAILABLE, &refused.to_string()),
+    if let Err(stopping) = app.server.context().check() {
+        return ContextError::from(stopping).into_response();
     }
+    let (worker, onto) = (Arc::clone(&app), ctx.detach_onto(app.server.context()));
+    let job = app.server.task().name("export").under(&onto);
+    // The log has its error or its panic, and neither is a reason to stop the server.
+    drop(job.spawn_blocking(move |ctx| worker.export(&ctx, number)));
+    tracing::info!("export {number} goes on under the server");
+    (StatusCode::ACCEPTED, Json(json!({ "export": number }))).into_response()
 }
 
 /// What the server is doing: its work by trace id, then its scopes and tasks as a tree.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_ctx_core::{Context, owner};
 
 use crate::data::entry::{Entry, TaskKind};
-use crate::face::scope::Scope;
+use crate::face::spawner::Spawner;
 use crate::state::adopt;
 use crate::state::shared::Shared;
 use crate::sync::{Mutex, global};
@@ -198,7 +198,7 @@ fn of_process(max_tasks: usize) -> Snapshot {
     }
 }
 
-impl<E> Scope<E> {
+impl Spawner {
     /// The live tasks and scopes of this scope.
     ///
     /// # Examples

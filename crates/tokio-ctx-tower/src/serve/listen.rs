@@ -11,9 +11,9 @@ use axum_core::body::Body;
 use bytes::Bytes;
 use http::{Extensions, Request, Response};
 use http_body::Body as HttpBody;
-use spawn_scoped::Scope;
+use spawn_scoped::Spawner;
 use tokio::net::TcpStream;
-use tokio_ctx_core::{Cancelled, Context};
+use tokio_ctx_core::Context;
 use tower_service::Service;
 
 use ::axum::extract::ConnectInfo;
@@ -35,10 +35,11 @@ use crate::error::BoxError;
 /// [`ServeOptions`] with nothing set; the [module](self) says what happens at the end.
 ///
 /// `listener` is any [`Listener`] of axum: TCP, a Unix socket, TLS. `app` is what
-/// `axum::serve` takes, a router mostly. It is made by a closure that gets the server's scope:
-/// the context for [`ContextLayer`](crate::ContextLayer) is that scope's, so that the work of
-/// dropped handlers is waited for; and a clone of the scope is where a handler spawns what
-/// shall outlive its request.
+/// `axum::serve` takes, a router mostly. It is made by a closure that gets the server's
+/// [`Spawner`]: the context for [`ContextLayer`](crate::ContextLayer) is its context, so that
+/// the work of dropped handlers is waited for; and a clone of it is where a handler starts what
+/// shall outlive its request. What is started there is isolated: an error or a panic is
+/// reported, and ends nothing else.
 ///
 /// Requests carry a `ConnectInfo<L::Addr>`. Upgrades work, on HTTP/1 and HTTP/2; for what
 /// follows one see [`Upgrade`](super::Upgrade). A panic costs its own connection, or its own
@@ -76,7 +77,7 @@ use crate::error::BoxError;
 pub fn serve<L, S, B, F>(ctx: &Context, listener: L, app: F) -> impl Future<Output = ServeReport>
 where
     L: Listener<Addr: Clone + Sync + 'static>,
-    F: FnOnce(&Scope<Cancelled>) -> S,
+    F: FnOnce(&Spawner) -> S,
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + Sync + 'static,
     S::Future: Send,
@@ -123,7 +124,7 @@ impl ServeOptions {
     ) -> impl Future<Output = ServeReport>
     where
         L: Listener<Addr: Clone + Sync + 'static>,
-        F: FnOnce(&Scope<Cancelled>) -> S,
+        F: FnOnce(&Spawner) -> S,
         S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + Sync + 'static,
         S::Future: Send,
@@ -136,10 +137,10 @@ impl ServeOptions {
             let cuts = Arc::new(Cuts::default());
             let accepted = AtomicU64::new(0);
             let (set, counted, count) = (&settings, &cuts, &accepted);
-            let server = move |scope: Scope<Cancelled>, stop: Context| {
-                let service = app(&scope);
+            let server = move |tasks: Spawner, stop: Context| {
+                let service = app(&tasks);
                 let upgrades = Upgrades {
-                    tasks: scope.clone(),
+                    tasks: tasks.clone(),
                     lifetime: stop.clone(),
                     location,
                 };
@@ -149,8 +150,8 @@ impl ServeOptions {
                     upgrades,
                     connection: Connection {
                         settings: Arc::clone(set),
-                        requests: scope.context().clone(),
-                        tasks: Tasks(scope),
+                        requests: tasks.context().clone(),
+                        tasks: Tasks(tasks),
                         stop,
                     },
                 };

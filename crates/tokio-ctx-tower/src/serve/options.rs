@@ -4,9 +4,9 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
-use spawn_scoped::Scope;
+use spawn_scoped::Spawner;
 use tokio::time::sleep;
-use tokio_ctx_core::{Cancelled, Context};
+use tokio_ctx_core::Context;
 
 use super::order;
 use super::report::ServeReport;
@@ -238,7 +238,7 @@ impl ServeOptions {
 
     /// Runs a server of another crate, and stops it in the same order.
     ///
-    /// `server` gets the scope whose context is the one for
+    /// `server` gets the [`Spawner`] whose context is the one for
     /// [`ContextLayer`](crate::ContextLayer), and the future that tells the server to stop; it
     /// returns the server. What a server of another crate has spawned outside of the scope
     /// cannot be aborted: if it has not ended after the grace, the report is not
@@ -284,21 +284,21 @@ impl ServeOptions {
         server: F,
     ) -> impl Future<Output = Result<ServeReport, E>>
     where
-        F: FnOnce(&Scope<Cancelled>, Pin<Box<dyn Future<Output = ()> + Send>>) -> R,
+        F: FnOnce(&Spawner, Pin<Box<dyn Future<Output = ()> + Send>>) -> R,
         R: IntoFuture<Output = Result<(), E>, IntoFuture: Send + 'static>,
         E: 'static,
     {
         let location = Location::caller();
         async move {
             let linger = self.settings.linger;
-            let server = move |scope: Scope<Cancelled>, stop: Context| {
+            let server = move |tasks: Spawner, stop: Context| {
                 let stop = Box::pin(async move {
                     stop.done().await;
                     sleep(linger).await;
                 });
                 // In a box, or else the type of a server with bounds for all lifetimes would
                 // keep the whole future from being `Send` in its caller's eyes.
-                let server = server(&scope, stop).into_future();
+                let server = server(&tasks, stop).into_future();
                 Box::pin(server) as Pin<Box<dyn Future<Output = Result<(), E>> + Send>>
             };
             let (output, mut report) =

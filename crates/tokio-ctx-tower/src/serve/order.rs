@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use spawn_scoped::{Scope, ScopeOptions};
+use spawn_scoped::{Scope, ScopeOptions, Spawner};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
@@ -34,7 +34,7 @@ pub(super) async fn run<T, F, Fut>(
     on_cut: impl FnOnce(),
 ) -> (Option<T>, ServeReport)
 where
-    F: FnOnce(Scope<Cancelled>, Context) -> Fut,
+    F: FnOnce(Spawner, Context) -> Fut,
     Fut: Future<Output = T>,
 {
     // Everything of `ctx` but its end, which the requests outlive by the drain.
@@ -43,11 +43,11 @@ where
     let cut = Context::background().with_cancel();
     let (begun, has_begun) = oneshot::channel::<()>();
     let (running, is_running) = oneshot::channel::<()>();
-    let known = Mutex::new(None::<Scope<Cancelled>>);
+    let known = Mutex::new(None::<Spawner>);
     let unfinished = || {
         lock(&known)
             .as_ref()
-            .map_or_else(Vec::new, |scope| scope.unfinished())
+            .map_or_else(Vec::new, Spawner::unfinished)
     };
     let mut output = None;
     let mut asked_at = None;
@@ -58,10 +58,10 @@ where
         options = options.grace(grace);
     }
     let served = options.run(&requests, async |s: Scope<Cancelled>| {
-        *lock(&known) = Some(s.clone());
+        *lock(&known) = Some(s.spawner().clone());
         drop(begun);
         let stop = s.context().merge(ctx);
-        output = cut.run(server(s.clone(), stop)).await.ok();
+        output = cut.run(server(s.spawner().clone(), stop)).await.ok();
         drop(running);
         Ok(())
     });

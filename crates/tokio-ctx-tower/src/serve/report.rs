@@ -61,7 +61,7 @@ impl ServeReport {
     /// let ctx = Context::background().with_cancel();
     /// ctx.cancel();
     /// let report = serve(&ctx, listener, |server| {
-    ///     server.task().name("stuck").spawn(async |_ctx| pending::<Result<(), _>>().await);
+    ///     server.task().name("stuck").spawn(async |_ctx| pending::<()>().await);
     ///     Router::new()
     /// })
     /// .await;
@@ -177,7 +177,7 @@ impl ServeReport {
     /// let options = ServeOptions::new().drain(Duration::ZERO);
     /// let report = options
     ///     .serve(&ctx, listener, |server| {
-    ///         server.spawn(async |_ctx| Ok(sleep(Duration::from_secs(3)).await));
+    ///         server.isolated(async |_ctx| sleep(Duration::from_secs(3)).await);
     ///         Router::new()
     ///     })
     ///     .await;
@@ -224,7 +224,7 @@ impl ServeReport {
     /// let ctx = Context::background().with_cancel();
     /// ctx.cancel();
     /// let report = serve(&ctx, listener, |server| {
-    ///     server.spawn(async |_ctx| Ok(sleep(Duration::from_secs(3)).await));
+    ///     server.isolated(async |_ctx| sleep(Duration::from_secs(3)).await);
     ///     Router::new()
     /// })
     /// .await;

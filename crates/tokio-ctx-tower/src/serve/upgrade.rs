@@ -5,9 +5,9 @@ use std::panic::Location;
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
-use spawn_scoped::Scope;
+use spawn_scoped::Spawner;
 use tokio_ctx_core::owner::in_flight::{self, InFlight, Kind};
-use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{CancelGuard, Context, Reason, owner};
 
 use crate::axum::ContextRejection;
 
@@ -47,7 +47,7 @@ use crate::axum::ContextRejection;
 /// ```
 #[must_use = "the work after an upgrade is joined only if it is run by this"]
 pub struct Upgrade {
-    tasks: Scope<Cancelled>,
+    tasks: Spawner,
     ctx: CancelGuard,
     location: &'static Location<'static>,
     in_flight: InFlight,
@@ -88,7 +88,6 @@ impl Upgrade {
         let task = task.spawn(move |ctx| async move {
             let _end = end;
             f(ctx).await;
-            Ok(())
         });
         // Refused only if the server is about to end, and so is the socket then.
         drop(task.await);
@@ -115,7 +114,7 @@ impl Drop for End {
 /// Given to each request that asks for an upgrade.
 #[derive(Clone)]
 pub(super) struct Upgrades {
-    pub(super) tasks: Scope<Cancelled>,
+    pub(super) tasks: Spawner,
     pub(super) lifetime: Context,
     pub(super) location: &'static Location<'static>,
 }

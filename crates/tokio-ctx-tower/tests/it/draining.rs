@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use spawn_scoped::Scope;
+use spawn_scoped::Spawner;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio_ctx_core::{CancelGuard, Cancelled, Context};
+use tokio_ctx_core::{CancelGuard, Context};
 use tokio_ctx_tower::serve::{ServeOptions, ServeReport};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
@@ -52,7 +52,7 @@ async fn start(by: By, options: ServeOptions) -> Server {
     let stop = Context::background().with_cancel();
     let ctx = stop.clone();
     let (send_layer, layer) = tokio::sync::oneshot::channel();
-    let app = move |server: &Scope<Cancelled>| {
+    let app = move |server: &Spawner| {
         let (app, layer) = app(server.context());
         drop(send_layer.send(layer));
         app

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use spawn_scoped::Scope;
+use spawn_scoped::Spawner;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::unbounded_channel;
@@ -27,7 +27,7 @@ struct Server {
 impl Server {
     async fn start(
         options: ServeOptions,
-        app: impl FnOnce(&Scope<Cancelled>) -> Router + Send + 'static,
+        app: impl FnOnce(&Spawner) -> Router + Send + 'static,
     ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -107,14 +107,22 @@ async fn a_unix_socket_is_served_as_well() {
 }
 
 #[tokio::test]
-async fn a_panic_costs_its_own_connection_or_its_own_stream() {
-    let server = Server::start(ServeOptions::new(), |_| {
+async fn a_panic_costs_its_own_connection_stream_or_job() {
+    let server = Server::start(ServeOptions::new(), |server| {
+        let jobs = server.clone();
+        let job = async move || {
+            drop(jobs.isolated(async |_ctx| panic!("a bug in a job") as ()));
+            drop(jobs.isolated(async |_ctx| Err::<(), _>("a job that fails")));
+            "accepted"
+        };
         Router::new()
             .route("/", get(async || "hello"))
             .route("/panic", get(async || panic!("a bug") as &'static str))
+            .route("/job", get(job))
     })
     .await;
     let mut h2 = H2::connect(server.address).await;
+    assert_eq!(ask(server.address, "GET /job", &[]).await.body, "accepted");
     let mut broken = send(server.address, "GET /panic", &[]).await;
     assert_eq!(within(broken.read_u8()).await.ok(), None);
     let (streamed, _) = h2.send("/panic", &[]).await;

@@ -128,10 +128,9 @@ async fn work_that_ends_soon_after_its_connection_is_no_straggler() {
     let ctx = Context::background().with_cancel();
     ctx.cancel();
     let served = serve(&ctx, listener, |server| {
-        server.spawn(async |ctx| {
+        server.isolated(async |ctx| {
             ctx.done().await;
             tokio::time::sleep(Duration::from_millis(300)).await; // its wind-down
-            Ok(())
         });
         Router::new()
     });
