@@ -240,8 +240,8 @@ fn every_reason_prints_a_line_of_its_own() {
             "{line}"
         );
     }
-    assert!(lines[11].contains("cancelled by Ctrl-C"), "{}", lines[11]);
-    assert!(lines[12].contains("cancelled by SIGTERM"), "{}", lines[12]);
+    assert!(lines[12].contains("cancelled by Ctrl-C"), "{}", lines[12]);
+    assert!(lines[13].contains("cancelled by SIGTERM"), "{}", lines[13]);
     let count = lines.len();
     lines.sort();
     lines.dedup();
