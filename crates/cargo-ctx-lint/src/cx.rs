@@ -351,7 +351,9 @@ impl Cx<'_> {
         };
         // A shield and a detached context do not end with what they come from.
         let shielded = matches!(name.as_str(), "without_cancel" | "detach_onto");
+        let of_task = kind == Kind::Scope && name != "clone" && name != "spawner";
         Holds {
+            settings: of_task || kind == Kind::Scope && receiver.settings,
             ended: receiver.ended && !shielded,
             surely_ended: receiver.surely_ended && !shielded,
             ..Holds::of(kind, receiver.received)
@@ -370,11 +372,9 @@ fn builds_task(name: &str) -> bool {
             | "span"
             | "background"
             | "under"
+            | "until"
             | "spawner"
             | "isolated"
-            | "local"
-            | "waiting"
-            | "own_context"
     )
 }
 

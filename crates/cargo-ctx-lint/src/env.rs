@@ -42,6 +42,8 @@ pub(crate) struct Holds {
     pub(crate) ended: bool,
     /// Whether the code only gets here after the context has ended.
     pub(crate) surely_ended: bool,
+    /// Whether it is a scope with the settings of one task: `s.task().name("flush")`.
+    pub(crate) settings: bool,
     /// Whether waiting for it ends with this function's own work: a channel made here.
     pub(crate) local: bool,
 }

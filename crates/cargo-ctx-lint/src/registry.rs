@@ -5,12 +5,12 @@ use crate::rules::{
     allow_comment, background, bare_spawn, bare_timer, cancel_swallowed, context_in_static,
     context_in_struct, context_not_first, context_not_named_ctx, context_not_passed,
     context_parameter_type, derived_unused, ended_context, guard_dropped, guard_outlived,
-    infrastructure_in_key, outer_context_in_body, reassigned_in_loop, secret_key_prints,
-    task_context_ignored, todo, unending_wait,
+    infrastructure_in_key, old_spelling, outer_context_in_body, reassigned_in_loop,
+    secret_key_prints, task_context_ignored, todo, unending_wait,
 };
 
 /// Every rule, in the order of `--list`.
-pub(crate) const ALL: [&Rule; 25] = [
+pub(crate) const ALL: [&Rule; 26] = [
     &context_in_struct::RULE,
     &context_in_static::RULE,
     &background::RULE,
@@ -32,6 +32,7 @@ pub(crate) const ALL: [&Rule; 25] = [
     &guard_outlived::FORGOTTEN,
     &infrastructure_in_key::RULE,
     &secret_key_prints::RULE,
+    &old_spelling::RULE,
     &allow_comment::WITHOUT_REASON,
     &allow_comment::UNUSED,
     &allow_comment::UNKNOWN_RULE,

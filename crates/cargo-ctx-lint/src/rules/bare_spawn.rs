@@ -101,7 +101,7 @@ pub(crate) fn check_method(cx: &mut Cx<'_>, call: &ExprMethodCall) {
 fn report(cx: &mut Cx<'_>, keeper: &Keeper, spans: &[Span], name: &str, work: Work) {
     let method = match work {
         Work::Task => "spawn(async move |ctx| …)",
-        Work::Local => "task().local(async move |ctx| …)",
+        Work::Local => "task().spawn_local(async move |ctx| …)",
         Work::Blocking => "spawn_blocking(move |ctx| …)",
     };
     let kind = if work == Work::Blocking {

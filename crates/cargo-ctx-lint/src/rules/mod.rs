@@ -16,6 +16,7 @@ pub(crate) mod ended_context;
 pub(crate) mod guard_dropped;
 pub(crate) mod guard_outlived;
 pub(crate) mod infrastructure_in_key;
+pub(crate) mod old_spelling;
 pub(crate) mod outer_context_in_body;
 pub(crate) mod reassigned_in_loop;
 pub(crate) mod secret_key_prints;

@@ -76,7 +76,7 @@ fn check_task(cx: &mut Cx<'_>, closure: &ExprClosure) {
 fn is_under(call: &ExprMethodCall) -> bool {
     let mut expr = &*call.receiver;
     while let Expr::MethodCall(call) = expr {
-        if call.method == "under" {
+        if call.method == "under" || call.method == "until" {
             return true;
         }
         expr = &call.receiver;

@@ -99,6 +99,10 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         }
     }
 
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        rules::old_spelling::check_use(&mut self.cx, item);
+    }
+
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
     fn visit_block(&mut self, block: &'ast Block) {
@@ -328,6 +332,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         rules::outer_context_in_body::check(&mut self.cx, call);
         rules::ended_context::check_run(&mut self.cx, call);
         rules::task_context_ignored::check(&mut self.cx, call);
+        rules::old_spelling::check(&mut self.cx, call);
         rules::reassigned_in_loop::check_fold(&mut self.cx, call);
         self.note_put(call);
         let first = match receiver.kind {
