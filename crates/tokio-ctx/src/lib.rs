@@ -42,5 +42,5 @@ pub mod model {
     #[doc(inline)]
     pub use spawn_scoped::model::{Panic, enable_abort, set_task_threads};
     #[doc(inline)]
-    pub use tokio_ctx_core::model::{advance, block_on, lose_timers, now};
+    pub use tokio_ctx_core::model::{advance, block_on, let_stall, lose_timers, now, stall};
 }
