@@ -41,6 +41,7 @@ pages! {
     what_it_is_not = "14-what-it-is-not.md",
     it_hangs = "15-it-hangs.md",
     is_it_cancel_safe = "16-is-it-cancel-safe.md",
+    what_rustc_says = "17-what-rustc-says.md",
 }
 
 #[cfg(test)]

@@ -31,6 +31,17 @@ fn the_trace_id_is_in_the_log_lines_of_spawned_work() {
 }
 
 #[test]
+fn a_library_refreshes_in_the_background_of_its_users_scope() {
+    check("cache");
+}
+
+#[test]
+fn a_worker_drains_and_retries_within_its_budget() {
+    check("worker");
+    check("worker_by_hand");
+}
+
+#[test]
 fn a_queue_works_on_each_message_under_its_own_context() {
     check("message_queue");
 }
