@@ -128,7 +128,7 @@ fn a_blocking_task_on_a_runtime_that_is_gone_is_lost_and_dropped() {
     let begun = Arc::new(AtomicUsize::new(0));
     let gone = pool_of_one();
     let handle = gone.handle().clone();
-    gone.shutdown_background();
+    gone.shutdown_timeout(std::time::Duration::ZERO);
     let (mark, token) = (begun.clone(), live.token());
     let result = crate::support::current_thread().block_on(patiently(async {
         scope(&Context::background(), async |s| {
