@@ -9,5 +9,6 @@ mod process;
 mod rows;
 mod served;
 
+pub(crate) use self::process::VERB;
 pub(crate) use self::rows::{throughput, under_load};
-pub(crate) use self::served::{VERB, serve};
+pub(crate) use self::served::serve;

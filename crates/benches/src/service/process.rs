@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::served::VERB;
+/// What makes the program one of the services.
+pub(crate) const VERB: &str = "--service";
 
 /// Longer than any count takes to become what it is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -15,11 +15,6 @@ use tokio_ctx::{Cancelled, Context, scope};
 use tokio_util::sync::CancellationToken;
 use tower_layer::Layer as _;
 
-use crate::work::Flavour;
-
-/// What makes the program one of these services.
-pub(crate) const VERB: &str = "--service";
-
 const LIMIT: Duration = Duration::from_secs(30);
 const TIMEOUT: HeaderName = HeaderName::from_static("x-timeout-ms");
 
@@ -51,7 +46,10 @@ impl Drop for Live {
 
 /// Serves until its standard input is closed; the first line that it prints is its address.
 pub(crate) fn serve(kind: &str) -> std::io::Result<()> {
-    let runtime = Flavour::Workers(1).runtime();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     println!("{}", listener.local_addr()?);
     match kind {
