@@ -37,3 +37,24 @@ fn lines(package: &Package) -> Vec<String> {
     lines.push(format!("-p {name} --all-features"));
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packages::testing::package;
+
+    #[test]
+    fn each_feature_is_checked_alone() {
+        let crate_with_two = package("core", "1.85", &["default", "loom", "signal"]);
+        assert_eq!(
+            lines(&crate_with_two),
+            [
+                "-p core --no-default-features",
+                "-p core --no-default-features --features loom",
+                "-p core --no-default-features --features signal",
+                "-p core --all-features",
+            ]
+        );
+        assert_eq!(lines(&package("tool", "1.85", &[])), [""; 0]);
+    }
+}

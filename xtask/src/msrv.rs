@@ -77,3 +77,36 @@ fn is_installed(version: &str) -> bool {
         .status();
     quiet.is_ok_and(|status| status.success())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packages::testing::package;
+
+    #[test]
+    fn a_feature_that_needs_a_newer_compiler_is_checked_with_that_one() {
+        let door = package(
+            "tokio-ctx",
+            "1.85",
+            &["default", "signal", "tower", "axum", "tonic"],
+        );
+        let checks = checks(&[door, package("cargo-ctx-lint", "1.85", &[])]);
+        let lines = |version: &str| -> Vec<&str> {
+            checks[version]
+                .iter()
+                .map(|(_, line)| line.as_str())
+                .collect()
+        };
+        assert_eq!(
+            lines("1.85"),
+            [
+                "check --locked -p tokio-ctx --no-default-features --features default,signal",
+                "check --locked -p cargo-ctx-lint --no-default-features",
+            ]
+        );
+        assert_eq!(
+            lines("1.88"),
+            ["check --locked -p tokio-ctx --features tower,axum,tonic"]
+        );
+    }
+}

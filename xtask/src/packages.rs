@@ -140,6 +140,30 @@ pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
+/// What the tests of the verbs are written with.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::Package;
+
+    /// A library of that name, with these features in this order.
+    pub(crate) fn package(name: &str, rust_version: &str, features: &[&str]) -> Package {
+        let named = features
+            .iter()
+            .map(|name| ((*name).to_owned(), serde_json::json!([])));
+        let features: serde_json::Map<_, _> = named.collect();
+        Package {
+            name: name.to_owned(),
+            version: "0.1.0".to_owned(),
+            directory: format!("crates/{name}"),
+            is_library: true,
+            needs: Vec::new(),
+            stripped: Vec::new(),
+            tested_with: Vec::new(),
+            metadata: serde_json::json!({ "rust_version": rust_version, "features": features }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

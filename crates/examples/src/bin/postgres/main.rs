@@ -98,6 +98,7 @@ async fn main() -> ExitCode {
 
 async fn play(ctx: &Context, postgres: &Postgres) -> Result<Promises, Failure> {
     let (watcher, connection) = tokio_postgres::connect(&postgres.conninfo(), NoTls).await?;
+    // ctx-lint: allow(bare-spawn) the connection ends with its client
     tokio::spawn(async move { drop(connection.await) });
     let activity = Activity(watcher);
     let pools = Pools::new(&postgres.conninfo())?;
