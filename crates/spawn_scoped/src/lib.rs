@@ -12,6 +12,7 @@ compile_error!(
 
 mod data;
 mod face;
+mod foreign;
 mod kernel;
 #[cfg(any(loom, shuttle))]
 pub mod model;

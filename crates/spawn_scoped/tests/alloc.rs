@@ -124,3 +124,42 @@ fn a_finished_scope_leaves_nothing() {
     // The harness may start a test, and with it a thread; a leak would leave ten thousand.
     assert!(left < 1000, "{left} allocations are left: {change:?}");
 }
+
+/// One scope after the other is dropped half-way, and its task ends.
+async fn burst_of_handed_over_scopes(count: usize) {
+    let around = Context::background();
+    let result: Result<(), Cancelled> = scope(&around, async |s| {
+        let burst = async |count: usize| {
+            for _ in 0..count {
+                let mut inner = Box::pin(scope(s.context(), async |s| {
+                    s.spawn(async |ctx| {
+                        ctx.done().await;
+                        Ok::<_, Cancelled>(())
+                    });
+                    std::future::pending::<Result<(), Cancelled>>().await
+                }));
+                for _ in 0..3 {
+                    assert!(futures_util::poll!(inner.as_mut()).is_pending());
+                }
+                drop(inner);
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            }
+        };
+        burst(100).await;
+        let region = Region::new(ALLOCATOR);
+        burst(count).await;
+        let change = region.change();
+        let left = change.bytes_allocated as isize - change.bytes_deallocated as isize;
+        assert!(left < 100 * count as isize, "{left} bytes are left");
+        Ok(())
+    })
+    .await;
+    assert!(result.is_ok());
+}
+
+#[test]
+fn a_long_lived_scope_keeps_nothing_of_the_scopes_that_it_took_over() {
+    let _turn = one_at_a_time();
+    runtime().block_on(burst_of_handed_over_scopes(2_000));
+}

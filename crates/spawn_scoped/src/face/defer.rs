@@ -10,6 +10,7 @@ use crate::data::cleanup::{CleanUp, CleanUpError};
 use crate::data::entry::{Place, Who};
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
+use crate::foreign::log;
 use crate::state::cleanup::run_now;
 use crate::state::shared::{Shared, Ticket};
 use crate::task::isolated::IsolatedOutput;
@@ -131,10 +132,12 @@ impl Deferred {
 impl Drop for Deferred {
     fn drop(&mut self) {
         if let State::Refused(_, Some(clean_up)) = &self.0 {
-            tracing::warn!(
-                deferred_at = %clean_up.who.location,
-                "a clean-up was deferred to the end of a scope that is over, and does not run",
-            );
+            log(|| {
+                tracing::warn!(
+                    deferred_at = %clean_up.who.location,
+                    "a clean-up was deferred to the end of a scope that is over, and does not run",
+                );
+            });
         }
     }
 }

@@ -1,7 +1,6 @@
 //! How a task gets started: counted, given a slot and a context, spawned, and written down.
 
 use std::future::poll_fn;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -13,10 +12,10 @@ use crate::data::entry::{Entry, Name, Place, TaskKind, Who};
 use crate::data::failure::{FailureKind, TaskFailure};
 use crate::data::span::SpanPolicy;
 use crate::face::spawner::Spawner;
+use crate::foreign::quietly;
 use crate::kernel::slots::Slots;
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
-use crate::sync::catch;
 use crate::task::handle::{Started, Task};
 use crate::task::work::{End, Extra, IntoEnd, Record, Work};
 
@@ -257,16 +256,14 @@ impl<'s> Launch<'s> {
         Ok(self.start_admitted(kind, admitted, spawn))
     }
 
-    /// The span to run the task in. No record has the slot yet when the subscriber panics, or a
-    /// value that is printed.
+    /// The span to run the task in; none if the subscriber panics, or a value that is printed.
     #[inline]
     fn make_span(&self, ctx: &Context) -> Option<Span> {
         if SpanPolicy::is_moot() {
             return None;
         }
         let policy = self.span.unwrap_or_else(|| self.scope.shared.span_policy());
-        catch(|| policy.make_span(&self.who(), ctx))
-            .unwrap_or_else(|payload| resume_unwind(payload))
+        quietly(|| policy.make_span(&self.who(), ctx)).flatten()
     }
 
     /// A panic of `spawn` drops the record, and with it slot and ticket.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio_ctx_core::Context;
 
 use crate::face::spawner::Spawner;
@@ -92,7 +93,7 @@ impl Root {
     /// # }
     /// ```
     pub async fn join(self) {
-        let _turn = TURN.lock().await;
+        let _turn = unconstrained(TURN.lock()).await;
         let joining = Joining::start();
         poll_fn(|cx| joining.closed.ledger.poll_empty(cx.waker())).await;
     }
@@ -122,7 +123,7 @@ impl Root {
     pub async fn join_timeout(self, timeout: Duration) -> Result<(), Vec<Straggler>> {
         let time = Context::background().with_timeout(timeout);
         let mut over = pin!(time.done());
-        let mut turn = pin!(TURN.lock());
+        let mut turn = pin!(unconstrained(TURN.lock()));
         let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
             Poll::Ready(turn) => Poll::Ready(Some(turn)),
             Poll::Pending => over.as_mut().poll(cx).map(|_| None),

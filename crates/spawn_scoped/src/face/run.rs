@@ -18,11 +18,12 @@ use crate::data::failure::{
 };
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
+use crate::foreign::{drop_quietly, log, quietly};
 use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
 use crate::state::cleanup::{self, CleanUpLater};
 use crate::state::failures::{Primary, Verdict};
-use crate::state::shared::{Shared, Ticket, drop_quietly};
+use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
 use crate::watch::orphaned::chase;
 use crate::watch::waiting::Watch;
@@ -158,6 +159,9 @@ where
         join(&background, Watch::new(&background, parent)).await;
     }
     hand_over.joined = true;
+    if shared.has_waited() {
+        shared.leave_tree(parent);
+    }
     show_end(shared);
     shared.close(owner::cancelled(Reason::ScopeFinished, location, None));
     let rare = shared.rare.lock_if_touched();
@@ -287,10 +291,10 @@ fn says_cancelled<E: From<Cancelled> + 'static>(
     if let Some(known) = well_known_to_say_cancelled(error) {
         return known;
     }
-    let made_of = discriminant(&E::from(ended.clone()));
+    let made_of = quietly(|| discriminant(&E::from(ended.clone())));
     error
         .downcast_ref::<E>()
-        .is_some_and(|error| discriminant(error) == made_of)
+        .is_some_and(|error| Some(discriminant(error)) == made_of)
 }
 
 /// Waits until the last one has left `ledger_of`, aborting after the grace.
@@ -416,12 +420,14 @@ where
         }
     };
     if num > 0 {
-        tracing::info!(
-            scope = shared.name().map(|name| name.as_ref().as_ref()),
-            opened_at = %shared.location,
-            late = num,
-            "errors came after the one that decided the scope",
-        );
+        log(|| {
+            tracing::info!(
+                scope = shared.name().map(|name| name.as_ref().as_ref()),
+                opened_at = %shared.location,
+                late = num,
+                "errors came after the one that decided the scope",
+            );
+        });
     }
     if let Some(late) = late {
         *late = Late { errors, num };
@@ -454,6 +460,9 @@ fn hand_over(shared: &Arc<Shared>, parent: &Context) {
         shared.location,
         None,
     ));
+    if shared.has_waited() {
+        shared.leave_tree(parent);
+    }
     let (around, ctx) = (adopter(parent), parent.without_cancel());
     let clean_up: Arc<dyn Any + Send + Sync> = Arc::new(CleanUpLater::new(shared, around, ctx));
     let background = shared.close_background();

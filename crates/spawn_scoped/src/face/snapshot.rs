@@ -3,24 +3,17 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-use tokio_ctx_core::{Context, owner};
 
 use crate::data::entry::{Entry, TaskKind};
 use crate::face::spawner::Spawner;
-use crate::state::adopt;
+use crate::foreign::text;
 use crate::state::shared::Shared;
-use crate::sync::{Mutex, global};
+use crate::state::{adopt, tree};
 
 /// Scopes nested deeper than this are counted, not shown.
 const DEEPEST: usize = 64;
-
-global! {
-    /// The scopes that have no scope around them.
-    static TOP: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
-}
 
 /// The scopes and tasks that are alive, of the process ([`snapshot`]) or of one scope
 /// ([`Scope::snapshot`]).
@@ -182,7 +175,7 @@ pub fn snapshot() -> Snapshot {
 }
 
 fn of_process(max_tasks: usize) -> Snapshot {
-    let top: Vec<_> = TOP.lock().iter().filter_map(Weak::upgrade).collect();
+    let top = tree::outermost();
     let adopted = adopt::current().below();
     let mut look = Look::new(max_tasks);
     // What the root waits for is shown as a scope of its own, outermost.
@@ -269,7 +262,7 @@ impl Look {
             name: scope.name().map(ToString::to_string),
             opened_at: scope.location.to_string(),
             id: number_of(scope),
-            ended: ended.map(ToString::to_string),
+            ended: ended.map(|ended| text(|| ended.to_string())),
             reason: ended.map(|cancelled| format!("{:?}", cancelled.reason())),
             asked: ended.map(|_| scope.since_end()),
             remaining: ctx.remaining().filter(|_| ended.is_none()),
@@ -332,21 +325,5 @@ impl ScopeSnapshot {
         self.scopes
             .iter()
             .try_for_each(|scope| scope.draw(f, depth + 1))
-    }
-}
-
-impl Shared {
-    /// Puts this scope into the tree, below the scope around it. Called when a
-    /// scope really has to wait: one that never waits costs nothing here.
-    pub(crate) fn show_in_tree(self: &Arc<Self>, parent: &Context) {
-        let around = owner::enclosing(parent).find_map(|owner| owner.downcast::<Shared>().ok());
-        if let Some(around) = around {
-            return around.add_below(self);
-        }
-        let mut top = TOP.lock();
-        if top.len() == top.capacity() {
-            top.retain(|scope| scope.strong_count() > 0);
-        }
-        top.push(Arc::downgrade(self));
     }
 }

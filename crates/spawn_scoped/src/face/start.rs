@@ -14,6 +14,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use crate::data::entry::Place;
 use crate::face::launch::Launch;
 use crate::face::scope::Scope;
+use crate::foreign::wake;
 use crate::sync::Mutex;
 use crate::task::handle::Task;
 use crate::task::output::TaskOutput;
@@ -256,12 +257,6 @@ impl<R: Send, E: Send> Says<R> for Slot<R, E> {
             state.task.take()
         };
         wake(task);
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 

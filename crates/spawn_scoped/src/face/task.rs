@@ -362,7 +362,9 @@ impl<E: Send + 'static> TaskOptions<'_, Linked<E>> {
     ///
     /// # Panics
     ///
-    /// Outside of a `LocalSet` or a local runtime, as [`tokio::task::spawn_local`] does.
+    /// In a runtime, but outside of a `LocalSet` or a local runtime, as
+    /// [`tokio::task::spawn_local`] does. Without a runtime there is no panic: the task is
+    /// [lost](tokio_ctx_core::Reason::TaskLost).
     ///
     /// # Examples
     ///
@@ -582,7 +584,9 @@ impl TaskOptions<'_, Isolated> {
     ///
     /// # Panics
     ///
-    /// Outside of a `LocalSet` or a local runtime, as [`tokio::task::spawn_local`] does.
+    /// In a runtime, but outside of a `LocalSet` or a local runtime, as
+    /// [`tokio::task::spawn_local`] does. Without a runtime there is no panic: the task is
+    /// [lost](tokio_ctx_core::Reason::TaskLost).
     ///
     /// # Examples
     ///

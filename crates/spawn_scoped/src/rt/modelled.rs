@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Job, pool};
+use super::pool;
+use super::queued::Job;
 use crate::sync::Mutex;
 
 /// Twin of the native one. A panic fails the model, so the last variant is never made.
@@ -272,7 +273,12 @@ impl Stamp {
 }
 
 /// Twin of the native one. Reports decide nothing, so a model has none.
-pub(crate) fn after_report_period(_job: impl FnOnce() + Send + 'static) {}
+pub(crate) fn after_report_period(_job: impl FnOnce() + Send + 'static) -> Reminder {
+    Reminder
+}
+
+/// Twin of the native one.
+pub(crate) struct Reminder;
 
 /// Twin of the native one.
 pub(crate) fn set_report_period(_period: Duration) {}

@@ -12,7 +12,10 @@ use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
-use super::{Job, real_time};
+use super::queued::Job;
+use super::real_time;
+
+pub(crate) use super::real_time::Reminder;
 
 pub(crate) use tokio::task::AbortHandle as TaskHandle;
 
@@ -168,8 +171,8 @@ impl Stamp {
 
 /// Sees to a job after the period of reports, by real time. On a thread that lives as long as one
 /// is expected.
-pub(crate) fn after_report_period(job: impl FnOnce() + Send + 'static) {
-    real_time::after(report_period(), Box::new(job));
+pub(crate) fn after_report_period(job: impl FnOnce() + Send + 'static) -> Reminder {
+    real_time::after(report_period(), Box::new(job))
 }
 
 /// Milliseconds between two reports.

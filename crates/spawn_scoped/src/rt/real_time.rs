@@ -8,6 +8,8 @@ use crate::sync::catch;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 struct Queue {
     /// By the time they are due, then by the order of arrival.
     jobs: BTreeMap<(Instant, u64), Job>,
@@ -27,11 +29,21 @@ fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `job` on the thread after `pause`. Without a thread to be had it is dropped.
-pub(super) fn after(pause: Duration, job: Job) {
-    let Some(due) = Instant::now().checked_add(pause) else {
-        return;
-    };
+/// A job that is expected. Dropping it takes the job back.
+pub(crate) struct Reminder((Instant, u64));
+
+impl Drop for Reminder {
+    fn drop(&mut self) {
+        let job = queue().jobs.remove(&self.0);
+        // Outside the lock.
+        drop(job);
+    }
+}
+
+/// Runs `job` on the thread after `pause`, unless there is no thread to be had.
+pub(super) fn after(pause: Duration, job: Job) -> Reminder {
+    let now = Instant::now();
+    let due = now.checked_add(pause).unwrap_or(now + YEAR);
     let mut queue = queue();
     let key = (due, queue.next_id);
     queue.next_id += 1;
@@ -44,16 +56,11 @@ pub(super) fn after(pause: Duration, job: Job) {
         if is_first {
             CHANGED.notify_one();
         }
-        return;
+        return Reminder(key);
     }
     let thread = std::thread::Builder::new().name("spawn_scoped".into());
     queue.is_served = thread.spawn(serve).is_ok();
-    let unserved = match queue.is_served {
-        true => None,
-        false => queue.jobs.remove(&key),
-    };
-    drop(queue);
-    drop(unserved);
+    Reminder(key)
 }
 
 fn serve() {

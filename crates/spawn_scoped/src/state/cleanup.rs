@@ -15,8 +15,9 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use crate::data::cleanup::{CleanUp, CleanUpError, Running};
 use crate::data::entry::{Entry, Name, TaskKind, Who};
 use crate::data::failure::{FailureKind, Payload, TaskFailure, panic_message};
+use crate::foreign::drop_quietly;
 use crate::rt::{self, JoinHandle};
-use crate::state::shared::{Shared, Ticket, drop_quietly};
+use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
 
 /// How long all of the clean-up of a scope may take, unless set.

@@ -7,3 +7,4 @@ pub(crate) mod failures;
 mod outcomes;
 pub(crate) mod shared;
 mod ticket;
+pub(crate) mod tree;

@@ -9,8 +9,9 @@ use crate::data::entry::{Name, Who};
 use crate::data::failure::{
     ErasedError, FailureKind, Payload, TaskFailure, panic_message, well_known_message,
 };
+use crate::foreign::{drop_quietly, log};
 use crate::state::failures::{Line, Surplus};
-use crate::state::shared::{Shared, drop_quietly};
+use crate::state::shared::Shared;
 use crate::sync::catch;
 
 impl Shared {
@@ -112,13 +113,15 @@ impl Shared {
             who.location,
             Some(Arc::new(failure.clone())),
         );
-        tracing::error!(
-            scope = self.name().map(|name| name.as_ref().as_ref()),
-            task = failure.name(),
-            spawned_at = %failure.location(),
-            panic = failure.message(),
-            "a task panicked",
-        );
+        log(|| {
+            tracing::error!(
+                scope = self.name().map(|name| name.as_ref().as_ref()),
+                task = failure.name(),
+                spawned_at = %failure.location(),
+                panic = failure.message(),
+                "a task panicked",
+            );
+        });
         if let Some(scope) = self.foreground() {
             let (ends, surplus) = {
                 let failures = &mut scope.rare.lock().failures;
@@ -144,13 +147,15 @@ impl Shared {
             (Reason::TaskLost, FailureKind::Lost)
         };
         let failure = TaskFailure::new(who, kind, None);
-        tracing::warn!(
-            scope = self.name().map(|name| name.as_ref().as_ref()),
-            task = failure.name(),
-            spawned_at = %failure.location(),
-            "a task was {}",
-            if kind == FailureKind::Aborted { "aborted after its grace" } else { "dropped by its runtime" },
-        );
+        log(|| {
+            tracing::warn!(
+                scope = self.name().map(|name| name.as_ref().as_ref()),
+                task = failure.name(),
+                spawned_at = %failure.location(),
+                "a task was {}",
+                if kind == FailureKind::Aborted { "aborted after its grace" } else { "dropped by its runtime" },
+            );
+        });
         if !isolated {
             let cause = Some(Arc::new(failure) as _);
             self.lose(owner::cancelled(reason, who.location, cause), kind);
@@ -266,32 +271,38 @@ impl Shared {
     }
 
     fn log_late(&self, failure: &TaskFailure) {
-        tracing::debug!(
-            scope = self.name().map(|name| name.as_ref().as_ref()),
-            task = failure.name(),
-            spawned_at = %failure.location(),
-            error = failure.message(),
-            "a task failed after the result of its scope was decided",
-        );
+        log(|| {
+            tracing::debug!(
+                scope = self.name().map(|name| name.as_ref().as_ref()),
+                task = failure.name(),
+                spawned_at = %failure.location(),
+                error = failure.message(),
+                "a task failed after the result of its scope was decided",
+            );
+        });
     }
 
     fn log_supervised(&self, failure: &TaskFailure) {
-        tracing::warn!(
-            scope = self.name().map(|name| name.as_ref().as_ref()),
-            task = failure.name(),
-            spawned_at = %failure.location(),
-            error = failure.message(),
-            "a supervised task failed",
-        );
+        log(|| {
+            tracing::warn!(
+                scope = self.name().map(|name| name.as_ref().as_ref()),
+                task = failure.name(),
+                spawned_at = %failure.location(),
+                error = failure.message(),
+                "a supervised task failed",
+            );
+        });
     }
 
     fn log_unseen(&self, failure: &TaskFailure) {
-        tracing::warn!(
-            scope = self.name().map(|name| name.as_ref().as_ref()),
-            task = failure.name(),
-            spawned_at = %failure.location(),
-            error = failure.message(),
-            "a task failed with an error that nobody is left to see",
-        );
+        log(|| {
+            tracing::warn!(
+                scope = self.name().map(|name| name.as_ref().as_ref()),
+                task = failure.name(),
+                spawned_at = %failure.location(),
+                error = failure.message(),
+                "a task failed with an error that nobody is left to see",
+            );
+        });
     }
 }

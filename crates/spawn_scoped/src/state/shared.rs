@@ -5,7 +5,6 @@ use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::{Arc, Weak};
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
@@ -14,11 +13,12 @@ use crate::data::cleanup::CleanUps;
 use crate::data::config::Config;
 use crate::data::entry::{Name, Place};
 use crate::data::span::SpanPolicy;
+use crate::foreign::wake;
 use crate::kernel::ledger::Ledger;
 use crate::kernel::slots::Slots;
-use crate::rt::Stamp;
+use crate::rt::{Reminder, Stamp};
 use crate::state::failures::Failures;
-use crate::sync::{Flag, Mutex, MutexGuard, catch};
+use crate::sync::{Flag, Mutex, MutexGuard};
 
 /// One scope. Owned by whatever holds a ticket of it, and by its handles; the
 /// lifetime below carries a weak way back to it, by which scopes that are
@@ -107,18 +107,58 @@ pub(crate) struct Rare {
     /// For a scope whose future was dropped: let go when its ledger is empty.
     pub(crate) after: Option<Arc<dyn Any + Send + Sync>>,
     /// Scopes that wait below this one, and those that it took over.
-    pub(crate) below: Vec<Weak<Shared>>,
+    pub(crate) below: Known,
     /// The scope's background tasks, once there is one.
     pub(crate) background: Option<Background>,
     /// For the background's own ledger: the scope it belongs to.
     pub(crate) foreground: Option<Weak<Shared>>,
     /// When the end of the context was first seen.
     pub(crate) ended: Option<Stamp>,
-    /// Whether a report of stragglers is expected at some time, and whether one is due.
-    pub(crate) report_expected: bool,
+    /// The report of stragglers that is expected, and whether one is due.
+    pub(crate) report_expected: Option<Reminder>,
     pub(crate) report_due: bool,
     /// What ends the grace of a scope whose future was dropped.
     pub(crate) orphan_grace: Option<OnCancel>,
+}
+
+/// Scopes that are remembered as long as they live.
+#[derive(Default)]
+pub(crate) struct Known {
+    scopes: Vec<Weak<Shared>>,
+    /// How many have gone since the last look.
+    gone: usize,
+}
+
+impl Known {
+    pub(crate) const fn new() -> Self {
+        Self {
+            scopes: Vec::new(),
+            gone: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, scope: &Arc<Shared>) {
+        // One that was shown before it was handed over is mostly among the last.
+        let mut last = self.scopes.iter().rev().take(8);
+        if last.all(|known| known.as_ptr() != Arc::as_ptr(scope)) {
+            self.scopes.push(Arc::downgrade(scope));
+        }
+    }
+
+    /// Notes that one is about to go. When half of them are gone, they are forgotten: even a weak
+    /// pointer keeps the memory of a scope.
+    pub(crate) fn forget(&mut self) {
+        self.gone += 1;
+        if self.gone * 2 > self.scopes.len() {
+            self.gone = 0;
+            self.scopes.retain(|scope| scope.strong_count() > 0);
+            self.scopes.shrink_to(self.scopes.len() * 2);
+        }
+    }
+
+    pub(crate) fn alive(&self) -> impl Iterator<Item = Arc<Shared>> {
+        self.scopes.iter().filter_map(Weak::upgrade)
+    }
 }
 
 /// The background of a scope that has one.
@@ -198,6 +238,16 @@ impl Shared {
             .elapsed()
     }
 
+    /// Whether it is the second ledger of a scope.
+    pub(crate) fn is_background(&self) -> bool {
+        self.rare.lock().foreground.is_some()
+    }
+
+    /// Whether it had to wait, and so is in the tree.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.has_waited.is_raised()
+    }
+
     /// From now on spawns read the clock, because the scope really waits; the
     /// tasks that are there count as spawned now.
     pub(crate) fn start_clock(&self) {
@@ -230,26 +280,18 @@ impl Shared {
     pub(crate) fn wake_owner(&self) -> bool {
         let waker = self.ledger.take_waker();
         let waits = waker.is_some();
-        drop_quietly(catch(|| waker.map(Waker::wake)));
+        wake(waker);
         waits
     }
 
     /// Remembers a scope below, for the tree that people look at.
     pub(crate) fn add_below(&self, scope: &Arc<Shared>) {
-        let mut rare = self.rare.lock();
-        // Growth of the list pays for looking through it.
-        if rare.below.len() == rare.below.capacity() {
-            rare.below.retain(|below| below.strong_count() > 0);
-        }
-        let known = rare
-            .below
-            .iter()
-            .rev()
-            .take(8)
-            .any(|below| below.as_ptr() == Arc::as_ptr(scope));
-        if !known {
-            rare.below.push(Arc::downgrade(scope));
-        }
+        self.rare.lock().below.add(scope);
+    }
+
+    /// One of the scopes below is about to go.
+    pub(crate) fn forget_below(&self) {
+        self.rare.lock().below.forget();
     }
 
     /// The scopes below that still exist.
@@ -259,9 +301,7 @@ impl Shared {
             .background
             .iter()
             .map(|background| background.shared.clone());
-        background
-            .chain(rare.below.iter().filter_map(Weak::upgrade))
-            .collect()
+        background.chain(rare.below.alive()).collect()
     }
 
     /// Aborts every task of this scope, of its background and of the scopes it
@@ -290,22 +330,6 @@ impl Shared {
     pub(crate) fn is_handed_over(&self) -> bool {
         let rare = self.rare.lock();
         rare.failures.orphaned || rare.foreground.is_some()
-    }
-}
-
-/// Drops a foreign value; a panic in its drop ends here.
-pub(crate) fn drop_quietly<T>(value: T) {
-    let mut payload = match catch(|| drop(value)) {
-        Ok(()) => return,
-        Err(payload) => payload,
-    };
-    // The payload of that panic is foreign as well, and so on; nobody is
-    // perverse enough for more than a few rounds.
-    for _ in 0..4 {
-        match catch(|| drop(payload)) {
-            Ok(()) => return,
-            Err(next) => payload = next,
-        }
     }
 }
 

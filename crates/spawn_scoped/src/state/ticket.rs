@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::foreign::wake;
 use crate::kernel::ledger::Waiter;
-use crate::state::shared::{Shared, Ticket, drop_quietly};
-use crate::sync::catch;
+use crate::state::shared::{Shared, Ticket};
 
 impl Ticket {
     /// The one that is counted from the start.
@@ -82,8 +82,7 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
     match waiter {
         Waiter::None => None,
         Waiter::Wake(waker) => {
-            // A foreign waker may panic, a drop must not.
-            drop_quietly(catch(|| waker.wake()));
+            wake(Some(waker));
             None
         }
         Waiter::Parent(mut ticket) => {
@@ -97,6 +96,7 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
             drop(grace);
             // Its clean-up gets a ticket of the parent before ours is given back.
             drop(after);
+            ticket.shared().forget_below();
             ticket.0.take()
         }
     }

@@ -11,8 +11,9 @@ use tokio_ctx_core::{Cancelled, Reason, owner};
 
 use crate::data::entry::Who;
 use crate::data::failure::{FailureKind, TaskFailure};
+use crate::foreign::{drop_quietly, log};
 use crate::rt::{JoinHandle, Joined};
-use crate::state::shared::{Shared, drop_quietly};
+use crate::state::shared::Shared;
 use crate::sync::catch;
 use crate::task::isolated::Unseen;
 
@@ -94,12 +95,14 @@ impl Drop for Refusal {
     fn drop(&mut self) {
         if let Some(why) = self.why.take() {
             drop_quietly(catch(|| {
-                tracing::warn!(
-                    task = self.who.name.as_deref().map(Cow::as_ref),
-                    spawned_at = %self.who.location,
-                    why = %why,
-                    "a task was refused, and nobody looked at its handle",
-                );
+                log(|| {
+                    tracing::warn!(
+                        task = self.who.name.as_deref().map(Cow::as_ref),
+                        spawned_at = %self.who.location,
+                        why = %why,
+                        "a task was refused, and nobody looked at its handle",
+                    );
+                });
             }));
         }
     }

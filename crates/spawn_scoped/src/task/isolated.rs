@@ -12,7 +12,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::entry::Who;
 use crate::data::failure::{FailureKind, Payload, TaskFailure, panic_message};
-use crate::state::shared::drop_quietly;
+use crate::foreign::drop_quietly;
 use crate::sync::catch;
 use crate::task::output::Never;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Context, OnCancel};
 
+use crate::foreign::drop_quietly;
 use crate::rt::{self, Job, JoinHandle, Promise, Queued};
-use crate::state::shared::drop_quietly;
 use crate::sync::{Mutex, catch};
 use crate::task::work::{End, Record};
 
@@ -27,13 +27,12 @@ impl<F> Call<F> {
             unreachable!("a job is made with a call and run once");
         };
         // The closure's captures and the context are dropped by the call.
-        let end = {
-            let _entered = self.record.enter();
-            match catch(move || call(ctx)) {
-                Ok(result) => End::Ended(result),
-                Err(payload) => End::Panicked(payload),
-            }
+        let entered = self.record.enter();
+        let end = match catch(move || call(ctx)) {
+            Ok(result) => End::Ended(result),
+            Err(payload) => End::Panicked(payload),
         };
+        drop_quietly(entered);
         self.record.finish(end)
     }
 

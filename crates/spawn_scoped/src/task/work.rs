@@ -13,8 +13,8 @@ use tracing::span::Entered;
 
 use crate::data::entry::{Name, Place, Who};
 use crate::data::failure::Payload;
+use crate::foreign::{drop_quietly, quietly};
 use crate::state::shared::Ticket;
-use crate::state::shared::drop_quietly;
 use crate::sync::catch;
 use crate::task::output::TaskOutput;
 
@@ -132,7 +132,7 @@ impl Record {
     #[inline]
     pub(super) fn enter(&self) -> Option<Entered<'_>> {
         let span = self.extra.as_ref()?.span.as_ref()?;
-        Some(span.enter())
+        quietly(|| span.enter())
     }
 
     /// Tells the scope how the task ended, and leaves it. Everything of the
@@ -150,9 +150,9 @@ impl Record {
     #[cold]
     #[inline(never)]
     fn without_value<T, E: Send + 'static>(&self, end: End<T, E>) -> Cancelled {
-        let _entered = self.enter();
+        let entered = self.enter();
         let (shared, who) = (self.ticket.shared(), self.who());
-        match end {
+        let cancelled = match end {
             End::Ended(Ok(_)) => unreachable!("that is a value"),
             End::Ended(Err(error)) => match self.asked_alone() {
                 Some(cancelled) => {
@@ -170,7 +170,9 @@ impl Record {
             }
             End::Excused(cancelled) => cancelled,
             End::Late(error) => shared.task_failed_late(&who, Box::new(error)),
-        }
+        };
+        drop_quietly(entered);
+        cancelled
     }
 
     /// The task is dropped before its end. `drop_users` drops what is the user's.
@@ -178,11 +180,12 @@ impl Record {
     #[inline(never)]
     pub(super) fn lose(&mut self, drop_users: impl FnOnce()) {
         {
-            let _entered = self.enter();
+            let entered = self.enter();
             drop_users();
             self.ticket
                 .shared()
                 .task_dropped(&self.who(), self.is_isolated());
+            drop_quietly(entered);
         }
         self.leave();
     }
@@ -197,8 +200,9 @@ impl Record {
     #[inline]
     fn leave(&mut self) {
         if let Some(extra) = &mut self.extra {
-            // Invariant 2 of the ledger holds for every context of the task.
+            // Invariant 2 of the ledger holds for every context of the task, and its span.
             extra.own = None;
+            drop_quietly(extra.span.take());
         }
         if let Some(slots) = &self.ticket.shared().slots {
             slots.give_back();
@@ -280,10 +284,10 @@ where
             drop_future(this.future.as_mut());
             drop_quietly(ended.replace(End::Panicked(payload)));
         }
+        drop_quietly(entered);
         let Some(end) = ended else {
             return Poll::Pending;
         };
-        drop(entered);
         Poll::Ready(this.record.finish(end))
     }
 }

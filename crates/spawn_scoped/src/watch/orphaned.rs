@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio_ctx_core::Context;
 
-use crate::state::shared::{Shared, drop_quietly};
+use crate::foreign::drop_quietly;
+use crate::state::shared::Shared;
 use crate::watch::reports;
 
 /// To be called when the tasks of a ledger are handed over: the future that would see to them is

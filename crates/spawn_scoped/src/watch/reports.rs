@@ -9,15 +9,23 @@ use crate::rt;
 use crate::state::shared::Shared;
 use crate::watch::straggler;
 
-/// Sees to it that a report of `scope` is made in a while. One at a time is expected.
+/// Sees to it that a report of `scope` is made in a while, unless one is expected.
 pub(crate) fn expect(scope: &Arc<Shared>) {
-    let is_first = !std::mem::replace(&mut scope.rare.lock().report_expected, true);
-    if is_first {
-        let scope = Arc::downgrade(scope);
-        // The subscriber may be this thread's own.
-        let dispatch = dispatcher::get_default(Clone::clone);
-        rt::after_report_period(move || dispatcher::with_default(&dispatch, || fall_due(&scope)));
+    if scope.rare.lock().report_expected.is_none() {
+        expect_next(scope);
     }
+}
+
+/// The same after a report.
+pub(crate) fn expect_next(scope: &Arc<Shared>) {
+    let weak = Arc::downgrade(scope);
+    // The subscriber may be this thread's own.
+    let dispatch = dispatcher::get_default(Clone::clone);
+    let reminder = rt::after_report_period(move || {
+        dispatcher::with_default(&dispatch, || fall_due(&weak));
+    });
+    let old = scope.rare.lock().report_expected.replace(reminder);
+    drop(old);
 }
 
 /// Whether the report that the future of `scope` makes has fallen due.
@@ -27,7 +35,8 @@ pub(crate) fn take_due(scope: &Shared) -> bool {
 
 fn fall_due(scope: &Weak<Shared>) {
     let Some(scope) = scope.upgrade() else { return };
-    scope.rare.lock().report_expected = false;
+    let expected = scope.rare.lock().report_expected.take();
+    drop(expected);
     if scope.ledger.is_empty() {
         return;
     }
@@ -37,6 +46,6 @@ fn fall_due(scope: &Weak<Shared>) {
         if let Some(cause) = scope.context().err() {
             straggler::report_own(&scope, &cause);
         }
-        expect(&scope);
+        expect_next(&scope);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_ctx_core::Cancelled;
 
 use crate::data::entry::{Entry, TaskKind};
+use crate::foreign;
 use crate::state::shared::Shared;
 
 /// At most so many are named in one report; the rest is counted.
@@ -249,13 +250,15 @@ pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled) {
         stragglers.extend(own(&background));
     }
     if stragglers.is_empty() && list(scope).is_empty() {
-        tracing::warn!(
-            scope = scope.name().map(|name| name.as_ref().as_ref()),
-            opened_at = %scope.location,
-            since_cancel = ?scope.since_end(),
-            cause = %cause,
-            "the body of a scope goes on after its context ended",
-        );
+        foreign::log(|| {
+            tracing::warn!(
+                scope = scope.name().map(|name| name.as_ref().as_ref()),
+                opened_at = %scope.location,
+                since_cancel = ?scope.since_end(),
+                cause = %cause,
+                "the body of a scope goes on after its context ended",
+            );
+        });
     }
     log(scope, &stragglers, cause);
 }
@@ -269,25 +272,29 @@ fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled) {
     let scope_name = scope.name().map(|name| name.as_ref().as_ref());
     let since_cancel = scope.since_end();
     for straggler in stragglers.iter().take(NAMED) {
-        tracing::warn!(
-            scope = scope_name,
-            opened_at = %scope.location,
-            task = straggler.name(),
-            spawned_at = %straggler.location(),
-            kind = straggler.kind().as_str(),
-            age = ?straggler.age(),
-            since_cancel = ?since_cancel,
-            cause = %cause,
-            "a task goes on after its context ended",
-        );
+        foreign::log(|| {
+            tracing::warn!(
+                scope = scope_name,
+                opened_at = %scope.location,
+                task = straggler.name(),
+                spawned_at = %straggler.location(),
+                kind = straggler.kind().as_str(),
+                age = ?straggler.age(),
+                since_cancel = ?since_cancel,
+                cause = %cause,
+                "a task goes on after its context ended",
+            );
+        });
     }
     if stragglers.len() > NAMED {
-        tracing::warn!(
-            scope = scope_name,
-            opened_at = %scope.location,
-            since_cancel = ?since_cancel,
-            "and {} more tasks go on",
-            stragglers.len() - NAMED,
-        );
+        foreign::log(|| {
+            tracing::warn!(
+                scope = scope_name,
+                opened_at = %scope.location,
+                since_cancel = ?since_cancel,
+                "and {} more tasks go on",
+                stragglers.len() - NAMED,
+            );
+        });
     }
 }

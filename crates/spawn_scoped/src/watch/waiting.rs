@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_ctx_core::future::{Done, DoneOwned};
 use tokio_ctx_core::{Cancelled, Context};
 
+use crate::foreign::quietly;
 use crate::state::shared::Shared;
 use crate::watch::{reports, straggler};
 
@@ -93,12 +94,15 @@ impl<'a> Watch<'a> {
         match &mut self.state {
             State::Fresh => {
                 self.state = State::Waited;
-                cx.waker().wake_by_ref();
+                quietly(|| cx.waker().wake_by_ref());
                 return;
             }
             State::Waited => {
                 self.shared.start_clock();
-                self.shared.show_in_tree(self.parent);
+                // What is in the background is shown with its scope.
+                if !self.shared.is_background() {
+                    self.shared.show_in_tree(self.parent);
+                }
                 let may_end = self.parent.can_be_cancelled();
                 self.state = State::Armed(Armed {
                     parents: may_end.then(|| Box::pin(self.parent.done())),
@@ -142,7 +146,7 @@ impl Ended {
     fn poll(&mut self, shared: &Arc<Shared>, cx: &mut Poller<'_>) {
         if reports::take_due(shared) {
             straggler::report(shared, &self.cause);
-            reports::expect(shared);
+            reports::expect_next(shared);
         }
         if let Grace::Running(grace) = &mut self.grace {
             if grace.as_mut().poll(cx).is_ready() {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use spawn_scoped::{Scope, TaskKind, scope};
+use spawn_scoped::{Scope, ScopeOptions, TaskKind, scope};
 use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, Live, current_thread, on_both};
@@ -248,4 +248,39 @@ fn no_background_task_starts_after_the_end() {
         let refused = escaped.task().background().spawn(async |_| Ok(()));
         assert_eq!(refused.await.unwrap_err().reason(), Reason::ScopeFinished);
     });
+}
+
+#[test]
+fn a_local_task_outside_of_any_runtime_is_lost_as_any_other() {
+    let ctx = Context::background();
+    let mut unstarted = std::pin::pin!(scope(&ctx, async |s| {
+        s.task().spawn_local(async |_| Ok::<_, Cancelled>(())).await
+    }));
+    let mut poller = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(result) = unstarted.as_mut().poll(&mut poller) else {
+        panic!("it waits for a task that was not started");
+    };
+    assert_eq!(result.unwrap_err().reason(), Reason::TaskLost);
+}
+
+#[tokio::test]
+async fn a_local_task_outside_of_a_local_set_panics_and_does_not_count_as_run() {
+    let live = Live::default();
+    let token = live.token();
+    let result = ScopeOptions::<Cancelled>::new()
+        .limit(1)
+        .run(&Context::background(), async |s| {
+            let spawned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                s.task().spawn_local(async move |_| {
+                    drop(token);
+                    Ok(())
+                })
+            }));
+            assert!(spawned.is_err());
+            assert_eq!(live.count(), 0);
+            Ok(())
+        })
+        .await;
+    // Whoever goes on after the panic is told all the same.
+    assert_eq!(result.unwrap_err().reason(), Reason::TaskLost);
 }

@@ -11,6 +11,7 @@ mod drain;
 mod erased;
 mod face;
 mod failure;
+mod hostile;
 mod isolated;
 mod join;
 mod kinds;

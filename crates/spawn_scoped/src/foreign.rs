@@ -1,0 +1,49 @@
+//! Foreign code is called here: wakers, drops, texts, and whoever listens to the log. Whatever it
+//! does, it ends here, so that it can be called from a drop and between two steps of ours.
+//! Futures and closures of tasks are called where their panics are told; they use
+//! [`catch`] as well.
+
+use std::mem::ManuallyDrop;
+use std::task::Waker;
+
+pub(crate) use crate::sync::catch;
+
+/// Drops a foreign value; a panic in its drop ends here.
+pub(crate) fn drop_quietly<T>(value: T) {
+    quietly(|| drop(value));
+}
+
+/// Wakes who waits, if anybody does.
+pub(crate) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        quietly(|| waker.wake());
+    }
+}
+
+/// Writes to the log: subscribers are foreign, and so are the texts in it.
+pub(crate) fn log(write: impl FnOnce()) {
+    quietly(write);
+}
+
+/// A text that foreign code makes.
+pub(crate) fn text(make: impl FnOnce() -> String) -> String {
+    quietly(make).unwrap_or_else(|| "(its text panics)".to_owned())
+}
+
+/// Calls foreign code; `None` if it panicked.
+pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
+    let mut payload = match catch(call) {
+        Ok(value) => return Some(value),
+        Err(payload) => payload,
+    };
+    // The payload of that panic is foreign as well, and so on; nobody is
+    // perverse enough for more than a few rounds.
+    for _ in 0..4 {
+        match catch(|| drop(payload)) {
+            Ok(()) => return None,
+            Err(next) => payload = next,
+        }
+    }
+    let _leaked = ManuallyDrop::new(payload);
+    None
+}
