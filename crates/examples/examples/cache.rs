@@ -59,6 +59,7 @@ mod cache {
     impl Cache {
         pub(crate) fn new(tasks: &Spawner, every: Duration, backend: impl Backend) -> Cache {
             let (map, backend) = (Arc::<Map>::default(), Arc::new(backend));
+            // ctx-lint: allow(background-outside-root) the refreshes end with the cache
             let refreshes = Context::background().with_cancel();
             let (cached, loader) = (map.clone(), backend.clone());
             let refresher = tasks.task().name("cache refresher").background();
@@ -141,6 +142,7 @@ async fn main() -> Result<(), Cancelled> {
             cache.get(&hurried, "slow").await,
             Err(LoadError::Cancelled(_))
         ));
+        // ctx-lint: allow(bare-timer) nothing ends the demonstration
         tokio::time::sleep(Duration::from_millis(1500)).await;
         assert!(
             matches!(cache.get(ctx, "a").await, Ok(2 | 3)),

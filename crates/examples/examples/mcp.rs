@@ -27,6 +27,7 @@ const NOTIFICATION: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 struct Tools {
+    // ctx-lint: allow(context-in-struct) the lifetime of the server, which each call is under
     server: Context,
     calls: Arc<Mutex<HashMap<RequestId, CancelHandle>>>,
     /// Told when work stopped early, and why.
@@ -127,7 +128,6 @@ fn count_below(below: u64) -> CallToolRequestParams {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // ctx-lint: allow(background-outside-root) the root of the process
     let server = Context::background().with_cancel();
     let (stopped, mut is_stopped) = unbounded_channel();
     let tools = Tools {

@@ -27,7 +27,8 @@ below cannot see.
 `std::thread::sleep` in async code is reported as well: it stops the thread, and every task on it.
 
 Silent inside `ctx.run(…)`, in tasks that are dropped when cancelled, and in a `select!` that
-has a branch on the context; where the future is kept instead of awaited on the spot; where the
+has a branch on the context; where the future is kept instead of awaited on the spot, or waits in an
+`async` block that somebody else runs; where the
 timed-out future already names the context; after the context has ended, where a grace period is
 timed (behind `ctx.done().await`, or a `select!` or loop that only a branch on it leaves); in
 tests.
@@ -57,7 +58,7 @@ pub(crate) fn check_thread(cx: &mut Cx<'_>, path: &syn::Path) {
 
 /// Called for every `.await`: a sleep that was kept is awaited here.
 pub(crate) fn check_kept(cx: &mut Cx<'_>, expr: &ExprAwait) {
-    if cx.covered || cx.holds(&expr.base).kind != Some(Kind::Timer) {
+    if cx.covered || cx.deferred || cx.holds(&expr.base).kind != Some(Kind::Timer) {
         return;
     }
     let Some(name) = name_of(&expr.base) else {
@@ -76,7 +77,7 @@ pub(crate) fn check_kept(cx: &mut Cx<'_>, expr: &ExprAwait) {
 
 /// Called for a call that is awaited on the spot.
 pub(crate) fn check(cx: &mut Cx<'_>, call: &ExprCall, path: &syn::Path) {
-    if cx.covered {
+    if cx.covered || cx.deferred {
         return;
     }
     let Some(ctx) = cx.running() else { return };

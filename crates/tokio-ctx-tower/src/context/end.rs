@@ -104,7 +104,7 @@ impl Drop for RequestEnd {
         self.in_flight.finish(&why, self.live.location);
         if let Some(identity) = self.identity.take() {
             let ctx = Context::clone(&self.guard);
-            let summary = RequestSummary::new(identity, self.status, why, ctx);
+            let summary = RequestSummary::new(ctx, identity, self.status, why);
             // A hook, or a subscriber, that panics must not take down what drops a request.
             let hook = self.live.on_end.as_deref();
             let told = catch_unwind(AssertUnwindSafe(|| {

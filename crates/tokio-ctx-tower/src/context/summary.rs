@@ -53,10 +53,10 @@ impl Identity {
 
 impl RequestSummary {
     pub(crate) fn new(
+        ctx: Context,
         identity: Box<Identity>,
         status: Option<StatusCode>,
         why: Cancelled,
-        ctx: Context,
     ) -> RequestSummary {
         RequestSummary {
             identity,

@@ -17,6 +17,11 @@ async fn kept(ctx: &Context, mut rx: Rx) -> Result<(), Error> {
         }
     };
     ctx.run(pump).await?;
+    let late = async {
+        tokio::time::sleep(PAUSE).await;
+        give_up();
+    };
+    ctx.run(late).await?;
     Ok(())
 }
 
