@@ -100,10 +100,12 @@ where
     /// let parent = Context::background().with_timeout(Duration::from_secs(1));
     /// let deaf = ScopeOptions::<Cancelled>::new()
     ///     .grace(Duration::from_secs(5))
-    ///     .run(&parent, async |s| s.spawn(async |_| std::future::pending().await).await)
+    ///     .run(&parent, async |s| {
+    ///         s.spawn(async |_| std::future::pending::<Result<(), Cancelled>>().await)
+    ///             .await
+    ///     })
     ///     .await;
-    /// let deaf: Cancelled = deaf.map(|()| ()).unwrap_err();
-    /// assert_eq!(deaf.reason(), Reason::TaskAborted);
+    /// assert_eq!(deaf.unwrap_err().reason(), Reason::TaskAborted);
     /// # }
     /// ```
     pub fn grace(mut self, grace: Duration) -> Self {
