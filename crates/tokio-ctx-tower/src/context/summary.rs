@@ -85,7 +85,11 @@ impl RequestSummary {
     #[must_use]
     pub fn route(&self) -> Option<&str> {
         #[cfg(feature = "axum")]
-        let route = self.identity.route.as_ref().map(|route| route.as_str());
+        let route = self
+            .identity
+            .route
+            .as_ref()
+            .map(axum::extract::MatchedPath::as_str);
         #[cfg(not(feature = "axum"))]
         let route = None;
         route

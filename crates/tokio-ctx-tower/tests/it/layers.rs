@@ -46,8 +46,10 @@ fn handlers() -> (Router, Ended) {
     let watch = middleware::from_fn(move |request: Request, next: Next| {
         let ended = ended.clone();
         if let Some(ctx) = request.extensions().get::<Context>() {
-            ctx.on_cancel(move |why| drop(ended.send(why.reason())))
-                .disarm();
+            ctx.on_cancel(move |why| {
+                let _ = ended.send(why.reason());
+            })
+            .disarm();
         }
         next.run(request)
     });
