@@ -138,8 +138,7 @@ fn check(
         let doc = inside(format!(
             "{toolchain}doc --no-deps --lib -p {name} {features}"
         ))
-        .env("RUSTDOCFLAGS", "--cfg docsrs -D warnings")
-        .env("RUSTFLAGS", "--cfg docsrs");
+        .env("RUSTDOCFLAGS", "--cfg docsrs -D warnings");
         // What is only there on nightly is used for the badges alone.
         let doc = if nightly {
             doc

@@ -16,7 +16,7 @@ use crate::state::{adopt, tree};
 const DEEPEST: usize = 64;
 
 /// The scopes and tasks that are alive, of the process ([`snapshot`]) or of one scope
-/// ([`Scope::snapshot`]).
+/// ([`Spawner::snapshot`](crate::Spawner::snapshot)).
 ///
 /// A scope that has not yet had to wait is not in the tree: being shown costs nothing until a
 /// scope waits. The parts are read one after another while the program goes on, so a task may
