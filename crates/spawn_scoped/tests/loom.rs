@@ -11,6 +11,7 @@ mod models {
     mod body;
     mod failure;
     mod harness;
+    mod job;
     mod join;
     #[cfg(all(shuttle, not(loom)))]
     mod large;
