@@ -106,7 +106,11 @@ fn cancels_of_one_session_come_one_at_a_time() {
         });
         assert!(work.await.is_err());
         assert_eq!(server.running(MINE).await, 0);
-        assert!(proxy.begun() >= 5, "two were lost, three were needed");
+        // Five if all three statements had reached the server by then.
+        assert!(
+            proxy.begun() >= 2,
+            "the first was lost, so it was followed by another"
+        );
         assert_eq!(proxy.most_at_once(), 1);
     });
 }
