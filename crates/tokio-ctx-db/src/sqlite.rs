@@ -55,14 +55,16 @@ const BUSY: Duration = Duration::from_secs(5);
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut conn = Connection::open_in_memory()?;
-/// let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n";
+/// let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n";
 ///
 /// let ctx = Context::background().with_timeout(Duration::from_millis(20));
 /// let cut = sqlite::under(&ctx, &mut conn, |c| c.execute_batch(endless));
 /// assert!(cut.unwrap_err().cancelled().unwrap().is_timeout());
 ///
 /// let ctx = Context::background();
-/// let seven = sqlite::under(&ctx, &mut conn, |c| c.query_row("select 7", [], |row| row.get(0)));
+/// let seven = sqlite::under(&ctx, &mut conn, |c| {
+///     c.query_row("select 7", [], |row| row.get::<_, u32>(0))
+/// });
 /// assert_eq!(seven??, 7);
 /// # Ok(())
 /// # }
