@@ -1,5 +1,5 @@
 //! For axum: extractors, [`ContextError`](crate::ContextError) as a response; feature `axum`.
-//! The server is in [`serve`](crate::serve).
+//! The server is in [`serve`](mod@crate::serve).
 //!
 //! ```
 //! use axum::{Router, routing::get};

@@ -32,7 +32,7 @@ use crate::error::BoxError;
 /// Serves `app` on `listener`, HTTP/1 and HTTP/2, until `ctx` ends, with nothing left running
 /// when it returns.
 ///
-/// [`ServeOptions`] with nothing set; the [module](self) says what happens at the end.
+/// [`ServeOptions`] with nothing set; the [module](mod@crate::serve) says what happens at the end.
 ///
 /// `listener` is any [`Listener`] of axum: TCP, a Unix socket, TLS. `app` is what
 /// `axum::serve` takes, a router mostly. It is made by a closure that gets the server's
