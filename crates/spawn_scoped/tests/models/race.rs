@@ -14,7 +14,7 @@ use super::harness::{Failed, Model, block_on, poll_once, spawn};
 fn a_first_error_against_the_parents_cancel() {
     Model::of(9_000)
         .large()
-        .sees(&["failed", "stopped"])
+        .sees(&["failed"])
         .explore(|seen| {
             let parent = Context::background().with_cancel();
             let (mut canceller, mut ctx) = (None, None);
