@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use tokio_ctx_core::Cancelled;
+use tokio_ctx_core::owner::OneLine;
 
 /// Why work on a database gave no output.
 ///
@@ -121,21 +122,6 @@ impl fmt::Display for Error {
             Kind::Closed => f.write_str("the connection was closed by an earlier cancel"),
             Kind::Database(error) => write!(f, "database: {}", OneLine(error)),
         }
-    }
-}
-
-/// What a server says, on one line that cannot pretend to be another.
-struct OneLine<T>(T);
-
-impl<T: fmt::Display> fmt::Display for OneLine<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.to_string().chars().try_for_each(|c| {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())
-            } else {
-                write!(f, "{c}")
-            }
-        })
     }
 }
 

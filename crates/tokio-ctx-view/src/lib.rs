@@ -41,7 +41,6 @@
 
 mod body;
 mod dump;
-mod escape;
 mod host;
 mod look;
 mod page;

@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use spawn_scoped::{ScopeSnapshot, TaskSnapshot};
-use tokio_ctx_core::owner::in_flight;
-
-use crate::escape::escaped;
+use tokio_ctx_core::owner::{OneLine, in_flight};
 
 /// So much that is in flight is shown; the rest is counted.
 const MAX_IN_FLIGHT: usize = 1_000;
@@ -203,6 +201,10 @@ impl End {
             ago_ms: millis(end.at.elapsed()),
         }
     }
+}
+
+fn escaped(text: &str) -> String {
+    OneLine(text).to_string()
 }
 
 fn millis(duration: Duration) -> u64 {
