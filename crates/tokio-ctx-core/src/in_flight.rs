@@ -130,7 +130,7 @@ pub fn is_observed() -> bool {
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// use tokio_ctx::Context;
 /// use tokio_ctx_core::owner::in_flight::{self, Kind};
 ///

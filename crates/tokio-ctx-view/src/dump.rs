@@ -14,7 +14,7 @@ const MAX_TASKS: usize = 1_000;
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// assert!(tokio_ctx::view::dump().contains("SCOPES AND TASKS (0)"));
 /// ```
 #[must_use]
@@ -36,7 +36,7 @@ pub fn dump() -> String {
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// use tokio_ctx::{Cancelled, Context, scope, view};
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -22,7 +22,7 @@ use crate::watch::straggler::{self, Straggler};
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// use std::time::Duration;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -41,7 +41,7 @@ pub struct Root(());
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// assert!(tokio_ctx::root().stragglers().is_empty());
 /// ```
 #[must_use]
@@ -62,7 +62,7 @@ impl Root {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```standalone_crate
     /// use tokio_ctx::root;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -85,7 +85,7 @@ impl Root {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```standalone_crate
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// tokio_ctx::root().join().await;
@@ -111,7 +111,7 @@ impl Root {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```standalone_crate
     /// use std::time::Duration;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -148,7 +148,7 @@ impl Root {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```standalone_crate
     /// assert!(tokio_ctx::root().stragglers().is_empty());
     /// ```
     #[must_use]

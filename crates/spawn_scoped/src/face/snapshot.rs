@@ -57,7 +57,7 @@ impl Snapshot {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```standalone_crate
     /// use tokio_ctx::{Cancelled, Context, Snapshot, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -166,7 +166,7 @@ pub struct TaskSnapshot {
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// assert_eq!(tokio_ctx::snapshot().to_string(), "no live scopes\n");
 /// ```
 #[must_use]

@@ -18,7 +18,7 @@ const NAMED: usize = 16;
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// use std::time::Duration;
 /// use tokio_ctx::{Cancelled, Context, ScopeOptions, root};
 ///
