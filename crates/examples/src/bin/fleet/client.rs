@@ -64,3 +64,13 @@ impl Call {
         })
     }
 }
+
+/// What `curl` would show of the page with what runs.
+pub(crate) async fn what_runs(view: SocketAddr) -> Result<String, Failure> {
+    let head = format!("GET /debug/ctx HTTP/1.1\r\nhost: {view}\r\nconnection: close\r\n\r\n");
+    let mut connection = TcpStream::connect(view).await?;
+    connection.write_all(head.as_bytes()).await?;
+    let mut text = String::new();
+    connection.read_to_string(&mut text).await?;
+    Ok(text)
+}

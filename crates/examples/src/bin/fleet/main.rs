@@ -196,11 +196,16 @@ async fn short_deadline(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), Fail
 
 async fn hang_up(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), Failure> {
     act(3, "a client that hangs up on ten seconds of work");
-    let (mut in_time, mut callers_gone) = (false, false);
+    let (mut in_time, mut callers_gone, mut listed) = (false, false, 0);
     for _ in 0..TRIES {
         let start = now();
         let call = Call::send(fleet.edge, 10_000, "grpc-timeout: 9S", "fickle").await?;
         let mut events = fleet.events(3).await?;
+        listed = 0;
+        for view in &fleet.views {
+            let text = client::what_runs(*view).await?;
+            listed += usize::from(text.contains("IN FLIGHT (1)") && text.contains(" left"));
+        }
         let hung_up = now();
         drop(call);
         events.extend(fleet.events(3).await?);
@@ -215,6 +220,10 @@ async fn hang_up(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), Failure> {
             break;
         }
     }
+    judge.that(
+        listed == 3,
+        "until then the view of each showed the request, and what it had left",
+    );
     judge.that(in_time, "all three stopped within 50 ms of the hang-up");
     judge.that(callers_gone, "each knew that its caller went away");
     Ok(())

@@ -14,9 +14,10 @@ use tokio::net::TcpListener;
 use tokio_ctx::scope;
 use tokio_ctx::tower::headers::{HeaderKey, TraceContext};
 use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
-use tokio_ctx::tower::serve::{ServeOptions, ServeReport};
+use tokio_ctx::tower::serve::{ServeOptions, ServeReport, serve};
 use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
 use tokio_ctx::tower::{ContextError, ContextLayer};
+use tokio_ctx::view::View;
 use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
@@ -193,20 +194,20 @@ pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure>
     let ctx = until_stdin_closes(ctx);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
+    let viewing = view(&ctx).await?;
     let options = ServeOptions::new().drain(DRAIN);
     let mut layer = None;
-    let report = options
-        .serve(&ctx, listener, |server| {
-            let requests = ContextLayer::new(server.context())
-                .max_timeout(LONGEST)
-                .trace_context();
-            layer = Some(requests.clone());
-            Router::new()
-                .route("/work/{millis}", get(handler))
-                .layer(requests)
-                .with_state(hop)
-        })
-        .await;
+    let serving = options.serve(&ctx, listener, |server| {
+        let requests = ContextLayer::new(server.context())
+            .max_timeout(LONGEST)
+            .trace_context();
+        layer = Some(requests.clone());
+        Router::new()
+            .route("/work/{millis}", get(handler))
+            .layer(requests)
+            .with_state(hop)
+    });
+    let (report, _) = tokio::join!(serving, viewing);
     Ok(end(&report, layer.as_ref()))
 }
 
@@ -229,17 +230,25 @@ pub(crate) async fn backend(
     let ctx = until_stdin_closes(ctx);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
+    let viewing = view(&ctx).await?;
     let options = ServeOptions::new().drain(DRAIN);
     let mut layer = None;
-    let report = options
-        .serve(&ctx, listener, |server| {
-            let requests = ContextLayer::new(server.context()).trace_context();
-            layer = Some(requests.clone());
-            let routes = tonic::service::Routes::new(BackendServer::new(hop));
-            routes.into_axum_router().layer(requests)
-        })
-        .await;
+    let serving = options.serve(&ctx, listener, |server| {
+        let requests = ContextLayer::new(server.context()).trace_context();
+        layer = Some(requests.clone());
+        let routes = tonic::service::Routes::new(BackendServer::new(hop));
+        routes.into_axum_router().layer(requests)
+    });
+    let (report, _) = tokio::join!(serving, viewing);
     Ok(end(&report, layer.as_ref()))
+}
+
+/// Serves the page with what runs, on a port of its own on loopback.
+async fn view(ctx: &Context) -> Result<impl Future<Output = ServeReport>, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    let page = Router::new().route_service("/debug/ctx", View::new(ctx));
+    Ok(serve(ctx, listener, |_| page))
 }
 
 #[tonic::async_trait]

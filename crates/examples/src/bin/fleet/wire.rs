@@ -113,6 +113,8 @@ impl Drop for Process {
 /// The three processes.
 pub(crate) struct Fleet {
     pub(crate) edge: SocketAddr,
+    /// Where each says what it runs.
+    pub(crate) views: Vec<SocketAddr>,
     processes: Vec<Process>,
     events: UnboundedReceiver<Event>,
 }
@@ -122,6 +124,7 @@ impl Fleet {
         let (sender, events) = unbounded_channel();
         let mut processes = Vec::new();
         let mut address = None;
+        let mut views = Vec::new();
         for name in ["pricing", "catalog", "edge"] {
             let arguments = [
                 Some(name.to_owned()),
@@ -135,12 +138,15 @@ impl Fleet {
             let stdin = child.stdin.take();
             let stdout = child.stdout.take().ok_or("no pipe")?;
             processes.push(Process { name, child, stdin });
-            address = Some(listens(stdout, sender.clone()).await?);
+            let [service, view] = listens(stdout, sender.clone()).await?;
+            address = Some(service);
+            views.push(view);
         }
         let edge = address.ok_or("no edge")?;
         processes.reverse();
         Ok(Fleet {
             edge,
+            views,
             processes,
             events,
         })
@@ -181,13 +187,13 @@ impl Fleet {
     }
 }
 
-/// Forwards what a process tells, on a thread that ends with it. Returns where it listens,
-/// which is the first thing it says.
+/// Forwards what a process tells, on a thread that ends with it. Returns where its service and
+/// its view listen, which are the first things it says.
 async fn listens(
     stdout: ChildStdout,
     events: UnboundedSender<Event>,
-) -> Result<SocketAddr, Failure> {
-    let (send_address, mut address) = unbounded_channel();
+) -> Result<[SocketAddr; 2], Failure> {
+    let (send_address, mut addresses) = unbounded_channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             match Event::read(&line) {
@@ -196,8 +202,9 @@ async fn listens(
             }
         }
     });
-    let line = timeout(LONG, address.recv())
-        .await?
-        .ok_or("a process did not start")?;
-    Ok(line.parse()?)
+    let mut next = async || -> Result<SocketAddr, Failure> {
+        let line = timeout(LONG, addresses.recv()).await?;
+        Ok(line.ok_or("a process did not start")?.parse()?)
+    };
+    Ok([next().await?, next().await?])
 }
