@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-use crate::steps::{Cmd, Outcome, Steps};
+use crate::steps::{Cmd, Failed, Outcome, Steps};
 use crate::workspace::Workspace;
 
 /// A driver of browsers that brings none of its own.
@@ -22,13 +22,21 @@ const CHECK: &str = "crates/tokio-ctx-view/tests/page/check.mjs";
 /// Where `--save` puts the pictures that the documentation shows.
 const PICTURES: &str = "docs/pictures";
 
-pub(crate) const OPTIONS: &[&str] = &["--save"];
+/// Ten viewers and a load, for so many minutes.
+const VIEWERS: &str = "crates/tokio-ctx-view/tests/page/viewers.mjs";
+
+const MINUTES: &str = "10";
+
+pub(crate) const OPTIONS: &[&str] = &["--save", "--viewers"];
 
 pub(crate) fn offered(workspace: &Workspace) -> bool {
     workspace.has(CHECK)
 }
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) -> Outcome {
+    if options.iter().any(|option| option == "--viewers") {
+        return viewers(workspace, steps);
+    }
     let browser = BROWSERS
         .iter()
         .find(|path| fs::exists(path).is_ok_and(|there| there));
@@ -43,11 +51,7 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) 
         steps.skip("view", "there is no npm");
         return Ok(());
     }
-    steps.run(
-        workspace,
-        "the demo",
-        &Cmd::cargo("build -p examples --bin demo"),
-    )?;
+    let demo = demo(workspace, steps, "debug")?;
     let folder = workspace.target().join("view");
     fs::create_dir_all(&folder).ok();
     let install = Cmd::new(&format!(
@@ -58,10 +62,6 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) 
         "the browser's driver",
         &install.within(folder.clone()),
     )?;
-    let demo = workspace
-        .target()
-        .join("debug")
-        .join(format!("demo{}", env::consts::EXE_SUFFIX));
     let mut check = Cmd::new("node")
         .arg(workspace.root().join(CHECK))
         .arg(demo)
@@ -72,4 +72,24 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) 
         check = check.arg(pictures);
     }
     steps.run(workspace, "the page", &check.within(folder))
+}
+
+/// Builds the demo in a profile's directory.
+fn demo(workspace: &Workspace, steps: &mut Steps, profile: &str) -> Result<PathBuf, Failed> {
+    let mut line = "build -p examples --bin demo".to_owned();
+    if profile == "release" {
+        line.push_str(" --release");
+    }
+    steps.run(workspace, "the demo", &Cmd::cargo(&line))?;
+    let name = format!("demo{}", env::consts::EXE_SUFFIX);
+    Ok(workspace.target().join(profile).join(name))
+}
+
+fn viewers(workspace: &Workspace, steps: &mut Steps) -> Outcome {
+    let demo = demo(workspace, steps, "release")?;
+    let check = Cmd::new("node")
+        .arg(workspace.root().join(VIEWERS))
+        .arg(demo)
+        .arg(MINUTES);
+    steps.run(workspace, "ten viewers", &check)
 }

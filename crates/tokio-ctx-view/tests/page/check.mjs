@@ -4,62 +4,13 @@
 //
 // DEMO is the demo's binary. With FOLDER, pictures of the page are written there.
 
-import { spawn } from "node:child_process";
-import http from "node:http";
-import net from "node:net";
-import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
+import { fetchWith, freePort, request, start, stop } from "./demo.mjs";
+
 const { chromium } = createRequire(join(process.cwd(), "x.js"))("playwright-core");
 const [demo, browserPath, folder] = process.argv.slice(2);
-
-/** Starts the demo; resolves once it has said where it and its view are. */
-function start(viewPort) {
-  const child = spawn(demo, ["--serve", "--view", `127.0.0.1:${viewPort}`], { stdio: ["ignore", "pipe", "inherit"] });
-  const said = createInterface({ input: child.stdout });
-  return new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`the demo ended with ${code}`)));
-    let [at, view] = [];
-    said.on("line", (line) => {
-      view ||= line.match(/http:\/\/[\d.:]+\/debug\/ctx/)?.[0];
-      at ||= line.match(/(http:\/\/[\d.:]+)\/report$/)?.[1];
-      if (at && view) resolve({ child, at, view });
-    });
-  });
-}
-function stop({ child }) {
-  return new Promise((resolve) => {
-    child.removeAllListeners("exit");
-    child.once("exit", resolve);
-    child.kill("SIGTERM");
-  });
-}
-/** A request of the demo; `hangUp()` closes its connection. */
-function request(at, path) {
-  const url = new URL(at);
-  const socket = net.connect(url.port, url.hostname);
-  socket.on("error", () => {});
-  socket.write(`GET ${path} HTTP/1.1\r\nhost: ${url.host}\r\nx-trace-id: trace-of-the-check\r\n\r\n`);
-  return { hangUp: () => socket.destroy() };
-}
-function fetchWith(url, headers) {
-  return new Promise((resolve, reject) => {
-    http.get(url, { headers }, (response) => {
-      let body = "";
-      response.on("data", (part) => { body += part; });
-      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body }));
-    }).on("error", reject);
-  });
-}
-function freePort() {
-  return new Promise((resolve) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 let [passed, all] = [0, 0];
 async function check(promise, body) {
@@ -77,7 +28,7 @@ function assert(holds, otherwise) {
 }
 
 const port = await freePort();
-let server = await start(port);
+let server = await start(demo, port);
 const browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox"] });
 const context = await browser.newContext({ viewport: { width: 1200, height: 900 } });
 await context.grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -221,7 +172,7 @@ await check("it connects again after the server was restarted", async () => {
   const before = await page.locator("#status").innerText();
   await stop(server);
   await page.locator("#status.lost").waitFor(wait);
-  server = await start(port);
+  server = await start(demo, port);
   await page.waitForFunction((old) => {
     const status = document.querySelector("#status");
     return status.className === "live" && status.innerText !== old;
