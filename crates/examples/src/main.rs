@@ -118,7 +118,10 @@ async fn serve_until_asked(
     let view = format!("http://{}/debug/ctx", listener.local_addr()?);
     let page = Router::new().route_service("/debug/ctx", View::new(root));
     let viewing = serve(root, listener, |_| page);
+    #[cfg(unix)]
+    tokio_ctx::view::dump_on_signal(root)?;
     let at = format!("http://{}", server.address());
+    let pid = std::process::id();
     timeline.say(&format!(
         "
 Serving. Try these, and press Ctrl-C in the first to hang up:
@@ -129,6 +132,7 @@ Serving. Try these, and press Ctrl-C in the first to hang up:
   curl -X POST {at}/exports
   curl {at}/running
 What runs, in a browser or with curl: {view}
+The same here: kill -QUIT {pid}
 Ctrl-C here shuts down in order.
 "
     ));

@@ -1,6 +1,6 @@
 //! The report without a page: as text, in the log on a signal, and as a test's last line.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_ctx_core::Context;
 
@@ -14,12 +14,34 @@ const MAX_TASKS: usize = 1_000;
 ///
 /// # Examples
 ///
+/// A panic that says what else was running:
+///
 /// ```standalone_crate
-/// assert!(tokio_ctx::view::dump().contains("SCOPES AND TASKS (0)"));
+/// use tokio_ctx::view;
+///
+/// let before = std::panic::take_hook();
+/// std::panic::set_hook(Box::new(move |panicked| {
+///     before(panicked);
+///     eprintln!("{}", view::dump());
+/// }));
+/// assert!(view::dump().contains("SCOPES AND TASKS (0)"));
+/// ```
+///
+/// A shutdown that says what it did not wait for:
+///
+/// ```standalone_crate
+/// use std::time::Duration;
+/// use tokio_ctx::view;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let joined = tokio_ctx::root().join_timeout(Duration::from_secs(10)).await;
+/// assert!(joined.is_ok(), "still running:\n{}", view::dump());
+/// # }
 /// ```
 #[must_use]
 pub fn dump() -> String {
-    text::of(&Report::now(MAX_TASKS, Instant::now()))
+    text::of(&Report::now(MAX_TASKS, None))
 }
 
 /// Fails the test if scopes, tasks, requests or queries are still there, with the list of them.
@@ -54,7 +76,7 @@ pub fn assert_nothing_runs(ctx: &Context) -> impl Future<Output = ()> {
     async move {
         let patience = ctx.with_timeout(Duration::from_secs(1));
         loop {
-            let report = Report::now(MAX_TASKS, Instant::now());
+            let report = Report::now(MAX_TASKS, None);
             if report.is_idle() {
                 return;
             }

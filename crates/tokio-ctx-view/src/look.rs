@@ -39,7 +39,7 @@ impl Shared {
             _ => {
                 let looked = Arc::new(Looked {
                     at: Instant::now(),
-                    report: Report::now(self.max_tasks, self.since),
+                    report: Report::now(self.max_tasks, Some(self.since)),
                     json: OnceLock::new(),
                     text: OnceLock::new(),
                 });

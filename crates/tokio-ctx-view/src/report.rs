@@ -14,7 +14,8 @@ const MAX_IN_FLIGHT: usize = 1_000;
 pub(crate) struct Report {
     format_version: u32,
     pub(crate) process: String,
-    pub(crate) up_ms: u64,
+    /// For how long a view has been mounted.
+    pub(crate) up_ms: Option<u64>,
     /// Tasks that go on after their context ended, the longest asked first.
     pub(crate) stuck: Vec<Stuck>,
     pub(crate) scopes: Vec<Scope>,
@@ -90,7 +91,7 @@ pub(crate) struct Count {
 }
 
 impl Report {
-    pub(crate) fn now(max_tasks: usize, up_since: Instant) -> Report {
+    pub(crate) fn now(max_tasks: usize, mounted: Option<Instant>) -> Report {
         let snapshot = spawn_scoped::Snapshot::bounded(max_tasks);
         let mut stuck = Vec::new();
         let scopes: Vec<Scope> = snapshot
@@ -104,7 +105,7 @@ impl Report {
         Report {
             format_version: 1,
             process: process(),
-            up_ms: millis(up_since.elapsed()),
+            up_ms: mounted.map(|mounted| millis(mounted.elapsed())),
             stuck,
             num_tasks: scopes.iter().map(Scope::num_tasks).sum(),
             more_tasks: scopes.iter().map(Scope::num_more).sum(),

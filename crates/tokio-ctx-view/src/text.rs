@@ -13,12 +13,11 @@ pub(crate) fn of(report: &Report) -> String {
 }
 
 fn write(out: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(
-        out,
-        "{}, watched for {}",
-        report.process,
-        time(report.up_ms)
-    )?;
+    out.push_str(&report.process);
+    if let Some(up_ms) = report.up_ms {
+        write!(out, ", watched for {}", time(up_ms))?;
+    }
+    out.push('\n');
     if !report.stuck.is_empty() {
         let num = report.stuck.len();
         writeln!(out, "\nENDED BUT STILL RUNNING ({num})")?;

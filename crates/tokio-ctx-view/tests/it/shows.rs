@@ -174,3 +174,28 @@ async fn a_scope_that_was_stopped_is_among_the_last_ends() {
         "{end}"
     );
 }
+
+#[tokio::test]
+async fn a_panic_hook_can_carry_the_dump_and_names_the_task_that_panics() {
+    static DUMPED: std::sync::Mutex<String> = std::sync::Mutex::new(String::new());
+    let _turn = TURN.lock().await;
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| *DUMPED.lock().unwrap() = dump()));
+    let ctx = Context::background();
+    let outcome = tokio_ctx::scope(&ctx, async |s| {
+        let parser = s.task().name("parser").isolated(async |_| {
+            // A scope is listed once it really waits.
+            while !dump().contains("parser") {
+                tokio::task::yield_now().await;
+            }
+            panic!("a bad frame")
+        });
+        Ok::<_, Cancelled>(parser.await.is_err())
+    });
+    let panicked = outcome.await;
+    std::panic::set_hook(before);
+    assert!(matches!(panicked, Ok(true)));
+    let dumped = DUMPED.lock().unwrap();
+    assert!(dumped.contains("task `parser`"), "{dumped}");
+    assert!(dumped.contains(file!()), "{dumped}");
+}
