@@ -1,6 +1,7 @@
 //! The models of the kernels, explored by loom and by shuttle.
 
 mod guide;
+mod list;
 mod mutants;
 mod patch;
 mod table;
@@ -25,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(1800);
 /// With `--deep` the bound on preemptions is raised, or removed where that ends.
 const DEEP_LIMIT: Duration = Duration::from_secs(3600);
 
-pub(crate) const OPTIONS: &[&str] = &["--deep", "--guide", "--mutants", "--shuttle"];
+pub(crate) const OPTIONS: &[&str] = &["--deep", "--guide", "--list", "--mutants", "--shuttle"];
 
 fn modelled(workspace: &Workspace) -> Vec<&'static str> {
     CRATES
@@ -43,6 +44,9 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) 
     for option in options {
         match option.as_str() {
             "--guide" => follow_guide(workspace, steps)?,
+            "--list" => steps.check("page of planted faults", "cargo xtask loom --list", || {
+                list::write(workspace)
+            })?,
             "--mutants" => mutants::run(workspace, steps)?,
             "--deep" => {
                 let cmd = models(workspace, "loom", RUSTFLAGS)

@@ -287,33 +287,6 @@ mod tests {
     }
 
     #[test]
-    fn the_guide_lists_the_planted_faults() {
-        let workspace = Workspace::find().expect("the tests run in the workspace");
-        let read = |file: &str| {
-            fs::read_to_string(workspace.root().join(file)).expect("it is in the project")
-        };
-        let guide = read("docs/loom.md");
-        let mut listed = 0;
-        for file in [
-            "xtask/mutants/tokio-ctx-core.txt",
-            "xtask/mutants/spawn_scoped.txt",
-        ] {
-            for mutant in patch::parse(&read(file)).expect("it is well-formed") {
-                let line = format!("- `{}`: {}.", mutant.name, mutant.fault);
-                assert!(guide.lines().any(|known| known == line), "{line}");
-                listed += 1;
-            }
-        }
-        let (_, list) = guide
-            .split_once("## The planted faults")
-            .expect("a section");
-        assert_eq!(
-            list.lines().filter(|line| line.starts_with("- ")).count(),
-            listed
-        );
-    }
-
-    #[test]
     fn the_test_binary_is_found_in_what_cargo_says() {
         let message = r#"{"reason":"compiler-artifact","executable":"/t/loom-1","fresh":true}"#;
         assert_eq!(executable(message).as_deref(), Some("/t/loom-1"));
