@@ -1,7 +1,7 @@
 //! What no single crate can test.
 //!
-//! The blocks of Rust in `docs/guide` and in the guide to services are the documentation tests
-//! of this package, so what the guide shows compiles and does what it says.
+//! The blocks of Rust in `docs` are the documentation tests of this package, so what they show
+//! compiles and does what it says.
 
 pub mod inputs;
 
@@ -9,6 +9,16 @@ pub mod inputs;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/services.md")]
 mod services {}
+
+/// The programs that the guide only names.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/appendix/another-driver.md")]
+mod another_driver {}
+
+/// The faults of cancel safety and their repairs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/appendix/cancel-faults.md")]
+mod cancel_faults {}
 
 /// One hidden module per page, so that a failing block names its page.
 macro_rules! pages {

@@ -1,5 +1,5 @@
 //! The findings without `cut-points`, on a multi-threaded runtime: a future is polled once, and
-//! dropped. Quoted in `docs/found.md`.
+//! dropped. Quoted in `docs/appendix/found-reports.md`.
 
 use std::time::Duration;
 
