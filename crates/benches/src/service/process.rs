@@ -13,10 +13,12 @@ pub(crate) const VERB: &str = "--service";
 /// Longer than any count takes to become what it is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Which of the three services.
+/// Which of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
+    /// Ours with a live view, at which nobody looks.
+    Viewed,
     ByHand,
     Go,
 }
@@ -27,6 +29,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Ours => "tokio-ctx",
+            Kind::Viewed => "with a view",
             Kind::ByHand => "by hand on axum",
             Kind::Go => "Go net/http",
         }
@@ -56,6 +59,7 @@ impl Process {
         let ours = std::env::current_exe().ok()?;
         let (program, arguments) = match kind {
             Kind::Ours => (ours.as_path(), [VERB, "ours"].as_slice()),
+            Kind::Viewed => (ours.as_path(), [VERB, "viewed"].as_slice()),
             Kind::ByHand => (ours.as_path(), [VERB, "by-hand"].as_slice()),
             Kind::Go => (go?, ["service"].as_slice()),
         };

@@ -21,7 +21,7 @@ pub(crate) fn throughput<'a>(go: &Go) -> Group<'a> {
     pin_clients();
     let unpin = Rc::new(Unpin);
     let mut group = Group::new();
-    for kind in Kind::ALL {
+    for kind in [Kind::Ours, Kind::Viewed, Kind::ByHand, Kind::Go] {
         let Some(process) = Process::start(kind, go.program()) else {
             continue;
         };
@@ -39,6 +39,13 @@ pub(crate) fn throughput<'a>(go: &Go) -> Group<'a> {
     group
         .throughput_row("19", work, ours, by_hand, 1.05)
         .throughput_row("19", work, ours, Kind::Go.name(), 1.40)
+        .throughput_row(
+            "19v",
+            "the same with a view at which nobody looks",
+            Kind::Viewed.name(),
+            ours,
+            0.98,
+        )
 }
 
 /// The clients have all cores again when the group is gone.

@@ -11,6 +11,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_ctx::tower::{ContextError, ContextLayer, serve as serve_ours};
+use tokio_ctx::view::View;
 use tokio_ctx::{Cancelled, Context, scope};
 use tokio_util::sync::CancellationToken;
 use tower_layer::Layer as _;
@@ -53,13 +54,17 @@ pub(crate) fn serve(kind: &str) -> std::io::Result<()> {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     println!("{}", listener.local_addr()?);
     match kind {
-        "ours" => {
+        "ours" | "viewed" => {
+            let is_viewed = kind == "viewed";
             let server = Context::background().with_cancel();
             let bystander = server.with_cancel();
             std::thread::spawn(move || watch(|| bystander.is_done()));
             runtime.spawn(async move {
                 let served = serve_ours(&server, listener, |server| {
-                    let (layer, router) = ours(server.context());
+                    let (layer, mut router) = ours(server.context());
+                    if is_viewed {
+                        router = router.route_service("/debug/ctx", View::new(server.context()));
+                    }
                     layer.layer(router)
                 });
                 served.await
