@@ -291,7 +291,7 @@ fn a_failed_report_fails_the_test_with_all_of_it() {
         .downcast::<String>()
         .expect("a text");
     for part in [
-        "drop_everywhere at crates/cut-points/tests/it/drop.rs:",
+        concat!("drop_everywhere at ", file!(), ":"),
         "cut 1 of 1, while it awaits",
         "tokio::time::sleep::Sleep",
         "left open",
