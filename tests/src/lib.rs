@@ -10,10 +10,10 @@ pub mod inputs;
 #[doc = include_str!("../../docs/services.md")]
 mod services {}
 
-/// The programs that the guide only names.
+/// Drivers, and the adapter for Redis.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/appendix/another-driver.md")]
-mod another_driver {}
+#[doc = include_str!("../../docs/appendix/drivers.md")]
+mod drivers {}
 
 /// The faults of cancel safety and their repairs.
 #[cfg(doctest)]

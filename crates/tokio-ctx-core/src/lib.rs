@@ -1,9 +1,8 @@
 //! Go's `context` for tokio: who is this work for, when must it stop, and why did it?
 //!
-//! A [`Context`] is handed down as the first parameter of everything that works for one
-//! request or one job. It is a tree: ending a context ends all that was derived from it. It
-//! answers with a cause and a line of code, knows its deadline without a timer, and carries a
-//! few typed values.
+//! A [`Context`] is the first parameter of everything that works for one request or one job.
+//! Contexts form a tree: cancelling one cancels everything derived from it. A context says why
+//! and where it ended, has a deadline without a timer, and carries a few typed values.
 //!
 //! ```
 //! use std::time::Duration;
@@ -39,32 +38,31 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | make a root | [`Context::background`], [`Context::todo`], [`Context::from_token`] |
-//! | end work | [`with_cancel`](Context::with_cancel), [`CancelGuard`], [`CancelHandle`] |
+//! | create a root | [`Context::background`], [`Context::todo`], [`Context::from_token`] |
+//! | cancel | [`with_cancel`](Context::with_cancel), [`CancelGuard`], [`CancelHandle`] |
 //! | limit time | [`with_timeout`](Context::with_timeout), [`with_deadline`](Context::with_deadline), [`Budget`] |
 //! | notice the end | [`done`](Context::done), [`run`](Context::run), [`check`](Context::check), [`is_done`](Context::is_done), [`on_cancel`](Context::on_cancel) |
 //! | learn why | [`err`](Context::err), [`Cancelled`], [`Reason`] |
 //! | carry values | [`key!`], [`with_value`](Context::with_value), [`value`](Context::value) |
 //! | outlive a request | [`detach_onto`](Context::detach_onto), [`without_cancel`](Context::without_cancel) |
 //! | stop what runs at a server | [`interrupt`] |
-//! | end with either of two | [`merge`](Context::merge) |
-//! | speak to code that knows tokens | [`token`](Context::token), [`Context::from_token`] |
+//! | end with the first of two | [`merge`](Context::merge) |
+//! | work with `CancellationToken` | [`token`](Context::token), [`Context::from_token`] |
 //!
 //! # When not
 //!
-//! - For tasks that must be waited for, take the crate `spawn_scoped`: a context says when to
+//! - For tasks that must be waited for, use the crate `spawn_scoped`: a context says when to
 //!   stop, a scope waits until everything has.
-//! - Where one flag for a whole program is all there is to say, tokio-util's
-//!   `CancellationToken` does.
-//! - For a bag of dependencies: pools, clients and loggers are parameters.
+//! - For one flag that stops a whole program, tokio-util's `CancellationToken` is enough.
+//! - Pools, clients and loggers do not belong in a context: they are parameters.
 //!
-//! There is no ambient "current" context: what a function needs is among its parameters.
+//! There is no ambient "current" context: a function takes what it needs as parameters.
 //!
 //! # How it is checked
 //!
-//! The protocols behind this crate are model-checked under loom, over a stand-in for
-//! tokio-util's `CancellationToken`: our protocols, not the token. Under `--cfg loom` the
-//! types of this crate work in models of your own code. `unsafe` is forbidden.
+//! Our protocols are model-checked under loom, with a stand-in for tokio-util's
+//! `CancellationToken`. Under `--cfg loom` the types of this crate work in models of your own
+//! code. `unsafe` is forbidden.
 //!
 //! # Features
 //!

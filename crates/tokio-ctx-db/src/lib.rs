@@ -1,26 +1,26 @@
 //! Queries that stop at the server when their context ends.
 //!
-//! Dropping a future stops what this process does. The query at the server runs on, keeps its
-//! locks, and its connection goes back to the pool in the middle of it, to the harm of whoever is
-//! next. This crate stops the query as well, and gives a connection back only once it is clean and
-//! no cancel is under way that could hit somebody else.
+//! Dropping a future stops only this process. The query runs on at the server and keeps its
+//! locks, and its connection goes back to the pool in the middle of it, to the harm of its next
+//! user. This crate stops the query too, and returns a connection only once it is clean and no
+//! cancel is under way that could hit another query.
 //!
 //! Go has this in `database/sql`: `QueryContext` and its drivers.
 //!
 //! # What it does
 //!
-//! - The end of the context cancels at the server, and the caller is answered when the work there
-//!   has stopped, or after a grace: a connection that does not get clean is closed.
-//! - A future that is dropped (a client hung up, another branch of `select!` won) gets the same,
-//!   in the background.
-//! - A COMMIT is never cut.
-//! - What the work itself returns is given back as it is; [`Error`] is only what this crate adds.
+//! - When the context ends, the query is cancelled at the server, and the call returns once it has
+//!   stopped there, or after a grace period: a connection that is not clean by then is closed.
+//! - When the future is dropped (a client hung up, another branch of `select!` won), the same
+//!   happens in the background.
+//! - A COMMIT is never interrupted.
+//! - The output of the work is returned unchanged; [`Error`] covers only what this crate adds.
 //!
-//! # What it does not
+//! # What it does not do
 //!
-//! - A `timeout` **inside** of the closure that drops a query and then returns is not seen: give
-//!   the work a context with that timeout instead.
-//! - A connection that is taken from the driver's own pool is under no context.
+//! - It does not see a `timeout` **inside** the closure that drops a query: derive a context with
+//!   that timeout instead.
+//! - It does not cover connections that are taken from the driver's own pool.
 //!
 //! # Features
 //!

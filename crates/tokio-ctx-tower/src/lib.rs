@@ -1,5 +1,5 @@
 //! A [`Context`](tokio_ctx_core::Context) for each request of a tower, axum or tonic service: a
-//! deadline or a hang-up at the edge stops the work, three processes away.
+//! deadline or a hang-up at the edge stops the work, in the services behind it too.
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
@@ -50,22 +50,20 @@
 //!
 //! # How a request ends
 //!
-//! Servers drop the future of a response, or its body, when the client closes its connection
-//! or resets its stream. The right to end the request's context lives in the two, so that
-//! everything derived from it learns of that at once, with
-//! [`CallerGone`](tokio_ctx_core::Reason::CallerGone): tasks, queries, calls to other services. A
-//! dropped handler alone stops no task that it spawned.
+//! A server drops the future of a response, or its body, when the client closes its connection
+//! or resets its stream. Both own the guard of the request's context, so everything derived from
+//! the context ends at once with [`CallerGone`](tokio_ctx_core::Reason::CallerGone): tasks,
+//! queries, calls to other services. Dropping a handler alone stops no task that it spawned.
 //!
-//! What this crate cannot see is what the server below does not see: HTTP/1 takes a client
-//! that half-closes for one that is gone, and a client whose network is unplugged is there
-//! until a timeout says otherwise. That is what deadlines are for.
+//! This crate sees only what the server sees: HTTP/1 takes a client that half-closes for one
+//! that is gone, and a client whose network is unplugged seems present until a timeout. That is
+//! what deadlines are for.
 //!
-//! # Who is trusted
+//! # What a client can do
 //!
-//! Nobody. A client can shorten its deadline, and lengthen it up to
-//! [`max_timeout`](ContextLayer::max_timeout); it can set the keys that are listed, and no
-//! others; no header fails a request, and no header's value is printed unless its key opted
-//! in to that.
+//! A client can shorten its deadline, and lengthen it up to
+//! [`max_timeout`](ContextLayer::max_timeout). It can set the keys that are listed, and no
+//! others. No header fails a request, and no header's value is printed unless its key allows it.
 //!
 //! # Features
 //!

@@ -1,7 +1,7 @@
-//! What runs now, and why it does not stop: scopes, tasks, requests and queries as text, as
-//! JSON, and as a page.
+//! What a program is running, and why it does not stop: scopes, tasks, requests and queries as
+//! text, JSON and a page.
 //!
-//! [`View`] is a tower service. Mount it on a port of its own:
+//! [`View`] is a tower service. Serve it on a separate port:
 //!
 //! ```no_run
 //! use axum::Router;
@@ -19,20 +19,19 @@
 //! | `curl localhost:6060/debug/ctx` | text: first what ended and still runs, then the tree |
 //! | `curl localhost:6060/debug/ctx?watch` | the same text again and again |
 //! | `curl localhost:6060/debug/ctx?json` | JSON |
-//! | a browser | a page that follows |
+//! | a browser | a page that updates itself |
 //!
-//! # Why a port of its own
+//! # Why a separate port
 //!
 //! The view is read-only, prints no value whose key did not opt in, and answers only if the
-//! `Host` of the request is a loopback address or was allowed, so that no page of another site
-//! can read it through a name that it controls. But it shows names, lines of source and causes,
-//! which are nobody's business outside: bind it to loopback, and reach it through a tunnel.
+//! `Host` of the request is a loopback address or was allowed, which stops DNS rebinding. But it
+//! shows names, lines of source and causes: bind it to loopback, and reach it through a tunnel.
 //!
 //! # What it costs
 //!
-//! Until a `View` is made, nothing is kept that was not kept before. From then on each request
-//! and query is written down when it begins and taken off when it ends. A snapshot is taken
-//! only when somebody looks, and all who look within a quarter of a second share it.
+//! Nothing until a `View` is created. From then on each request and query is recorded when it
+//! begins and removed when it ends. A snapshot is taken only on request, and requests within a
+//! quarter of a second share one.
 //!
 //! # What it cannot see
 //!

@@ -7,6 +7,7 @@ mod manifests;
 mod markers;
 mod readme;
 mod seams;
+mod words;
 mod workflow;
 
 use std::fmt;
@@ -151,6 +152,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
     let verbs: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
     let findings: Vec<Finding> = [
         readme::check(&files),
+        words::check(&files),
         machine::check(&files, &workspace.root().to_string_lossy()),
         manifests::check(&files, crate::msrv::MSRV),
         markers::check(&files),
