@@ -1,6 +1,7 @@
 //! Formatting, the project's own rules, clippy, and the lint that we give our users.
 
 mod circles;
+mod hidden;
 mod links;
 mod machine;
 mod manifests;
@@ -156,6 +157,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
         machine::check(&files, &workspace.root().to_string_lossy()),
         manifests::check(&files, crate::msrv::MSRV),
         markers::check(&files),
+        hidden::check(&files),
         seams::check(&files),
         circles::check(&files),
         workflow::check(&files, &verbs),
