@@ -13,7 +13,7 @@ pub(crate) fn drop_quietly<T>(value: T) {
     quietly(|| drop(value));
 }
 
-/// Wakes who waits, if anybody does.
+/// Wakes the waiter, if there is one.
 pub(crate) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         quietly(|| waker.wake());

@@ -18,7 +18,7 @@ pub(crate) type Place = &'static Location<'static>;
 
 /// The error of everything that a context ended: what ended it, why, and where in the source.
 ///
-/// Cheap to clone, and the same for everybody who asks: the first outcome of a context is
+/// Cheap to clone, and the same for every caller: the first outcome of a context is
 /// its only one. The text is one line that says what happened and which line of code to look
 /// at; [`source`](Error::source) is the cause given to
 /// [`cancel_with`](crate::CancelGuard::cancel_with) or to one of the `_cause` constructors.
@@ -187,7 +187,7 @@ impl Cancelled {
         })))
     }
 
-    /// Whether it was a deadline that passed, and not somebody who said so.
+    /// Whether a deadline passed, as opposed to an explicit cancel.
     pub(crate) fn is_of_deadline(&self) -> bool {
         self.after().is_some()
     }

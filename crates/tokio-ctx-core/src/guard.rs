@@ -105,7 +105,7 @@ impl CancelGuard {
     ///
     /// Never panics: what a callback or a waker panics with is caught and logged. A waker that
     /// panics can take other wake-ups with it, since tokio then gives up its list of waiters;
-    /// those who ask are still told.
+    /// code that asks still sees the end.
     ///
     /// A callback may cancel another context, whose callback cancels the next one, without a
     /// limit and without filling the stack. From sixteen levels on, the callbacks of the inner

@@ -1,4 +1,4 @@
-//! What is in flight beside tasks, and what ended last. Kept only while somebody looks.
+//! What is in flight besides tasks, and what ended last. Recorded only once there is a view.
 //!
 //! Crates that serve requests, connections and queries write them down here, so that a live view
 //! depends on none of those crates. Until [`observe`] is called nothing is kept: [`enter`] and

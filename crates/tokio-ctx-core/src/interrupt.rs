@@ -1,4 +1,4 @@
-//! Work that goes on somewhere else, and must be told there to stop.
+//! Work that runs somewhere else, at a server or on a thread, and must be stopped there.
 //!
 //! Dropping a future stops what this process does. It does not stop a query at a database, a
 //! command at a remote shell, a job on another machine: those run on, and what they leave behind
@@ -34,13 +34,13 @@ use std::time::Duration;
 use crate::cancelled::Cancelled;
 use crate::context::Context;
 
-/// How something else is told to stop, and how long that may take.
+/// How work elsewhere is stopped, and how long that may take.
 ///
 /// See the [module](self) for what `interrupt` must promise.
 ///
 /// # Examples
 ///
-/// A worker that is told to stop through a channel, and says how far it came:
+/// A worker that is asked to stop through a channel, and reports how far it came:
 ///
 /// ```
 /// use std::convert::Infallible;

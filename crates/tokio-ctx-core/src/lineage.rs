@@ -86,7 +86,7 @@ fn write_step(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
     }
 }
 
-/// Looks, and leaves everything as it is: whoever prints a context wakes nobody.
+/// Only reads: printing a context wakes no task.
 fn write_end(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
     if !node.is_ended() {
         return Ok(());
@@ -97,7 +97,7 @@ fn write_end(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
     }
 }
 
-/// To a unit that people read: nobody counts the microseconds of a second.
+/// To a unit that people read, without the microseconds of a second.
 fn rounded(nanos: u64) -> Duration {
     let unit = match nanos {
         0..1_000_000 => 1_000,

@@ -158,7 +158,7 @@ pub fn cancel(handle: &CancelHandle, cancelled: Cancelled) -> bool {
     handle.cancel_as(cancelled)
 }
 
-/// A [`Cancelled`] made by hand.
+/// A [`Cancelled`] that did not come from a context.
 ///
 /// # Examples
 ///

@@ -234,7 +234,7 @@ pub(crate) fn visible(values: &Values) -> impl Iterator<Item = &dyn Entry> {
 }
 
 impl Drop for Links {
-    /// Invariant 4. A node that somebody else drops at the same moment runs this anew, one
+    /// Invariant 4. A node that another thread drops at the same moment runs this again, one
     /// frame deeper; that needs two threads at one node and does not add up along a chain.
     fn drop(&mut self) {
         let mut next = self.parent.take();

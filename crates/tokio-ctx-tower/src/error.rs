@@ -12,7 +12,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// A [`Cancelled`] on its way to the other side of the wire.
 ///
 /// It is a response of axum and a status of tonic, which `Cancelled`, a type of another crate,
-/// cannot be. Handlers get it by `?`. What the client is told is [`status`](Self::status) and
+/// cannot be. Handlers get it by `?`. The client gets [`status`](Self::status) and
 /// [`code`](Self::code); the line of source and the cause stay here, for the log.
 ///
 /// # Examples
@@ -57,7 +57,7 @@ impl ContextError {
     /// The HTTP status that says it.
     ///
     /// 504 when time ran out, 503 when the server shuts down, 499 when the client went away
-    /// (nobody reads it but the access log), 500 for what the server did to itself.
+    /// (only the access log reads it), 500 for what the server did to itself.
     ///
     /// # Examples
     ///

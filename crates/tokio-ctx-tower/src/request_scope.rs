@@ -321,7 +321,7 @@ async fn run<S, B, R>(
         let result = inner.call(request).await;
         let result = result.map(|response| ScopedBody::wrap(asked, response));
         let streams = result.as_ref().is_ok_and(is_sent_first);
-        // Nobody receives it only if we are being dropped.
+        // The receiver is gone only if we are being dropped.
         drop(response.send(result));
         if streams {
             drop(stream_is_over.await);
@@ -473,7 +473,7 @@ pin_project! {
 }
 
 impl<B: Body> ScopedBody<B> {
-    /// Lets go at once of a body that nobody will read, so that tasks which feed it end.
+    /// Drops an unread body at once, so that tasks which feed it end.
     fn wrap(asked: Asked, response: Response<B>) -> Response<ScopedBody<B>> {
         let extent = Extent::of(asked, &response);
         response.map(|body| {

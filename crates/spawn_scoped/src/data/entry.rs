@@ -45,7 +45,7 @@ pub enum TaskKind {
     Cooperative,
     /// It is dropped at its next await when its context ends.
     Cancellable,
-    /// It runs on a thread of its own and can only be asked: nobody can abort
+    /// It runs on its own thread and can only be asked: nothing can abort
     /// it once it has started.
     Blocking,
 }
@@ -62,7 +62,7 @@ impl TaskKind {
     }
 }
 
-/// Who a task is, as told in errors and logs.
+/// What errors and logs say about a task.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
     pub(crate) name: Option<Name>,
@@ -133,7 +133,7 @@ impl Entry {
         }
     }
 
-    /// Spawned no later than `now`, if nobody knows better.
+    /// Spawned no later than `now`, if nothing better is known.
     pub(crate) fn date(&mut self, now: Stamp) {
         let (Work::Task(_, since, _) | Work::Job(since, _)) = &mut self.work;
         if *since == [0; 3] {

@@ -36,7 +36,7 @@ pub enum SpanPolicy {
 }
 
 impl SpanPolicy {
-    /// Whether nobody looks at spans.
+    /// Whether no subscriber reads spans.
     #[inline]
     pub(crate) fn is_moot() -> bool {
         LevelFilter::current() == LevelFilter::OFF

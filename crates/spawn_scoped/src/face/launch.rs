@@ -48,7 +48,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Who looks at a refusal.
+/// Where a refusal is reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// Nobody has to, so the scope has to remember it.

@@ -49,7 +49,7 @@ pub fn root() -> Root {
     Root(())
 }
 
-/// Joins take turns: a scope has room for one who waits for its end, and whoever comes second
+/// Joins take turns: a scope has one waiter at a time, and a second join
 /// waits for what the first one waits for, too.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 

@@ -112,7 +112,7 @@ enum Polled<T, E> {
     Aborted,
 }
 
-/// The errors that came after the one that decided a scope, for who asks for them.
+/// The errors that came after the one that decided a scope, if they were asked for.
 pub(crate) struct Late<E> {
     pub(crate) errors: Vec<LateError<E>>,
     pub(crate) num: usize,

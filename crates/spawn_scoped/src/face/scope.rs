@@ -16,7 +16,7 @@ use crate::state::shared::Ticket;
 /// It derefs to its [`Spawner`], which has what does not depend on the type of the error.
 ///
 /// Clones go into tasks, which may spawn siblings.
-/// A clone does not keep the scope open: once everybody has left, it spawns no more.
+/// A clone does not keep the scope open: once all tasks and the body have finished, it spawns no more.
 ///
 /// # Examples
 ///

@@ -112,7 +112,7 @@ pub struct ScopeSnapshot {
     pub ended: Option<String>,
     /// The name of the reason, if its context has ended.
     pub reason: Option<String>,
-    /// How long ago its tasks were asked to stop, as far as anybody looked.
+    /// How long ago its tasks were asked to stop, counted from when that was first seen.
     pub asked: Option<Duration>,
     /// What remains of its deadline, if it has one and has not ended.
     pub remaining: Option<Duration>,

@@ -99,7 +99,7 @@ impl<E: Send + 'static> Scope<E> {
     /// It is for what a server runs for its clients: one bad client closes its own connection.
     /// Awaiting the task gives [`Cancelled`] if it has no output to give (it panicked, was
     /// stopped or refused), and its output otherwise, an error of its own included: `.await??`.
-    /// What nobody awaits and went wrong is logged.
+    /// A failure that is not awaited is logged.
     ///
     /// The task speaks the scope's error type; [`Spawner::isolated`] takes any.
     ///
@@ -135,7 +135,7 @@ impl<E: Send + 'static> Scope<E> {
     }
 
     /// Waits for a slot under the [`limit`](crate::ScopeOptions::limit), before the work for it
-    /// exists: an accept loop takes nobody in whom it then has to hold.
+    /// exists: an accept loop accepts no connection that it then has to hold.
     ///
     /// It is short for [`task().slot()`](TaskOptions::slot), which has the details.
     ///

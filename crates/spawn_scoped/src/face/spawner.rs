@@ -19,7 +19,7 @@ use crate::watch::straggler::{self, Straggler};
 ///
 /// What it starts is joined and asked to stop with the scope's other tasks.
 /// Its error, its panic or its loss goes to those who await the [`Task`](crate::Task), and
-/// decides nothing else; if nobody awaits it, it goes into the log.
+/// decides nothing else; if it is not awaited, it is logged.
 /// An error that only says that the context has ended is no failure, and is not logged.
 ///
 /// With `panic = "abort"` nothing is isolated: a panic ends the process.

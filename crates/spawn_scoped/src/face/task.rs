@@ -204,7 +204,7 @@ impl<'s, M> TaskOptions<'s, M> {
     /// Waits for a slot under the [`limit`](crate::ScopeOptions::limit): the task then has one,
     /// before the work for it exists.
     ///
-    /// Slots go to who has waited longest. Dropped unused, the slot is given back. In a scope
+    /// Slots go to the longest waiter. Dropped unused, the slot is given back. In a scope
     /// without a limit there is nothing to wait for.
     ///
     /// # Errors

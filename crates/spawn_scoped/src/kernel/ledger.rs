@@ -1,4 +1,4 @@
-//! The ledger of a scope: who is still inside, and who is told when the last
+//! The ledger of a scope: what is still inside, and what is woken when the last
 //! one leaves. No runtime, no context and no error type in here.
 //!
 //! # Invariants
@@ -8,7 +8,7 @@
 //!    adopted scope's before it is handed over.
 //! 2. **Counted until it is gone.** A ticket falls only after the future, the
 //!    captures and the context of its work are dropped.
-//! 3. **Zero is final.** The count never leaves zero: whoever does not hold a
+//! 3. **Zero is final.** The count never leaves zero: code that does not hold a
 //!    ticket enters with an increment that refuses zero. Zero is the closed bit.
 //! 4. **One closes.** Only the ticket that takes the count to zero and finds it
 //!    marked takes the waiter. The exceptions are the waiter itself, and whoever
@@ -63,7 +63,7 @@ struct Book<P> {
     undated: Option<Stamp>,
 }
 
-/// Who is told that the last one left.
+/// The waiter to wake when the last one has left.
 #[derive(Debug)]
 pub(crate) enum Waiter<P> {
     None,
@@ -87,7 +87,7 @@ impl<P> Ledger<P> {
         }
     }
 
-    /// Counts one more, for somebody who knows that a ticket is being held.
+    /// Counts one more. The caller knows that a ticket is being held.
     pub(crate) fn enter_from_inside(&self) {
         self.tickets.add_one();
     }
@@ -124,7 +124,7 @@ impl<P> Ledger<P> {
                 num: 0,
                 is_marked: true,
             } => std::mem::replace(&mut self.book.lock().waiter, Waiter::None),
-            // Invariant 5: if that was the last one, whoever comes to wait sees the zero.
+            // Invariant 5: if that was the last one, a waiter that comes later sees the zero.
             _ => Waiter::None,
         }
     }
@@ -160,7 +160,7 @@ impl<P> Ledger<P> {
     }
 
     /// Makes `parent` wait for the last one in place of the join. Given back
-    /// when there is nobody left to wait for.
+    /// when there is nothing left to wait for.
     #[must_use = "a ticket that is given back must be dropped outside the lock"]
     pub(crate) fn hand_over(&self, parent: P) -> Option<P> {
         match self.wait_with(Waiter::Parent(parent)) {
@@ -174,7 +174,7 @@ impl<P> Ledger<P> {
     fn wait_with(&self, waiter: Waiter<P>) -> (Waiter<P>, Option<Waiter<P>>) {
         let mut book = self.book.lock();
         let old = std::mem::replace(&mut book.waiter, waiter);
-        // Invariant 5: whoever is the last from here on sees the mark.
+        // Invariant 5: the ticket that is last from here on sees the mark.
         let back =
             (self.tickets.mark() == 0).then(|| std::mem::replace(&mut book.waiter, Waiter::None));
         (old, back)
@@ -191,7 +191,7 @@ impl<P> Ledger<P> {
             let mut book = self.book.lock();
             let late = book.aborting.then(|| entry.clone());
             let swept = match book.entries.len() >= book.sweep_at {
-                // Whoever is unfinished holds a ticket.
+                // Every unfinished task holds a ticket.
                 true => book.sweep(self.num_tickets(), &self.sweep_when_left),
                 false => Vec::new(),
             };

@@ -43,7 +43,7 @@ impl Slots {
         }
     }
 
-    /// Takes a slot if one is free and nobody has waited longer.
+    /// Takes a slot if one is free and no other waiter is ahead.
     pub(crate) fn try_take(&self) -> bool {
         let mut state = self.state.lock();
         let free = state.used < self.limit && state.waiting.is_empty();

@@ -1,4 +1,4 @@
-//! Who waits for the tasks of a scope that was dropped: the nearest open scope around it, or the
+//! What waits for the tasks of a dropped scope: the nearest open enclosing scope, or the
 //! process-wide root.
 
 use std::sync::{Arc, Weak};

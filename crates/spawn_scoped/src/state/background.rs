@@ -55,7 +55,7 @@ impl Shared {
             };
             background.enter()
         };
-        // Dropped outside the lock, if somebody else was faster.
+        // Dropped outside the lock, if another thread was faster.
         drop(ours);
         entered
     }

@@ -35,7 +35,7 @@ pub(crate) struct Failures {
     /// Set when the owner's own cancel won: from then on (and, since the first
     /// outcome wins, before that as well) no task's error decides.
     pub(crate) enough: bool,
-    /// Set when the scope was dropped: nobody will ever ask for a result.
+    /// Set when the scope was dropped: its result is never read.
     pub(crate) orphaned: bool,
 }
 
@@ -54,7 +54,7 @@ pub(crate) enum Surplus {
     None,
     /// It is in the book, but did not decide.
     Late,
-    /// Nobody will ever see it: the list is full, or the scope was dropped.
+    /// It is never read: the list is full, or the scope was dropped.
     Unseen(#[expect(dead_code, reason = "held to be dropped outside the lock")] ErasedError),
     /// A second panic, or one of a scope that was dropped.
     Panic(#[expect(dead_code, reason = "held to be dropped outside the lock")] Payload),
@@ -188,7 +188,7 @@ impl Failures {
         Surplus::None
     }
 
-    /// What the scope ends with. Asked once, when everybody has left.
+    /// The result of the scope. Read once, when all have left.
     pub(crate) fn verdict(&mut self) -> Verdict {
         let panic = self.panic.take();
         let mut primary = self.primary.take();

@@ -28,7 +28,7 @@ impl Shared {
         self.take_error(who, error, !self.is_supervised())
     }
 
-    /// The same for a task whose failure nobody waits for any more.
+    /// As above, for a task whose failure is no longer awaited.
     pub(crate) fn task_failed_late(self: &Arc<Self>, who: &Who, error: ErasedError) -> Cancelled {
         self.take_error(who, error, false)
     }
@@ -72,7 +72,7 @@ impl Shared {
             Surplus::None => {}
             Surplus::Late if self.is_supervised() => scope.log_supervised(&failure),
             Surplus::Late => scope.log_late(&failure),
-            // What fails because it was told to stop is no news.
+            // A failure of a task that was asked to stop is not reported.
             Surplus::Unseen(_) if ended.is_some() => scope.log_late(&failure),
             Surplus::Unseen(_) | Surplus::Panic(_) => scope.log_unseen(&failure),
         }
@@ -168,7 +168,7 @@ impl Shared {
     }
 
     fn lose(self: &Arc<Self>, cancelled: Cancelled, kind: FailureKind) {
-        // In the background nobody minds, once it was asked to stop.
+        // A background task that was asked to stop may fail.
         let is_background = self.rare.lock().foreground.is_some();
         if is_background && self.rare.lock().failures.enough {
             return;

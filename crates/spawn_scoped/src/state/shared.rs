@@ -22,7 +22,7 @@ use crate::sync::{Flag, Mutex, MutexGuard};
 
 /// One scope. Owned by whatever holds a ticket of it, and by its handles; the
 /// lifetime below carries a weak way back to it, by which scopes that are
-/// dropped further down find somebody to take their tasks.
+/// dropped further down find an owner for their tasks.
 pub(crate) struct Shared {
     pub(crate) ledger: Ledger<Ticket>,
     /// The right to end the scope's own lifetime, which is under its parent's. It
@@ -179,7 +179,7 @@ impl Shared {
         says_cancelled: SaysCancelled,
     ) -> Arc<Shared> {
         Arc::new_cyclic(|me: &Weak<Shared>| {
-            // Whoever opens a scope ends it, so there is no guard.
+            // The code that opens a scope ends it, so there is no guard.
             let lifetime = owner::attach(parent, me.clone(), location);
             Shared {
                 ledger: Ledger::new(),
@@ -229,7 +229,7 @@ impl Shared {
         self.config.as_ref().is_some_and(|config| config.supervise)
     }
 
-    /// How long ago its context ended, as far as anybody looked. To be asked once it has.
+    /// How long ago its end was first seen. Call it only after the end.
     pub(crate) fn since_end(&self) -> Duration {
         self.rare
             .lock()

@@ -12,7 +12,7 @@ impl Ticket {
         Ticket(Some(shared.clone()))
     }
 
-    /// One more, for somebody who knows that one is being held.
+    /// One more. The caller knows that one is being held.
     #[inline]
     pub(crate) fn from_inside(shared: &Arc<Shared>) -> Ticket {
         shared.ledger.enter_from_inside();

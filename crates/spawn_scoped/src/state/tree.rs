@@ -1,4 +1,4 @@
-//! Where the scopes that wait are found by whoever looks.
+//! Where snapshots find the scopes that wait.
 
 use std::sync::Arc;
 

@@ -35,7 +35,7 @@ use crate::task::isolated::Unseen;
 /// * it was refused, because the scope was over, its context had ended, or its
 ///   [limit](crate::ScopeOptions::limit) was reached ([`LimitReached`](Reason::LimitReached)).
 ///
-/// A refusal that nobody looks at is a warning in the log.
+/// A refusal that is not awaited is logged as a warning.
 ///
 /// With `?` in the body, such an error is at most a secondary one: it never replaces the
 /// error of the task.

@@ -1,4 +1,4 @@
-//! Isolated tasks: what becomes of them is told to whoever awaits them, or else to the log.
+//! Isolated tasks: their failures go to the code that awaits them, or else to the log.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -18,7 +18,7 @@ use crate::task::output::Never;
 
 /// What an isolated task may return: `()`, or a `Result` whose error can be printed.
 ///
-/// An error that nobody awaited goes into the log, so it needs words.
+/// An error that is not awaited is logged, so it must implement `Display`.
 /// The trait is sealed: no other type implements it.
 #[diagnostic::on_unimplemented(
     message = "an isolated task must return `()` or a `Result` whose error can be printed, not `{Self}`",
@@ -57,7 +57,7 @@ mod sealed {
     impl<T, X> Sealed for Result<T, X> {}
 }
 
-/// The result of an isolated task until somebody takes it. Dropped before that, it says what went
+/// The result of an isolated task until it is taken. Dropped before that, it logs what went
 /// wrong.
 pub(crate) struct Unseen<O> {
     output: Option<Result<O, Cancelled>>,

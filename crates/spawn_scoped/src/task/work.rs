@@ -24,10 +24,10 @@ pub(crate) enum End<T, E> {
     Panicked(Payload),
     /// The end of its context kept it from its own.
     Stopped(Cancelled),
-    /// It failed, but that is not the scope's business: somebody else has the
+    /// It failed, but that does not concern the scope: another owner has the
     /// error.
     Excused(Cancelled),
-    /// It failed when that did not matter to anybody any more.
+    /// It failed when that no longer mattered.
     Late(E),
 }
 

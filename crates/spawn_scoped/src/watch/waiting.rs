@@ -26,7 +26,7 @@ pub(crate) struct Watch<'a> {
 
 enum State<'a> {
     /// It has not waited yet. The first wait only comes back after whoever is ready now: most
-    /// short scopes are done then, and were never shown to anybody.
+    /// short scopes are done then, and never appeared in a snapshot.
     Fresh,
     /// It has waited once.
     Waited,

@@ -71,7 +71,7 @@ use crate::value::Values;
 /// ```
 #[derive(Clone, Default)]
 pub struct Context {
-    /// Who may end it; `None` for nobody.
+    /// What may end it; `None` if nothing can.
     pub(crate) lifetime: Option<Arc<Node>>,
     pub(crate) values: Values,
 }
@@ -86,7 +86,7 @@ impl RefUnwindSafe for Context {}
 impl Context {
     /// The root of all contexts: never ends, has no deadline and no values.
     ///
-    /// For `main`, for tests, and for the root of work that is really nobody's. Costs
+    /// For `main`, for tests, and for the root of work that belongs to no request. Costs
     /// nothing: no allocation, no lock.
     ///
     /// Go: `context.Background()`.

@@ -60,7 +60,7 @@ impl Node {
                     }
                 });
             }
-            // Invariant 1: somebody else's outcome is there. Invariant 3: dropped here.
+            // Invariant 1: another outcome is there. Invariant 3: dropped here.
             Err(late) => {
                 foreign::discard(late);
                 return false;
@@ -80,7 +80,7 @@ impl Drop for Node {
         if matches!(self.rare(), Some(Rare::Root(_) | Rare::Cause(_))) {
             self.unlink_upwards();
         } else if let Some(above) = self.parent.take().and_then(Arc::into_inner) {
-            // Mostly there is no parent, or somebody else holds it too.
+            // Usually there is no parent, or it has other owners too.
             above.drop_upwards();
         }
     }

@@ -56,7 +56,7 @@ impl Node {
     }
 
     /// Invariant 1: top down, one lock at a time, what a node has replacing what is carried.
-    /// The nodes whose outcome began here, and whose tokens nobody else will cancel, are
+    /// The nodes whose outcome began here, and whose tokens nothing else will cancel, are
     /// added to `fresh`.
     fn latch_chain<'a>(&'a self, now: u64, fresh: &mut Vec<&'a Node>) -> Option<Cancelled> {
         let mut path = Vec::new();
@@ -135,7 +135,7 @@ impl Node {
         None
     }
 
-    /// Cancels the token, if somebody waits. Invariants 2, 3 and 5: the outcome is stored, no
+    /// Cancels the token, if there is one. Invariants 2, 3 and 5: the outcome is stored, no
     /// lock is held, and a waker's panic goes no further.
     #[inline]
     pub(super) fn wake_waiters(&self, asking: bool) {

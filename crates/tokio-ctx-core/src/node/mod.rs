@@ -4,10 +4,10 @@
 //!
 //! 1. **First outcome wins, and never changes.** An outcome is stored once per node, under
 //!    the node's lock. `cancel` first walks the ancestors, and stores only where none ended.
-//!    Whoever reports an inherited outcome first latches it on every node of the path, top
+//!    A reader that reports an inherited outcome first stores it on every node of the path, top
 //!    down, a node with an outcome of its own replacing what is carried.
 //! 2. **Outcome before token.** The outcome is stored and the flag published before the
-//!    token is cancelled, so whoever wakes finds a cause.
+//!    token is cancelled, so a waiter that wakes finds a cause.
 //! 3. **Nothing foreign runs under a lock**: no token is cancelled, no waker woken, no
 //!    callback run, and no cause, callback or timer dropped. What the kernel polls under a
 //!    lock are futures of its own, with wakers of its own.

@@ -11,7 +11,7 @@ use crate::cancelled::{Place, SharedCause};
 use crate::sync::clock::NEVER;
 use crate::sync::{AtomicFlag, AtomicPlace, CancellationToken, Mutex, Slot, Tracked};
 
-/// Nobody was seen to have ended this node or an ancestor.
+/// Neither this node nor an ancestor was seen to have ended.
 pub(super) const LIVE: u8 = 0;
 /// The same for a node that hangs on something that can end it: a walk has to ask there.
 pub(super) const HANGING: u8 = 1;
@@ -34,7 +34,7 @@ pub(crate) struct Node {
     pub(super) after: u64,
     /// Where the newest timer was armed, 0 if nowhere: a hint, set under the lock.
     pub(super) armed: AtomicPlace,
-    /// Made when somebody first waits, kept for the node's life (invariant 4).
+    /// Created by the first waiter, kept for the node's life (invariant 4).
     pub(super) token: Slot<CancellationToken>,
     pub(super) state: Mutex<State>,
     _tracked: Tracked,
@@ -45,7 +45,7 @@ pub(crate) enum Rare {
     Root(Root),
     /// Who owns this node.
     Owner(Owner),
-    /// The node is here for its name alone, and nobody can end it.
+    /// The node exists only for its name, and cannot end.
     Name(Cow<'static, str>),
     /// The cause to report if this node's deadline fires.
     Cause(SharedCause),
@@ -61,7 +61,7 @@ pub(crate) enum Root {
     Todo,
     /// Nothing: here for the owners around a context that dropped its cancellation, nearest first.
     Shield(Box<[Owner]>),
-    /// A token of somebody else's, in the node's token slot. We never cancel that one.
+    /// A foreign token, in the node's token slot. We never cancel it.
     Foreign,
     /// Two other chains.
     Merge(Merge),
@@ -132,7 +132,7 @@ impl Node {
         Node::child(None, made_at).with_rare(Rare::Root(Root::Todo))
     }
 
-    /// A root that nobody can end, with the owners of `node`; `None` if that has none.
+    /// A root that cannot end, with the owners of `node`; `None` if that has none.
     ///
     /// A list, and not a way up to `node`: a shield may be kept for long, and must keep neither
     /// nodes nor the callbacks in them.
@@ -146,7 +146,7 @@ impl Node {
         Some(Node::child(None, made_at).with_rare(Rare::Root(root)))
     }
 
-    /// A root that ends with a token of somebody else's.
+    /// A root that ends with a foreign token.
     pub(crate) fn foreign(token: CancellationToken, made_at: Place) -> Node {
         let node = Node::hanging(Root::Foreign, made_at);
         let _ = node.token.set(token);

@@ -29,7 +29,7 @@ impl Node {
 
     /// Makes the tokens of this chain, from the first node that has one downwards.
     fn chain_token(self: &Arc<Node>) -> Option<&CancellationToken> {
-        // Mostly somebody waits above already, and this node alone lacks a token.
+        // Usually an ancestor has a token already, and only this node lacks one.
         match &self.parent {
             None => self.make_token(None),
             Some(parent) => match parent.token.get() {

@@ -1,4 +1,4 @@
-//! What a layer was told, and how the context of a request is made of it.
+//! The settings of a layer, and how the context of a request is made from them.
 
 use std::error::Error;
 use std::fmt;
@@ -210,7 +210,7 @@ impl Config {
 
     /// The one place where it is decided how long a request may take.
     ///
-    /// Nobody can ask for more than the maximum; where only a default is set, it is the maximum.
+    /// No request gets more than the maximum; where only a default is set, it is the maximum.
     fn limit<'c>(&'c self, asked: Option<(Duration, &'c Cause)>) -> Option<(Duration, &'c Cause)> {
         let limit = |limit: &'c Limit| (limit.timeout, &limit.cause);
         let most = self.max.as_ref().or(self.default.as_ref()).map(limit);

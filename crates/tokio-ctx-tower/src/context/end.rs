@@ -23,7 +23,7 @@ pub(crate) struct RequestEnd {
     live: Arc<Live>,
     state: State,
     status: Option<StatusCode>,
-    /// Written down only if somebody will want to know.
+    /// Recorded only if a hook or a view reads it.
     identity: Option<Box<Identity>>,
     /// Where a live view finds the request.
     in_flight: InFlight,
@@ -119,7 +119,7 @@ impl Drop for RequestEnd {
 }
 
 thread_local! {
-    /// Whether a server is polling a response: nobody hangs up meanwhile.
+    /// Whether a server is polling a response: no hang-up is noticed meanwhile.
     static IS_ANSWERING: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -30,7 +30,7 @@ pub struct RequestSummary {
     ended: Instant,
 }
 
-/// What is written down of a request when it begins, if somebody will want to know.
+/// What is recorded of a request when it begins, if a hook or a view reads it.
 pub(crate) struct Identity {
     method: Method,
     uri: Uri,

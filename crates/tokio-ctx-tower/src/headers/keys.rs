@@ -15,8 +15,8 @@ use super::trace::{MAX_TRACEPARENT, MAX_TRACESTATE, TRACEPARENT, TRACESTATE, Tra
 /// [`ContextLayer::key`](crate::ContextLayer::key), and a client sends only those listed with
 /// [`PropagateLayer::key`](crate::propagate::PropagateLayer::key).
 ///
-/// Whoever can send a request can send any header. A key that decides something, a user or a
-/// tenant, belongs on a list only where nobody but your own edge can reach the server, or if
+/// A client can send any header. A key that decides something, a user or a
+/// tenant, belongs on a list only where only your own edge can reach the server, or if
 /// its `decode` verifies a signature.
 ///
 /// # Examples
@@ -68,7 +68,7 @@ pub trait HeaderKey: Key {
     fn encode(value: &Self::Value) -> Option<String>;
 }
 
-/// The keys that somebody listed.
+/// The keys that were listed.
 #[derive(Clone, Default)]
 pub(crate) struct KeyList {
     keys: Vec<Entry>,

@@ -10,7 +10,7 @@ pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeou
 /// What gRPC allows.
 const GRPC_DIGITS: usize = 8;
 
-/// Thirty thousand years of milliseconds; more is no duration that anybody means.
+/// Thirty thousand years of milliseconds; a longer one is a mistake.
 const MAX_DIGITS: usize = 15;
 
 /// Reads a `grpc-timeout`: one to eight digits and a unit, more than nothing.

@@ -172,7 +172,7 @@ where
                 Poll::Pending => return Poll::Pending,
             },
         };
-        // Given up at once, not when somebody gets around to dropping us.
+        // Given up at once, not when this future is dropped.
         this.state.set(State::Over);
         Poll::Ready(result)
     }

@@ -28,7 +28,7 @@ use crate::headers::{self, Carrier, GRPC_TIMEOUT, HeaderKey, KeyList};
 /// server of an answer that is dropped while the request is still being sent.
 ///
 /// The deadline travels as the time that is left, in `grpc-timeout` and in the header that
-/// [`timeout_header`](Self::timeout_header) names. Services of others need not be told it: see
+/// [`timeout_header`](Self::timeout_header) names. To hide it from services that are not yours, see
 /// [`without_grpc_timeout`](Self::without_grpc_timeout). A header that is on the request already is
 /// left alone, except that a deadline is never made longer: an own `grpc-timeout` stays only
 /// if it is the shorter one.
@@ -389,7 +389,7 @@ impl Config {
         ctx: &Context,
         into: &mut impl Carrier,
     ) -> Result<Context, Cancelled> {
-        // One nanosecond: a server could do nothing with less, and cannot be told of nothing.
+        // One nanosecond: zero is not a valid timeout.
         let budget = Budget::reserve(self.reserve).at_least(Duration::from_nanos(1));
         let call = ctx.with_budget(budget)?;
         if let Some(left) = call.remaining() {

@@ -17,7 +17,7 @@ use tokio_ctx_core::Cancelled;
 
 use crate::error::{BoxError, ContextError};
 
-/// What a client is told whose call was given up: a status if it speaks gRPC and we know
+/// What the caller gets for a call that was given up: a status if it speaks gRPC and we know
 /// tonic, the error itself otherwise.
 fn given_up(cancelled: Cancelled, is_grpc: bool) -> BoxError {
     let error = ContextError::from(cancelled);

@@ -64,7 +64,7 @@ impl Connection {
             poll_fn(|cx| {
                 loop {
                     if http.as_mut().poll(cx).is_ready() {
-                        // A socket that broke has nobody to be told.
+                        // Over a broken socket there is nothing to send.
                         return Poll::Ready(());
                     }
                     match watch.as_mut().poll_next(cx) {

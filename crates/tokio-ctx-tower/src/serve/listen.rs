@@ -195,7 +195,7 @@ where
             accepted.fetch_add(1, Ordering::Relaxed);
             self.start::<L>(io, peer);
         }
-        // Who connected before the end, or who has not heard of it, is not turned away.
+        // A client that connected before the end, or has not noticed it, is not turned away.
         let linger = self.connection.settings.linger;
         let rest = Context::background().with_timeout(linger.max(BACKLOG));
         while let Ok((io, peer)) = rest.run(listener.accept()).await {

@@ -15,7 +15,7 @@ use super::lock;
 use super::report::ServeReport;
 use super::settings::Settings;
 
-/// How long after the requests were asked to stop it is reported who has not.
+/// How long after the requests were asked to stop those that have not are reported.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Between the moment when it is written down what is cut off, and the abort.

@@ -138,7 +138,7 @@ impl State {
         self.is_closing.load(ORDER)
     }
 
-    /// From now on the socket belongs to somebody else.
+    /// From now on the socket belongs to the upgraded protocol.
     pub(super) fn upgrade(&self) {
         self.is_upgraded.store(true, ORDER);
     }

@@ -12,7 +12,7 @@ use crate::task::handle::Task;
 
 /// Runs one task per item and returns each one's result, in the order of the items.
 ///
-/// A failing task stops nobody. When `ctx` ends, the tasks are asked to stop and return what
+/// A failing task stops no other task. When `ctx` ends, the tasks are asked to stop and return what
 /// they will; one that could not start, or was lost, has the [`Cancelled`] as its error.
 ///
 /// # Panics
@@ -74,7 +74,7 @@ where
             }
             Ok(())
         };
-        // Whoever did not run to its end says so in its own result.
+        // A task that did not run to its end says so in its own result.
         let _ = run(ctx, Some(Config::keeping_body()), location, body, None).await;
         results
     }
