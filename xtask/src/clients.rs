@@ -1,4 +1,4 @@
-//! Clients that nobody here wrote, against a service of ours: what pip and npm bring goes into
+//! Third-party clients against a service of ours: what pip and npm bring goes into
 //! the build directory, programs are used where they are installed.
 
 use std::fs;

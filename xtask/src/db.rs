@@ -1,4 +1,4 @@
-//! Queries cut at random moments on real servers, and nobody else hit.
+//! Queries cut at random moments on real servers, and no other query hit.
 
 use std::time::Duration;
 

@@ -119,7 +119,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "clients",
-        about: "clients that nobody here wrote, and each way in which they go wrong (not part of ci)",
+        about: "third-party clients, and each way in which they go wrong (not part of ci)",
         offered: clients::offered,
         options: &[],
         run: clients::run,

@@ -77,7 +77,7 @@ impl Cmd {
         self
     }
 
-    /// Runs it. Where nobody watches, what it says on standard error is shown only if it fails.
+    /// Runs it. Without a terminal, its standard error is shown only if it fails.
     fn status(&self, workspace: &Workspace, watched: bool) -> Result<(), String> {
         let mut command = self.command(workspace);
         if !watched {
@@ -165,7 +165,7 @@ pub(crate) struct Steps {
     planning: bool,
     /// How many steps there will be.
     planned: Vec<String>,
-    /// Whether somebody watches: otherwise each step is one line.
+    /// Whether there is a terminal: otherwise each step is one line.
     watched: bool,
     times: Times,
 }
@@ -366,7 +366,7 @@ mod tests {
     fn here() -> (Workspace, Steps) {
         let workspace = Workspace::find().expect("the tests run in the workspace");
         let mut steps = Steps::new(&workspace, &Steps::planning(&workspace));
-        // The times of these steps are nobody's business.
+        // The times of these steps are not kept.
         let name = format!("xtask steps {}", std::process::id());
         steps.times = Times::read(std::env::temp_dir().join(name).join("times.txt"));
         (workspace, steps)

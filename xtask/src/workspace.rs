@@ -12,7 +12,7 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// The workspace that this xtask belongs to.
     pub(crate) fn find() -> Result<Workspace, String> {
-        // `cargo run` sets the variable; a binary started by hand has only what it was built with.
+        // `cargo run` sets the variable; a binary that is started directly has only what it was built with.
         let manifest = env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         match manifest.parent() {

@@ -242,7 +242,7 @@ impl Cx<'_> {
         }
     }
 
-    /// What an expression holds, as far as it can be told.
+    /// What an expression holds, as far as it is known.
     pub(crate) fn holds(&self, expr: &Expr) -> Holds {
         match expr {
             Expr::Path(expr) => {

@@ -1,4 +1,4 @@
-//! What a rule reports, before anybody decides how to print it.
+//! What a rule reports, before it is printed.
 
 use std::ops::Range;
 

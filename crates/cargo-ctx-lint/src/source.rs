@@ -12,7 +12,7 @@ pub(crate) enum Class {
     Build,
     /// An example: `main` is a root, the rest is code people copy.
     Example,
-    /// Integration tests: whoever calls them is the test harness.
+    /// Integration tests, which the test harness calls.
     Test,
     /// Benchmarks: as tests.
     Bench,

@@ -55,7 +55,7 @@ impl Drop for Recording {
     }
 }
 
-/// Whether nobody else need hear of it.
+/// Whether it is reported here and should not be printed.
 fn record(info: &PanicHookInfo<'_>) -> bool {
     let at = info
         .location()

@@ -214,7 +214,7 @@ impl<W> Runner<'_, W> {
         seen.map_or(text, |seen| run.panics.remove(seen))
     }
 
-    /// Panics that nobody else reports: those of tasks.
+    /// Panics that are reported nowhere else: those of tasks.
     fn unusual_panics(&self, run: &mut Run) {
         run.panics.extend(self.recording.take());
         for panic in &run.panics {

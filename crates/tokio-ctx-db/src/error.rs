@@ -55,7 +55,7 @@ impl Error {
         }
     }
 
-    /// Whether a COMMIT was sent and its answer did not come within the grace: nobody knows
+    /// Whether a COMMIT was sent and its answer did not come within the grace: it is unknown
     /// whether the transaction has happened.
     ///
     /// # Examples

@@ -1,4 +1,4 @@
-//! The protocol that keeps a cancel from hitting anybody else, for every server with sessions.
+//! The protocol that keeps a cancel from hitting another query, for every server with sessions.
 //!
 //! A session is a connection and what the server keeps for it. Its cancel comes on another
 //! connection, names the session and not the query, and may arrive at any time: whoever uses the
@@ -22,7 +22,7 @@
 //!     the task, which a runtime that shuts down drops unpolled.
 //! 11. What a cancel did is never concluded from an error of the server: `statement_timeout` gives
 //!     the same one.
-//! 12. A COMMIT is never cut. The caller learns how it ended, or that nobody knows.
+//! 12. A COMMIT is never cut. The caller learns how it ended, or that this is unknown.
 //! 13. Work whose driver does not survive a drop is not dropped but waited for: that is
 //!     [`Interrupt::run`], and no driver of this crate is one of those.
 
@@ -249,7 +249,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
             let nobody = Context::background();
             let _shown = in_flight::enter(Kind::Interrupt, &nobody, || S::NAME.to_owned());
             if let Some(session) = clean(doomed, cancel, phase).await {
-                // Where nobody waits for it, it goes back to its pool.
+                // If nothing waits for it, it goes back to its pool.
                 let _ = give.send(session);
             }
         };
@@ -303,7 +303,7 @@ async fn transaction<S: Session, T, E>(
     if let Err(why) = ctx.check() {
         return End::Cut(why);
     }
-    // Rule 12: from here on nobody cuts it, whoever drops this future included.
+    // Rule 12: from here on nothing cuts it, not even a drop of this future.
     *phase = Phase::Committing;
     let mut commit = pin!(transaction.commit());
     let committed = match ctx.run(commit.as_mut()).await {

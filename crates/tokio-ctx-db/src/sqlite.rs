@@ -5,7 +5,7 @@
 //! hooks of the connection ask the context:
 //!
 //! - the progress handler, every thousand instructions of SQLite's machine, ends the statement;
-//! - the busy handler, every few milliseconds, ends a wait for somebody else's lock;
+//! - the busy handler, every few milliseconds, ends a wait for another connection's lock;
 //! - the commit hook refuses what would be committed after the end. A statement that is cut may
 //!   have rolled its transaction back, and what follows it would then be committed one by one.
 //!
@@ -29,7 +29,7 @@ use crate::error::Error;
 /// Instructions between two questions: some tens of microseconds.
 const INSTRUCTIONS: c_int = 1_000;
 
-/// How long a statement waits for somebody else's lock: SQLite's wrapper has the same default.
+/// How long a statement waits for another connection's lock: SQLite's wrapper has the same default.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Runs `work` on `conn`; a statement that is under way when `ctx` ends is ended.

@@ -205,7 +205,7 @@ impl Connection {
     /// # Cancel safety
     ///
     /// The future may be dropped at any time: the query is then stopped in the background, and the
-    /// connection is clean before anybody else gets it. What the work has done until then has
+    /// connection is clean before its next user gets it. What the work has done until then has
     /// happened.
     ///
     /// # Examples
@@ -301,7 +301,7 @@ impl Session for PoolConnection<Postgres> {
                 Err(_) => return Rollback::Broken,
             }
         }
-        // A COPY that was dropped leaves an answer behind that nobody counts, and from then on every
+        // A COPY that was dropped leaves an answer behind that is not counted, and from then on every
         // query gets the one of the query before. So this one has a number.
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let sql = AssertSqlSafe(format!("ROLLBACK; select {number}::text"));

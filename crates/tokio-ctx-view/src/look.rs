@@ -22,7 +22,7 @@ pub(crate) struct Shared {
     pub(crate) last: Mutex<Option<Arc<Looked>>>,
 }
 
-/// One snapshot, and the forms in which somebody asked for it.
+/// One snapshot, and the forms in which it was requested.
 pub(crate) struct Looked {
     at: Instant,
     report: Report,

@@ -94,6 +94,6 @@ pub(crate) enum Def {
     External(Vec<String>),
     /// An item or module of the workspace, by crate key and path.
     Local(Vec<String>),
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }

@@ -2,7 +2,7 @@
 //!
 //! A rule may only speak about `Context` where the name leads to `tokio_ctx`. So every
 //! path is followed through imports, renames, globs, aliases and re-exports of the
-//! workspace; what cannot be followed is nobody's, and no rule looks at it.
+//! workspace; what cannot be followed is unknown, and no rule looks at it.
 //!
 //! Invariants:
 //!

@@ -7,7 +7,7 @@ pub(crate) const WITHOUT_REASON: Rule = Rule {
     id: "allow-without-reason",
     summary: "an allow comment that gives no reason",
     explain: "\
-An exception is read long after it was written, by somebody who wonders whether it still holds.
+An exception is read long after it was written, by a reader who wonders whether it still holds.
 So the reason is part of the comment, and a comment without one allows nothing.
 
     // ctx-lint: allow(context-in-struct)

@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "context-in-static",
     summary: "a `Context` kept in a static, a thread-local or a task-local",
     explain: "\
-A context in a static belongs to whoever set it first, and every later call runs under it. In a
+A context in a static belongs to the caller that set it first, and every later call runs under it. In a
 thread-local or a task-local it travels beside the parameters: no signature says that a function
 works under it, it is missing on the other side of a spawn, and it is there where nobody expects it.
 

@@ -14,14 +14,14 @@ pub(crate) const RULE: Rule = Rule {
     explain: "\
 A function takes `ctx: &Context`, or `ctx: Context` where it keeps it in a task.
 
-    async fn get(ctx: Option<&Context>, key: &str)      // left out by whoever can leave it out
+    async fn get(ctx: Option<&Context>, key: &str)      // callers will leave it out
     async fn save(guard: &CancelGuard, row: Row)        // may end its caller
     async fn fetch(ctx: Arc<Context>, url: Url)         // a context is two counted pointers already
     fn limit(ctx: &mut Context)                         // changes what its caller works under
     pub async fn run(call: (Context, Job))              // hidden among other things
 
 A caller without a context passes `&Context::background()`, or `&Context::todo()` until it has one.
-Whoever must end something takes a `CancelHandle`. Silent about
+Code that must cancel something takes a `CancelHandle`. Silent about
 an owned `Option<Context>`, in implementations of traits, and in tests.
 ",
 };

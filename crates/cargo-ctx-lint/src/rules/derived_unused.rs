@@ -6,7 +6,7 @@ use crate::chain::unwrapped;
 use crate::cx::{Cx, range_of};
 use crate::rule::Rule;
 
-/// A limit or a value that reaches nobody.
+/// A limit or a value that reaches no callee.
 pub(crate) const RULE: Rule = Rule {
     id: "derived-context-unused",
     summary: "a derived context is not used, and the work goes on under the other one",

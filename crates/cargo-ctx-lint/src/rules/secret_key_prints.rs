@@ -115,7 +115,7 @@ fn is_secret(cx: &Cx<'_>, name: &str) -> bool {
     let single = words.iter().any(|word| {
         WORDS.contains(&word.as_str()) || cx.config.secret_words.iter().any(|own| own == word)
     });
-    // `Apikey` is one word to whoever wrote it.
+    // `Apikey` is one word to its author.
     let glued = PAIRS
         .iter()
         .any(|(a, b)| words.iter().any(|word| *word == format!("{a}{b}")));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::place::Place;
 use super::trace::Trace;
 
-/// The backtraces of one poll. They are resolved when somebody asks, which is what costs time.
+/// The backtraces of one poll. They are resolved on demand, since that takes time.
 #[derive(Clone, Default)]
 pub(crate) struct Seen(Arc<Mutex<Vec<Backtrace>>>);
 

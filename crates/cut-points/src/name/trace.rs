@@ -136,7 +136,7 @@ impl Symbol {
         !self.in_leaf && (self.name.starts_with("{async") || self.name.ends_with("{{closure}}"))
     }
 
-    /// The `poll` of a future that was written by hand.
+    /// The `poll` of a hand-written future.
     fn is_poll(&self) -> bool {
         self.name.ends_with("Future>::poll")
             || self.name == "poll"

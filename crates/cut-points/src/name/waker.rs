@@ -1,4 +1,4 @@
-//! The waker that a call is polled with: whoever keeps a clone of it is what the call awaits.
+//! The waker that a call is polled with: the code that keeps a clone of it is what the call awaits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

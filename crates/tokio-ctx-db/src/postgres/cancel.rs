@@ -51,7 +51,7 @@ pub(super) trait Way: Send + Sync + 'static {
 
 /// The hosts of a configuration.
 ///
-/// Nobody says which of them a session is with, so a cancel goes to each: it carries a key that
+/// It is not known which of them a session is with, so a cancel goes to each: it carries a key that
 /// only the right one knows, and the others ignore it.
 pub(super) struct Hosts<T> {
     hosts: Vec<Target>,

@@ -179,7 +179,7 @@ impl Connection {
     /// at the server any more, and no cancel is under way.
     ///
     /// Everything is allowed in here, COPY in both directions and a pipeline too. A transaction
-    /// that is begun by hand and left open when the context ends is rolled back; use
+    /// that is begun with `BEGIN` and left open when the context ends is rolled back; use
     /// [`transaction`](Connection::transaction), whose COMMIT is never cut.
     ///
     /// # Errors
@@ -190,7 +190,7 @@ impl Connection {
     /// # Cancel safety
     ///
     /// The future may be dropped at any time: the query is then stopped in the background, and the
-    /// connection is clean before anybody else gets it. What the work has done until then has
+    /// connection is clean before its next user gets it. What the work has done until then has
     /// happened.
     ///
     /// # Examples
