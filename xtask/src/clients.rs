@@ -22,11 +22,25 @@ const PROGRAMS: &[&str] = &["curl", "nginx", "nghttp", "h2load", "wrk"];
 /// How the last line of the run begins.
 const VERDICT: &str = "clients: ";
 
+/// What `--million` sends, and how long that may take on a machine with two slow cores.
+const REQUESTS: &str = "1000000";
+const MILLION_LIMIT: Duration = Duration::from_secs(3600);
+
+pub(crate) const OPTIONS: &[&str] = &["--million"];
+
 pub(crate) fn offered(workspace: &Workspace) -> bool {
     workspace.has("tests/clients/Cargo.toml")
 }
 
-pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) -> Outcome {
+    if options.iter().any(|option| option == "--million") {
+        let build = Cmd::cargo("build -p clients");
+        steps.run(workspace, "build the service and its callers", &build)?;
+        let million = Cmd::cargo("run -q -p clients -- million")
+            .arg(REQUESTS)
+            .limit(MILLION_LIMIT);
+        return steps.run(workspace, "a million requests through nginx", &million);
+    }
     let tools = workspace.target().join("clients");
     let (python, node) = (tools.join("python"), tools.join("node"));
     for (title, program, folder, wanted) in [

@@ -121,7 +121,7 @@ const VERBS: &[Verb] = &[
         name: "clients",
         about: "third-party clients, and each way in which they go wrong (not part of ci)",
         offered: clients::offered,
-        options: &[],
+        options: clients::OPTIONS,
         run: clients::run,
     },
     Verb {

@@ -10,6 +10,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::pb::echo_server::Echo;
 use self::pb::{Ping, Pong};
+use crate::log::Log;
+use crate::service::CheckId;
 
 pub(crate) mod pb {
     #![allow(
@@ -23,6 +25,17 @@ pub(crate) mod pb {
 }
 
 type Pongs = Pin<Box<dyn Stream<Item = Result<Pong, Status>> + Send>>;
+
+/// Takes note of a call whose message is here. Before that, a client that leaves makes the
+/// message fail: there is no handler yet, and tonic answers by itself.
+fn begin<T>(request: &Request<T>) -> Context {
+    let ctx = request.context();
+    let log = request.extensions().get::<Log>();
+    if let (Some(log), Some(id)) = (log, ctx.value::<CheckId>()) {
+        log.watch(&ctx, id);
+    }
+    ctx
+}
 
 /// Says what it is told, or does it: `hang`, or `work` for a while.
 pub(crate) struct EchoService;
@@ -47,13 +60,13 @@ impl Echo for EchoService {
     type BothStream = Pongs;
 
     async fn once(&self, request: Request<Ping>) -> Result<Response<Pong>, Status> {
-        let ctx = request.context();
+        let ctx = begin(&request);
         let pong = obey(&ctx, request.into_inner().text).await?;
         Ok(Response::new(pong))
     }
 
     async fn down(&self, request: Request<Ping>) -> Result<Response<Pongs>, Status> {
-        let ctx = request.context();
+        let ctx = begin(&request);
         let first = Pong {
             text: "first".into(),
         };
@@ -63,7 +76,7 @@ impl Echo for EchoService {
     }
 
     async fn up(&self, request: Request<Streaming<Ping>>) -> Result<Response<Pong>, Status> {
-        let ctx = request.context();
+        let ctx = begin(&request);
         let mut pings = request.into_inner();
         let mut last = Ping::default();
         while let Some(ping) = pings.message().await? {
@@ -73,7 +86,7 @@ impl Echo for EchoService {
     }
 
     async fn both(&self, request: Request<Streaming<Ping>>) -> Result<Response<Pongs>, Status> {
-        let ctx = request.context();
+        let ctx = begin(&request);
         let pongs = request.into_inner().then(move |ping| {
             let ctx = ctx.clone();
             async move { obey(&ctx, ping?.text).await }

@@ -34,7 +34,11 @@ impl Log {
     }
 
     fn ended(&self, id: &str, why: &Cancelled) {
-        let ended = json!({ "reason": format!("{:?}", why.reason()), "at": now_ms() });
+        let ended = json!({
+            "reason": format!("{:?}", why.reason()),
+            "why": why.to_string(),
+            "at": now_ms(),
+        });
         self.change(id, |requests| requests.ended.push(ended));
     }
 

@@ -7,6 +7,8 @@
 mod checks;
 mod grpc;
 mod log;
+mod million;
+mod nginx;
 mod ours;
 mod run;
 mod server;
@@ -17,14 +19,14 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_ctx::Context;
 
 use self::checks::{Check, Run};
+use self::nginx::Nginx;
 use self::ours::Args;
 use self::run::Tools;
 use self::server::Server;
@@ -64,7 +66,16 @@ async fn main() -> ExitCode {
             };
             check(tools, only).await.map_err(|error| error.to_string())
         }
-        _ => Err("usage: clients check SCRIPTS PYTHON NODE_MODULES [CLIENT..]".to_owned()),
+        ["million", requests] => match requests.parse() {
+            Ok(requests) => million::run(requests)
+                .await
+                .map_err(|error| error.to_string()),
+            Err(_) => Err(format!("`{requests}` is no number of requests")),
+        },
+        _ => Err(
+            "usage: clients check SCRIPTS PYTHON NODE_MODULES [CLIENT..], or million REQUESTS"
+                .to_owned(),
+        ),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,7 +89,7 @@ async fn main() -> ExitCode {
 async fn check(tools: Tools, only: &[&str]) -> Result<(), Box<dyn Error + Send + Sync>> {
     let tools = Arc::new(tools);
     let server = Arc::new(Server::start().await?);
-    let nginx = Nginx::start(&server.url).await;
+    let nginx = Nginx::start(&[&server.url]).await;
     let proxy: Arc<str> = nginx.as_ref().map_or("", |nginx| &nginx.url).into();
 
     let mut checks = checks::all();
@@ -127,7 +138,7 @@ async fn check(tools: Tools, only: &[&str]) -> Result<(), Box<dyn Error + Send +
         return Err(format!("good request {asked} failed: {why}").into());
     }
     drop(nginx);
-    nothing_is_left(&server.admin).await?;
+    server.nothing_is_left().await?;
     let server = Arc::into_inner(server).ok_or("somebody still uses the server")?;
     server.terminate().await?;
     let last = server.last().await?;
@@ -188,80 +199,5 @@ async fn ask_on(url: String) -> (u64, String) {
             Err(error) => return (asked, format!("{error:?}")),
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Waits until no request is live any more.
-async fn nothing_is_left(admin: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let started = Instant::now();
-    loop {
-        let text = reqwest::get(format!("{admin}/live")).await?.text().await?;
-        let live: serde_json::Value = serde_json::from_str(&text)?;
-        if live["requests"] == 0 {
-            return Ok(());
-        }
-        if started.elapsed() > Duration::from_secs(10) {
-            return Err(format!("requests are left: {live}").into());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// nginx in front of the server.
-struct Nginx {
-    _child: Child,
-    directory: PathBuf,
-    url: String,
-}
-
-impl Nginx {
-    /// `None` if there is no nginx.
-    async fn start(upstream: &str) -> Option<Nginx> {
-        let directory = std::env::temp_dir().join(format!("clients-nginx-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).ok()?;
-        let port = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .ok()?
-            .local_addr()
-            .ok()?
-            .port();
-        let upstream = upstream.trim_start_matches("http://");
-        let config = include_str!("nginx.conf")
-            .replace("DIRECTORY", &directory.to_string_lossy())
-            .replace("PORT", &port.to_string())
-            .replace("UPSTREAM", upstream);
-        let file = directory.join("nginx.conf");
-        std::fs::write(&file, config).ok()?;
-        // Where Debian puts it is not on everybody's path.
-        let path = std::env::var("PATH").unwrap_or_default();
-        let child = Command::new("nginx")
-            .env("PATH", format!("{path}:/usr/sbin"))
-            .arg("-p")
-            .arg(&directory)
-            .arg("-c")
-            .arg(&file)
-            .kill_on_drop(true)
-            .spawn()
-            .ok()?;
-        let url = format!("http://127.0.0.1:{port}");
-        let started = Instant::now();
-        while reqwest::get(format!("{url}/hello")).await.is_err() {
-            if started.elapsed() > Duration::from_secs(10) {
-                eprintln!("nginx does not start");
-                return None;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Some(Nginx {
-            _child: child,
-            directory,
-            url,
-        })
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.directory));
     }
 }

@@ -202,7 +202,7 @@ fn judge(wanted: Ends, acted: u64, ended: &[Value]) -> Result<Seen> {
         Ends::Stopped => why.starts_with("Signal") || why == "Shutdown",
     };
     if !is_wanted {
-        let all: Vec<_> = ended.iter().map(reason).collect();
+        let all: Vec<_> = ended.iter().map(|end| &end["why"]).collect();
         return Err(format!("{wanted:?} was promised, and the server saw {all:?}").into());
     }
     let after = last["at"].as_u64().unwrap_or_default() as i64 - acted as i64;

@@ -1,14 +1,17 @@
 //! A process of the service, as the harness sees it.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 /// How long a server may take to stop.
 const STOP: Duration = Duration::from_secs(15);
+
+/// How long the last connections and requests may take to end once their clients have left.
+const LEFT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Server {
     child: Child,
@@ -45,6 +48,34 @@ impl Server {
             child,
             lines,
         })
+    }
+
+    /// Waits until no request, no task and no scope but the server's own is live any more.
+    pub(crate) async fn nothing_is_left(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let started = Instant::now();
+        loop {
+            let text = reqwest::get(format!("{}/live", self.admin))
+                .await?
+                .text()
+                .await?;
+            let live: Value = serde_json::from_str(&text)?;
+            if live == json!({ "requests": 0, "tasks": 0, "scopes": 1 }) {
+                return Ok(());
+            }
+            if started.elapsed() > LEFT {
+                return Err(format!("something is left: {live}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Its memory in KiB, where the system says so.
+    pub(crate) fn resident(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
     }
 
     /// Sends SIGTERM.

@@ -22,7 +22,7 @@ use tokio_ctx::tower::headers::HeaderKey;
 use tokio_ctx::tower::request_scope::{RequestScope, RequestScopeLayer};
 use tokio_ctx::tower::serve::{ServeOptions, Upgrade};
 use tokio_ctx::tower::{ContextError, ContextLayer};
-use tokio_ctx::{Context, key, scope, snapshot};
+use tokio_ctx::{Context, ScopeSnapshot, key, scope, snapshot};
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 
@@ -84,8 +84,10 @@ pub(crate) async fn run(ctx: &Context) -> Result<(), Box<dyn Error + Send + Sync
 
 async fn serve_admin(listener: TcpListener, log: Log, layer: ContextLayer) {
     let live = move || {
-        let (requests, tasks) = (layer.live_requests(), snapshot().to_string());
-        async move { Json(json!({ "requests": requests, "tasks": tasks })) }
+        let (tree, requests) = (snapshot(), layer.live_requests());
+        let (tasks, scopes) = count(&tree.scopes);
+        let live = json!({ "requests": requests, "tasks": tasks, "scopes": scopes });
+        async move { Json(live) }
     };
     let app = Router::new()
         .route("/began", get(began))
@@ -95,6 +97,15 @@ async fn serve_admin(listener: TcpListener, log: Log, layer: ContextLayer) {
     if let Err(error) = axum::serve(listener, app).await {
         eprintln!("the second port is gone: {error}");
     }
+}
+
+/// How many tasks there are in those scopes, and how many scopes.
+fn count(scopes: &[ScopeSnapshot]) -> (usize, usize) {
+    let of_each = scopes.iter().map(|scope| {
+        let (tasks, inside) = count(&scope.scopes);
+        (scope.tasks.len() + tasks, 1 + inside)
+    });
+    of_each.fold((0, 0), |sum, of_one| (sum.0 + of_one.0, sum.1 + of_one.1))
 }
 
 type Ids = Query<HashMap<String, String>>;
@@ -138,9 +149,13 @@ fn app(log: Log, layer: ContextLayer) -> Router {
 
 /// Takes note of each request that says which check it belongs to.
 async fn watch(ctx: Context, State(log): State<Log>, request: Request, next: Next) -> Response {
-    // The context of an upgrade is the one that matters, and its handler takes note of it.
-    let is_upgrade = request.headers().contains_key(header::UPGRADE);
-    if let (Some(id), false) = (ctx.value::<CheckId>(), is_upgrade) {
+    // Handlers take note of an upgrade, whose context is another one, and of a call of gRPC.
+    let headers = request.headers();
+    let is_grpc = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|of| of.as_bytes().starts_with(b"application/grpc"));
+    let is_upgrade = headers.contains_key(header::UPGRADE);
+    if let (Some(id), false) = (ctx.value::<CheckId>(), is_upgrade || is_grpc) {
         log.watch(&ctx, id);
     }
     let mut request = request;
