@@ -137,12 +137,12 @@ impl<'s> Launch<'s> {
             ctx = self.own_context(&ticket, ctx);
         }
         // A background task is asked later than the scope, and does not begin later.
-        let asked = match self.background && self.under.is_none() {
-            true => scope.context(),
-            false => &ctx,
-        };
-        if asked.is_done() || ctx.is_done() {
-            let ended = if ctx.is_done() { &ctx } else { asked };
+        let scopes = (self.background && self.under.is_none()).then(|| scope.context());
+        let ended = [Some(&ctx), scopes]
+            .into_iter()
+            .flatten()
+            .find(|ctx| ctx.is_done());
+        if let Some(ended) = ended {
             if let Some(cancelled) = self.stopped(&ticket, ended, refusal) {
                 return Err(cancelled);
             }

@@ -478,3 +478,37 @@ async fn a_paused_clock_is_the_only_one_that_counts() {
     assert_eq!(ran.get(), 1);
     assert_ended(&ctx, Reason::Deadline);
 }
+
+/// How often the thread that keeps deadlines was woken so far.
+#[cfg(target_os = "linux")]
+fn wakes_of_the_keeper() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .filter(|status| status.lines().next() == Some("Name:\ttokio-ctx-time"))
+        .filter_map(|status| {
+            let line = status
+                .lines()
+                .find(|line| line.starts_with("voluntary_ctxt"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn deadlines_that_are_given_up_in_time_do_not_wake_the_thread_that_keeps_them() {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut wait_for_a_moment = || {
+        let ctx = Context::background().with_timeout(Duration::from_secs(3600));
+        assert!(std::pin::pin!(ctx.done()).poll(&mut cx).is_pending());
+    };
+    wait_for_a_moment();
+    let before = wakes_of_the_keeper();
+    for _ in 0..10_000 {
+        wait_for_a_moment();
+    }
+    // What other tests of this process do with that thread is far less.
+    let woken = wakes_of_the_keeper() - before;
+    assert!(woken < 2_000, "woken {woken} times");
+}

@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::clock;
+use super::clock::{self, NEVER};
 use super::shield::shield;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -27,6 +27,9 @@ struct Queue {
     /// By deadline, then by the order of arrival.
     alarms: BTreeMap<(u64, u64), Waker>,
     next_id: u64,
+    /// When the keeper looks again by itself. Only an earlier alarm has to wake it; one that is
+    /// taken out does not, and so a service whose requests all end in time rarely does.
+    looks_at: u64,
     jobs: VecDeque<Job>,
     /// Jobs that were begun so far: how the keeper sees progress.
     begun: u64,
@@ -37,6 +40,7 @@ struct Queue {
 static QUEUE: Mutex<Queue> = Mutex::new(Queue {
     alarms: BTreeMap::new(),
     next_id: 0,
+    looks_at: 0,
     jobs: VecDeque::new(),
     begun: 0,
     idle: 0,
@@ -81,15 +85,14 @@ impl Drop for Alarm {
 /// Wakes `waker` at `deadline`, by the system's clock.
 pub(crate) fn alarm(deadline: u64, waker: Waker) -> Alarm {
     start();
-    let (key, is_first) = {
+    let (key, is_early) = {
         let mut queue = queue();
         let key = (deadline, queue.next_id);
         queue.next_id += 1;
         queue.alarms.insert(key, waker);
-        let is_first = queue.alarms.first_key_value().map(|(first, _)| *first) == Some(key);
-        (key, is_first)
+        (key, deadline < queue.looks_at)
     };
-    if is_first {
+    if is_early {
         CHANGED.notify_one();
     }
     Alarm { key }
@@ -138,7 +141,9 @@ fn keep() {
             guard.jobs.push_back(Box::new(move || waker.wake()));
         }
         let next = guard.alarms.first_key_value();
-        let until_next = next.map(|((deadline, _), _)| Duration::from_nanos(deadline - now));
+        let next = next.map(|((deadline, _), _)| *deadline);
+        let until_next = next.map(|next| Duration::from_nanos(next - now));
+        guard.looks_at = next.unwrap_or(NEVER);
         if guard.jobs.is_empty() {
             seen = None;
             guard = wait(&CHANGED, guard, until_next);
@@ -155,6 +160,7 @@ fn keep() {
             seen = Some((guard.begun, now));
         }
         let pause = until_next.map_or(STUCK, |until_next| until_next.min(STUCK));
+        guard.looks_at = clock::later(now, pause);
         guard = wait(&CHANGED, guard, Some(pause));
     }
 }

@@ -67,10 +67,12 @@ fn timeless() -> MutexGuard<'static, Vec<Place>> {
 /// does as long as one of them is free.
 pub(crate) fn backstop(deadline: u64) -> Option<u64> {
     let handle = Handle::try_current().ok()?;
-    let is_driven = handle.runtime_flavor() != RuntimeFlavor::CurrentThread
-        && handle.metrics().num_workers() > 1;
     // Only a runtime of one thread can have a paused clock.
-    (!is_driven && clock::is_systems()).then(|| clock::later(deadline, LATER))
+    let may_miss = match handle.runtime_flavor() {
+        RuntimeFlavor::CurrentThread => clock::is_systems(),
+        _ => handle.metrics().num_workers() == 1,
+    };
+    may_miss.then(|| clock::later(deadline, LATER))
 }
 
 /// Keeps the number that a runtime's id hashes as: the id shows it in no other way.
