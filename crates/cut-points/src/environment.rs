@@ -20,7 +20,7 @@ fn number(variable: &str) -> Option<u64> {
     let value = std::env::var(variable).ok()?;
     match value.trim().parse() {
         Ok(number) => Some(number),
-        Err(_) => panic!("{variable} is to be a number, not {value:?}"),
+        Err(_) => panic!("{variable} must be a number, not {value:?}"),
     }
 }
 

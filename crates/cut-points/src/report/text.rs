@@ -177,7 +177,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Dropped => f.write_str("was dropped"),
-            Outcome::Cancelled => f.write_str("said that it was cancelled"),
+            Outcome::Cancelled => f.write_str("reported that it was cancelled"),
             Outcome::Deaf => f.write_str("was deaf"),
             Outcome::Finished => f.write_str("finished"),
             Outcome::Failed(error) => write!(f, "failed: {error}"),

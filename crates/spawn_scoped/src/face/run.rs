@@ -270,7 +270,7 @@ fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<
     if shared.body_failed(&erased) {
         return match erased.downcast::<E>() {
             Ok(error) => BodyEnd::Err(*error),
-            Err(_) => unreachable!("it was an E three lines ago"),
+            Err(_) => unreachable!("its type was checked above"),
         };
     }
     let surplus = shared
@@ -344,7 +344,9 @@ where
     match (shared.rare.lock_if_touched(), body) {
         (None, BodyEnd::Ok(value)) => Ok(value),
         (None, BodyEnd::Err(error)) => Err(error),
-        (None, BodyEnd::Overruled) => unreachable!("by nothing that left a trace"),
+        (None, BodyEnd::Overruled) => {
+            unreachable!("an overruled body without an error, a loss or a panic")
+        }
         (Some(mut rare), body) => {
             let verdict = rare.failures.verdict();
             drop(rare);

@@ -69,7 +69,7 @@ pub struct NeverReady(());
 
 impl fmt::Display for NeverReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the task never said that it is ready")
+        f.write_str("the task never reported that it is ready")
     }
 }
 

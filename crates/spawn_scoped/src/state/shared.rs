@@ -67,7 +67,7 @@ impl Deref for RareGuard<'_> {
     type Target = Rare;
 
     fn deref(&self) -> &Rare {
-        self.0.as_ref().expect("whoever locks makes it")
+        self.0.as_ref().expect("the first lock creates it")
     }
 }
 

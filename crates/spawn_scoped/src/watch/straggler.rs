@@ -208,7 +208,7 @@ impl fmt::Display for Straggler {
         }
         f.write_str(")")?;
         match &self.cause {
-            Some(cause) => write!(f, " goes on after: {cause}"),
+            Some(cause) => write!(f, " still runs after: {cause}"),
             None => Ok(()),
         }
     }
@@ -256,7 +256,7 @@ pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled) {
                 opened_at = %scope.location,
                 since_cancel = ?scope.since_end(),
                 cause = %cause,
-                "the body of a scope goes on after its context ended",
+                "the body of a scope still runs after its context ended",
             );
         });
     }
@@ -282,7 +282,7 @@ fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled) {
                 age = ?straggler.age(),
                 since_cancel = ?since_cancel,
                 cause = %cause,
-                "a task goes on after its context ended",
+                "a task still runs after its context ended",
             );
         });
     }

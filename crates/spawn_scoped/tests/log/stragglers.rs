@@ -50,7 +50,7 @@ async fn stragglers_are_reported_again_and_again_after_the_cancel() {
         });
     let local = tokio::task::LocalSet::new();
     assert!(local.run_until(result).await.is_ok());
-    let reports = log.lines_with("a task goes on after its context ended");
+    let reports = log.lines_with("a task still runs after its context ended");
     assert!(reports.len() >= 2, "{reports:?}");
     for report in &reports[..2] {
         assert!(report.contains("scope=import"), "{report}");
@@ -162,7 +162,7 @@ async fn a_body_that_goes_on_is_reported_as_well() {
     let parent = Context::background().with_cancel();
     let result = scope(&parent, async |_| {
         parent.cancel();
-        until_reported(&log, "the body of a scope goes on", 1).await;
+        until_reported(&log, "the body of a scope still runs", 1).await;
         Ok::<_, Cancelled>(())
     })
     .await;
@@ -243,7 +243,11 @@ async fn join_timeout_lists_who_is_still_running() {
             .collect();
         assert_eq!(mine.len(), 1);
         assert_eq!(mine[0].cause().unwrap().reason(), Reason::ScopeDropped);
-        assert!(mine[0].to_string().contains("goes on after"), "{}", mine[0]);
+        assert!(
+            mine[0].to_string().contains("still runs after"),
+            "{}",
+            mine[0]
+        );
     }
     release.send(()).unwrap();
     while root()

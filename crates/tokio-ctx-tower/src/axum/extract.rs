@@ -143,9 +143,9 @@ impl fmt::Display for ContextRejection {
         match self.0 {
             Missing::Layer(layer) => write!(f, "the route is not under a {layer}"),
             Missing::Key(key) => write!(f, "the request carries no {key}"),
-            Missing::Upgrade => {
-                f.write_str("the request asks for no upgrade, or the server is not `serve`")
-            }
+            Missing::Upgrade => f.write_str(
+                "the request asks for no upgrade, or the server was not started by `serve`",
+            ),
         }
     }
 }

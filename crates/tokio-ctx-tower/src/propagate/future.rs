@@ -115,7 +115,7 @@ impl<S: Service<Request<B>>, B> PropagateFuture<S, B> {
                         Poll::Pending => None,
                     };
                 }
-                StateProj::Over => panic!("a future is not polled after its end"),
+                StateProj::Over => panic!("a response future was polled after completion"),
             };
             // A context that has ended sends nothing, however ready the service is.
             if let Err(cancelled) = this.ctx.check() {
