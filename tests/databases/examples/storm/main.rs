@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use servers::{PgBouncer, Postgres};
+use tokio::sync::{RwLock, RwLockWriteGuard};
 use tokio::task::JoinSet;
 use tokio_ctx_db::Counts;
 
@@ -34,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// What the workers share.
 struct Storm {
     pools: Pools,
+    /// Workers have it shared while they work; alone, one looks at a storm that stands still.
+    work: RwLock<()>,
     /// While it is set, lost connections and broken queries have a reason.
     restarting: AtomicBool,
     over: AtomicBool,
@@ -64,6 +67,7 @@ async fn main() -> ExitCode {
 async fn run(postgres: Postgres, bouncer: PgBouncer) -> bool {
     let storm = Arc::new(Storm {
         pools: Pools::connect(&postgres, &bouncer).await,
+        work: RwLock::new(()),
         restarting: AtomicBool::new(false),
         over: AtomicBool::new(false),
         seen: Seen::default(),
@@ -90,9 +94,11 @@ async fn run(postgres: Postgres, bouncer: PgBouncer) -> bool {
         (postgres, bouncer)
     });
     let (postgres, _bouncer) = restarted.await.expect("no panic");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // What was begun with the old server ends before the reason does.
+    let still = stand_still(&storm).await;
     storm.restarting.store(false, Relaxed);
     let after = storm.pools.counts();
+    drop(still);
     wait_for(&storm, CANCELS).await;
     storm.over.store(true, Relaxed);
     while let Some(ended) = workers.join_next().await {
@@ -114,9 +120,22 @@ async fn wait_for(storm: &Storm, cancels: u64) {
     }
 }
 
+/// Waits until no work is under way and each connection that was cut is clean or closed.
+async fn stand_still(storm: &Storm) -> RwLockWriteGuard<'_, ()> {
+    let still = storm.work.write().await;
+    loop {
+        let counts = storm.pools.counts();
+        if counts.cuts == counts.cleaned + counts.lost() {
+            return still;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn worker(storm: Arc<Storm>, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     while !storm.over.load(Relaxed) {
+        let _working = storm.work.read().await;
         let pool = storm.pools.choose(&mut random);
         if let Err(error) = work::cut_and_probe(pool, &storm.seen, &mut random).await
             && !storm.restarting.load(Relaxed)
