@@ -26,6 +26,9 @@
 //! 13. Work whose driver does not survive a drop is not dropped but waited for: that is
 //!     [`Interrupt::run`], and no driver of this crate is one of those.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
