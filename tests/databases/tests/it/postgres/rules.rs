@@ -1,4 +1,4 @@
-//! Rules 1, 3, 9 and 11, and that cancels leave everything else as it was.
+//! Rules 1, 2, 3, 9 and 11, and that cancels leave everything else as it was.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use tokio_ctx_core::Context;
 use tokio_ctx_db::Settings;
 use tokio_postgres::error::SqlState;
 
+use super::proxy::{Fate, Proxy};
 use super::support::{SLEEP, pid, with_server};
 
 const SOON: Duration = Duration::from_millis(50);
@@ -27,6 +28,35 @@ fn no_work_is_begun_after_the_end_of_its_context() {
         assert!(work.await.unwrap_err().cancelled().is_some());
         assert!(pool.get(&ctx).await.unwrap_err().cancelled().is_some());
         assert_eq!(pool.counts().cuts, 0);
+    });
+}
+
+/// Rule 2: work takes its session out of the pool, and keeps it there until it is clean.
+#[test]
+fn a_session_has_one_user_until_it_is_clean() {
+    const LATE: Duration = Duration::from_millis(400);
+    with_server(async |server| {
+        let proxy = Proxy::start(server.postgres.port(), &[Fate::Late(LATE)]).await;
+        let pool = server.pool_with(1, &proxy.config);
+        let ctx = Context::background();
+        let free = || pool.inner().status().available;
+        let mut db = pool.get(&ctx).await.unwrap();
+        let work = db.under(&ctx, async |c| c.query(SLEEP, &[]).await);
+        let seen = async {
+            server.wait_running(SLEEP, 1).await;
+            assert_eq!(free(), 0);
+        };
+        tokio::select! {
+            _ = work => unreachable!("it sleeps"),
+            () = seen => {}
+        }
+        drop(db);
+        // It is in nobody's hands now, and not clean.
+        let early = pool.get(&ctx.with_timeout(SOON)).await;
+        assert!(early.unwrap_err().cancelled().is_some());
+        assert_eq!(free(), 0);
+        drop(pool.get(&ctx).await.unwrap());
+        assert_eq!((free(), pool.counts().cleaned), (1, 1));
     });
 }
 

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 use tokio_ctx_core::Context;
 use tokio_ctx_db::Settings;
 use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
 
 use super::support::{PATIENCE, SLEEP, Server, assert_idle, with_server};
 
@@ -215,6 +216,32 @@ fn a_commit_that_is_not_answered_within_the_grace_is_unknown() {
         assert!(db.is_closed());
         // This one was committed after all.
         while rows(&server, "unknown").await == 0 {}
+    });
+}
+
+/// Rule 11: a COMMIT that the server refuses with the code of a cancel.
+#[test]
+fn a_commit_that_the_server_cancels_by_itself_is_the_servers_error() {
+    with_server(async |server| {
+        slow_commit(&server, "refusing", 0.0).await;
+        let refuse = "create or replace function refusing_slow() returns trigger language plpgsql
+                      as 'begin raise exception using errcode = ''57014''; end'";
+        server.run(refuse).await;
+        let pool = server.pool(1);
+        let ctx = Context::background();
+        let mut db = pool.get(&ctx).await.unwrap();
+        let work = db.transaction(&ctx, async |tx| {
+            tx.execute("insert into refusing values (1)", &[]).await
+        });
+        let error = work.await.unwrap_err();
+        assert!(error.cancelled().is_none() && !error.is_commit_unknown());
+        let source = std::error::Error::source(&error);
+        let source = source.and_then(|source| source.downcast_ref::<Error>());
+        let code = source.and_then(Error::code);
+        assert_eq!(code, Some(&SqlState::QUERY_CANCELED), "{error}");
+        assert_idle(&mut db).await;
+        assert_eq!(rows(&server, "refusing").await, 0);
+        assert_eq!(pool.counts(), tokio_ctx_db::Counts::default());
     });
 }
 
