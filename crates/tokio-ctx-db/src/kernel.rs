@@ -72,14 +72,14 @@ pub(crate) trait Transaction: Send {
     fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// What the server said to a ROLLBACK.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What the server said to a ROLLBACK, with the error where there was one.
+#[derive(Clone)]
 pub(crate) enum Rollback {
     Done,
     /// It was answered with an error: a cancel hit it.
-    Hit,
+    Hit(String),
     /// There was no answer, and there will be none.
-    Broken,
+    Broken(String),
 }
 
 /// What sends the cancels of one session.
@@ -378,7 +378,7 @@ async fn clean<S: Session, C: Cancel>(mut doomed: Doomed<S>, cancel: C, phase: P
     };
     let ended = match ended {
         // Rules 8 and 11: whatever the error was, no cancel is under way now.
-        Ok(Rollback::Hit) => rest.run(session.rollback()).await.map_err(|_| Lost::Grace),
+        Ok(Rollback::Hit(_)) => rest.run(session.rollback()).await.map_err(|_| Lost::Grace),
         ended => ended,
     };
     let lost = match ended {
@@ -386,12 +386,15 @@ async fn clean<S: Session, C: Cancel>(mut doomed: Doomed<S>, cancel: C, phase: P
             add(&common.counters.cleaned);
             return doomed.0.take();
         }
-        Ok(Rollback::Hit | Rollback::Broken) => Lost::Server,
+        Ok(Rollback::Hit(error) | Rollback::Broken(error)) => Lost::Server(error),
         Err(lost) => lost,
     };
     let session = doomed.0.take()?;
     match lost {
-        Lost::Server => add(&common.counters.lost_to_server),
+        Lost::Server(error) => {
+            add(&common.counters.lost_to_server);
+            tracing::warn!(error, "a connection was found broken, and is closed");
+        }
         Lost::Grace => {
             add(&common.counters.lost_to_grace);
             tracing::warn!(
@@ -428,7 +431,7 @@ async fn rollback<S: Session, I: Future<Output = Result<(), String>>>(
 
 /// Why a session had to be closed.
 enum Lost {
-    Server,
+    Server(String),
     Grace,
     Cancel(String),
 }

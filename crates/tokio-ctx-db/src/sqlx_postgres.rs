@@ -298,7 +298,7 @@ impl Session for PoolConnection<Postgres> {
             match self.ping().await {
                 Ok(()) => break,
                 Err(sqlx::Error::Database(_)) if answers < ANSWERS => answers += 1,
-                Err(_) => return Rollback::Broken,
+                Err(error) => return Rollback::Broken(format!("{error:?}")),
             }
         }
         // A COPY that was dropped leaves an answer behind that is not counted, and from then on every
@@ -314,11 +314,11 @@ impl Session for PoolConnection<Postgres> {
                 if is_mine {
                     Rollback::Done
                 } else {
-                    Rollback::Broken
+                    Rollback::Broken("an answer of something else came".to_owned())
                 }
             }
-            Err(sqlx::Error::Database(_)) => Rollback::Hit,
-            Err(_) => Rollback::Broken,
+            Err(error @ sqlx::Error::Database(_)) => Rollback::Hit(format!("{error:?}")),
+            Err(error) => Rollback::Broken(format!("{error:?}")),
         }
     }
 

@@ -44,10 +44,10 @@ impl Session for Scripted {
         self.log.note("rollback");
         let (time, answer) = self.answers.pop_front().expect("one ROLLBACK too many");
         sleep(time).await;
-        self.log.note(match answer {
+        self.log.note(match &answer {
             Rollback::Done => "done",
-            Rollback::Hit => "hit",
-            Rollback::Broken => "broken",
+            Rollback::Hit(_) => "hit",
+            Rollback::Broken(_) => "broken",
         });
         answer
     }
@@ -91,14 +91,18 @@ const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
+fn hit() -> Rollback {
+    Rollback::Hit("canceling statement due to user request".to_owned())
+}
+
 /// Cuts work on a session with these answers, and says what happened until it was clean or closed.
 async fn cut(
     fence: Duration,
-    answers: &[(Duration, Rollback)],
+    answers: [(Duration, Rollback); 2],
 ) -> (Vec<&'static str>, Arc<Common>) {
     let log = Log::default();
     let session = Scripted {
-        answers: answers.iter().copied().collect(),
+        answers: answers.into(),
         log: log.clone(),
     };
     let common = Arc::new(Common::new(Settings::default()));
@@ -113,8 +117,8 @@ async fn cut(
 /// Rule 8.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_that_a_cancel_has_hit_is_sent_once_more() {
-    let answers = [(ms(1), Rollback::Hit), (ms(1), Rollback::Done)];
-    let (log, common) = cut(ms(1), &answers).await;
+    let answers = [(ms(1), hit()), (ms(1), Rollback::Done)];
+    let (log, common) = cut(ms(1), answers).await;
     let expected = ["cancel", "fenced", "rollback", "hit", "rollback", "done"];
     assert_eq!(log, expected);
     let counts = common.counters.read();
@@ -125,8 +129,8 @@ async fn a_rollback_that_a_cancel_has_hit_is_sent_once_more() {
 #[tokio::test(start_paused = true)]
 async fn a_rollback_is_sent_once_more_when_no_cancel_is_under_way() {
     // Hit while the second cancel, which begins 50 ms after it, has not been acted on yet.
-    let answers = [(ms(70), Rollback::Hit), (ms(1), Rollback::Done)];
-    let (log, common) = cut(ms(40), &answers).await;
+    let answers = [(ms(70), hit()), (ms(1), Rollback::Done)];
+    let (log, common) = cut(ms(40), answers).await;
     let expected = [
         "cancel", "fenced", "rollback", "cancel", "hit", "fenced", "rollback", "done",
     ];
@@ -137,8 +141,8 @@ async fn a_rollback_is_sent_once_more_when_no_cancel_is_under_way() {
 /// Rules 8 and 9: nobody has cancelled the second one, so something else is wrong.
 #[tokio::test(start_paused = true)]
 async fn a_session_whose_second_rollback_fails_as_well_is_closed() {
-    let answers = [(ms(1), Rollback::Hit), (ms(1), Rollback::Hit)];
-    let (log, common) = cut(ms(1), &answers).await;
+    let answers = [(ms(1), hit()), (ms(1), hit())];
+    let (log, common) = cut(ms(1), answers).await;
     assert_eq!(log.last(), Some(&"closed"));
     assert_eq!(common.counters.read().lost_to_server, 1);
 }

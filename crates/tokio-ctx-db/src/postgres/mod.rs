@@ -281,8 +281,8 @@ impl Session for Object {
     async fn rollback(&mut self) -> Rollback {
         match self.simple_query("ROLLBACK").await {
             Ok(_) => Rollback::Done,
-            Err(_) if self.is_closed() => Rollback::Broken,
-            Err(_) => Rollback::Hit,
+            Err(error) if self.is_closed() => Rollback::Broken(format!("{error:?}")),
+            Err(error) => Rollback::Hit(format!("{error:?}")),
         }
     }
 

@@ -46,6 +46,10 @@ struct Storm {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
+    // Each connection that is lost is logged with its reason.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .init();
     let Some(postgres) = servers::or_skip(Postgres::start()) else {
         println!("db: not run");
         return ExitCode::SUCCESS;
