@@ -32,6 +32,7 @@ mod tests;
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 
@@ -104,6 +105,18 @@ pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) turnstile: Turnstile,
     pub(crate) counters: Counters,
+}
+
+/// The number of the next ROLLBACK: with its answer comes this number, so that an answer of something
+/// else, where a driver has lost count of its answers, is not taken for it.
+pub(crate) fn number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A ROLLBACK whose answer is not its own.
+pub(crate) fn out_of_step() -> Rollback {
+    Rollback::Broken("the driver has lost count of the server's answers".to_owned())
 }
 
 impl Common {

@@ -8,7 +8,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
@@ -26,9 +25,6 @@ use crate::settings::Settings;
 
 /// How many answers of what was cut may come before that of a ping.
 const ANSWERS: usize = 16;
-
-/// The number of the next ROLLBACK.
-static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 /// A pool whose connections are used under a context.
 ///
@@ -303,7 +299,7 @@ impl Session for PoolConnection<Postgres> {
         }
         // A COPY that was dropped leaves an answer behind that is not counted, and from then on every
         // query gets the one of the query before. So this one has a number.
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = kernel::number();
         let sql = AssertSqlSafe(format!("ROLLBACK; select {number}::text"));
         match sqlx::raw_sql(sql).fetch_all(&mut **self).await {
             Ok(rows) => {
@@ -314,7 +310,7 @@ impl Session for PoolConnection<Postgres> {
                 if is_mine {
                     Rollback::Done
                 } else {
-                    Rollback::Broken("an answer of something else came".to_owned())
+                    kernel::out_of_step()
                 }
             }
             Err(error @ sqlx::Error::Database(_)) => Rollback::Hit(format!("{error:?}")),

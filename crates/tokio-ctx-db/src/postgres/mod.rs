@@ -10,15 +10,15 @@ use std::sync::Arc;
 use deadpool_postgres::{Client, Object};
 use tokio::runtime::Handle;
 use tokio_ctx_core::Context;
-use tokio_postgres::Config;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, SimpleQueryMessage};
 
 use self::cancel::{Canceller, Hosts, Way};
 pub use self::stream::CancelStream;
 pub use self::transaction::Transaction;
 use crate::counts::Counts;
 use crate::error::Error;
-use crate::kernel::{Common, Lease, Rollback, Session};
+use crate::kernel::{self, Common, Lease, Rollback, Session};
 use crate::settings::Settings;
 
 /// A pool whose connections are used under a context.
@@ -178,8 +178,10 @@ impl Connection {
     /// given back as it is, as from [`Context::run`]. When this returns, nothing of the work runs
     /// at the server any more, and no cancel is under way.
     ///
-    /// Everything is allowed in here, COPY in both directions and a pipeline too. A transaction
-    /// that is begun with `BEGIN` and left open when the context ends is rolled back; use
+    /// Everything is allowed in here, COPY in both directions and a pipeline too. A COPY that is cut
+    /// before the server takes its data costs the connection, since tokio-postgres then loses count
+    /// of the answers. A transaction that is begun with `BEGIN` and left open when the context ends
+    /// is rolled back; use
     /// [`transaction`](Connection::transaction), whose COMMIT is never cut.
     ///
     /// # Errors
@@ -278,9 +280,22 @@ impl Session for Object {
 
     const NAME: &'static str = "PostgreSQL";
 
+    /// A COPY that was cut before the server took its data leaves an answer behind that tokio-postgres
+    /// does not count: it ends what has not begun, and says Sync twice.
     async fn rollback(&mut self) -> Rollback {
-        match self.simple_query("ROLLBACK").await {
-            Ok(_) => Rollback::Done,
+        let number = kernel::number().to_string();
+        let sql = format!("ROLLBACK; select {number}::text");
+        match self.simple_query(&sql).await {
+            Ok(answer) => {
+                let is_mine = answer.iter().any(|message| {
+                    matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some(&*number))
+                });
+                if is_mine {
+                    Rollback::Done
+                } else {
+                    kernel::out_of_step()
+                }
+            }
             Err(error) if self.is_closed() => Rollback::Broken(format!("{error:?}")),
             Err(error) => Rollback::Hit(format!("{error:?}")),
         }

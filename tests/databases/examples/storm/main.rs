@@ -19,6 +19,9 @@ use servers::{PgBouncer, Postgres};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 use tokio::task::JoinSet;
 use tokio_ctx_db::Counts;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use pools::Pools;
 use work::Seen;
@@ -46,10 +49,10 @@ struct Storm {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    // Each connection that is lost is logged with its reason.
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
-        .init();
+    // Each connection that is lost is logged, with the reason.
+    let ours = Targets::new().with_target("tokio_ctx_db", LevelFilter::WARN);
+    let log = tracing_subscriber::fmt::layer().without_time();
+    tracing_subscriber::registry().with(log).with(ours).init();
     let Some(postgres) = servers::or_skip(Postgres::start()) else {
         println!("db: not run");
         return ExitCode::SUCCESS;
@@ -88,8 +91,12 @@ async fn run(postgres: Postgres, bouncer: PgBouncer) -> bool {
     }
     wait_for(&storm, CANCELS / 2).await;
     // Nothing may be lost until here, and nothing but by the restart afterwards.
+    let still = stand_still(&storm).await;
     let before = storm.pools.counts();
     storm.restarting.store(true, Relaxed);
+    drop(still);
+    println!("    the servers are restarted");
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let restarted = tokio::task::spawn_blocking(move || {
         let (mut postgres, mut bouncer) = (postgres, bouncer);
         postgres.restart().expect("it has started once");
@@ -102,6 +109,7 @@ async fn run(postgres: Postgres, bouncer: PgBouncer) -> bool {
     let still = stand_still(&storm).await;
     storm.restarting.store(false, Relaxed);
     let after = storm.pools.counts();
+    println!("    they are back, and nothing is under way");
     drop(still);
     wait_for(&storm, CANCELS).await;
     storm.over.store(true, Relaxed);
@@ -141,8 +149,11 @@ async fn worker(storm: Arc<Storm>, seed: u64) {
     while !storm.over.load(Relaxed) {
         let _working = storm.work.read().await;
         let pool = storm.pools.choose(&mut random);
-        if let Err(error) = work::cut_and_probe(pool, &storm.seen, &mut random).await
-            && !storm.restarting.load(Relaxed)
+        // It does not change in the middle: the storm stands still before.
+        let is_restarting = storm.restarting.load(Relaxed);
+        let cut = work::cut_and_probe(pool, &storm.seen, is_restarting, &mut random);
+        if let Err(error) = cut.await
+            && !is_restarting
         {
             // The first few tell the story.
             if storm.errors.fetch_add(1, Relaxed) < 20 {
@@ -159,7 +170,8 @@ fn report(storm: &Storm, before: Counts, after: Counts, left: i64, took: Duratio
         println!("    {name}: {counts:?}");
     }
     let restart = after.lost() - before.lost();
-    let unexplained = end.lost() - restart;
+    let copy = storm.seen.lost_to_copy.load(Relaxed);
+    let unexplained = end.lost().abs_diff(restart + copy);
     let (victims, errors) = (storm.seen.victims.load(Relaxed), storm.errors.load(Relaxed));
     println!(
         "    {} cuts in {:.0?}: {} contexts ended, {} futures dropped, {} in transactions, {} during COPY",
@@ -177,7 +189,8 @@ fn report(storm: &Storm, before: Counts, after: Counts, left: i64, took: Duratio
         );
     }
     println!(
-        "db: {} cancels, {victims} victims, {} connections lost ({restart} to the restart of the server)",
+        "db: {} cancels, {victims} victims, {} connections lost ({restart} to the restart of the server, \
+         {copy} to a COPY that had not begun)",
         end.cancels,
         end.lost(),
     );

@@ -1,7 +1,7 @@
 //! Work of all kinds, the moment it is cut, and the query of the next user.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +23,9 @@ pub(crate) struct Seen {
     pub(crate) dropped: AtomicU64,
     pub(crate) in_transaction: AtomicU64,
     pub(crate) in_copy: AtomicU64,
+    /// Connections that were lost to a COPY that was cut before the server took its data:
+    /// tokio-postgres loses count of the answers.
+    pub(crate) lost_to_copy: AtomicU64,
 }
 
 /// How a piece of work is cut.
@@ -59,6 +62,7 @@ pub(crate) async fn prepare(pools: &Pools) {
 pub(crate) async fn cut_and_probe(
     pool: &Pool,
     seen: &Seen,
+    is_restarting: bool,
     random: &mut fastrand::Rng,
 ) -> Result<(), String> {
     // Half of them are over at about the moment when they are cut: the race that counts.
@@ -77,19 +81,30 @@ pub(crate) async fn cut_and_probe(
     // An error of the work, as text, and whether it says that a cancel has hit it.
     let worked = match pool {
         Pool::Direct(pool) | Pool::Bounced(pool) => {
+            let root = Context::background();
+            let db = pool.get(&root).await;
+            let mut db = db.map_err(|error| error.to_string())?;
+            let has_begun = AtomicBool::new(false);
             let ended = limited(cut, at, async |ctx| {
-                let mut db = pool.get(&Context::background()).await?;
                 if in_transaction {
                     let work = db.transaction(ctx, async |tx| {
                         tx.simple_query("insert into storm values ('x')").await?;
-                        work(tx, kind).await
+                        work(tx, kind, &has_begun).await
                     });
                     work.await
                 } else {
-                    db.under(ctx, async |c| work(c, kind).await).await
+                    db.under(ctx, async |c| work(c, kind, &has_begun).await)
+                        .await
                 }
             });
             let ended = ended.await;
+            if matches!(kind, Kind::CopyIn) && !has_begun.load(Relaxed) {
+                // Waits until it is clean or closed.
+                let _ = db.under(&root, async |_| ()).await;
+                let is_lost = u64::from(db.is_closed() && !is_restarting);
+                seen.lost_to_copy.fetch_add(is_lost, Relaxed);
+            }
+            drop(db);
             ended.map(|ended| ended.map(|worked| worked.map_err(|error| told(&error))))
         }
         Pool::Sqlx(pool) => {
@@ -150,7 +165,8 @@ async fn limited<T>(cut: Cut, at: Duration, work: impl AsyncFnOnce(&Context) -> 
     }
 }
 
-async fn work(client: &tokio_postgres::Client, kind: Kind) -> Worked {
+/// `has_begun` says whether the server has taken it up, where that matters.
+async fn work(client: &tokio_postgres::Client, kind: Kind, has_begun: &AtomicBool) -> Worked {
     match kind {
         Kind::Query(seconds) => {
             let sql = format!("select pg_sleep({seconds})");
@@ -163,6 +179,7 @@ async fn work(client: &tokio_postgres::Client, kind: Kind) -> Worked {
         }
         Kind::CopyIn => {
             let mut sink = pin!(client.copy_in::<_, Bytes>("copy storm from stdin").await?);
+            has_begun.store(true, Relaxed);
             for _ in 0..20 {
                 sink.send(Bytes::from_static(b"a line\n")).await?;
                 sink.flush().await?;

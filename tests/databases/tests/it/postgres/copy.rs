@@ -8,6 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
 use tokio_ctx_core::Context;
 use tokio_ctx_db::postgres::Connection;
+use tokio_postgres::SimpleQueryMessage;
 
 use super::support::{PATIENCE, Server, assert_idle, with_server};
 
@@ -93,5 +94,53 @@ fn copy_that_is_not_cut_is_whole() {
         });
         assert_eq!(written.await.unwrap().unwrap(), 2);
         assert_eq!(server.count("select count(*) from whole").await, 2);
+    });
+}
+
+/// It waits for a lock, so the server takes no data yet when it is cut. tokio-postgres says Sync
+/// twice then, and does not count the second answer: the connection is of no use any more, and
+/// whoever is next must not get that answer.
+#[test]
+fn copy_is_cut_before_it_has_begun_and_nobody_gets_its_answers() {
+    with_server(async |server| {
+        const COPY: &str = "copy locked_in from stdin";
+        server.run("create table locked_in (a text)").await;
+        let pool = server.pool(2);
+        let ctx = Context::background();
+        let mut holder = pool.get(&ctx).await.unwrap();
+        let held = holder.transaction(&ctx, async |tx| {
+            tx.batch_execute("lock table locked_in").await?;
+            for number in 0..10 {
+                let mut db = pool.get(&ctx).await.unwrap();
+                let soon = ctx.with_timeout(SOON);
+                let work = db.under(&soon, async |c| {
+                    let sink = c.copy_in::<_, Bytes>(COPY).await?;
+                    drop(sink);
+                    Ok::<(), tokio_postgres::Error>(())
+                });
+                assert!(work.await.unwrap_err().cancelled().is_some());
+                if db.is_closed() {
+                    db = pool.get(&ctx).await.unwrap();
+                }
+                let next = db.under(&ctx, async |c| {
+                    c.simple_query(&format!("select {number}")).await
+                });
+                let answer = next.await.unwrap().unwrap();
+                let row = answer.iter().find_map(|message| match message {
+                    SimpleQueryMessage::Row(row) => row.get(0),
+                    _ => None,
+                });
+                assert_eq!(row, Some(&*number.to_string()));
+            }
+            Ok::<(), tokio_postgres::Error>(())
+        });
+        held.await.unwrap().unwrap();
+        let counts = pool.counts();
+        assert_eq!(
+            counts.cuts,
+            counts.cleaned + counts.lost_to_server,
+            "{counts:?}"
+        );
+        assert_eq!(server.running(COPY).await, 0);
     });
 }
