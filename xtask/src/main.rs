@@ -107,7 +107,7 @@ const VERBS: &[Verb] = &[
         name: "db",
         about: "queries cut at random moments on real servers (not part of ci: they must be installed)",
         offered: db::offered,
-        options: &[],
+        options: db::OPTIONS,
         run: db::run,
     },
     Verb {

@@ -1,14 +1,17 @@
 //! Database servers for tests, examples and `xtask`.
 //!
 //! Each is started from what the machine has installed (Debian: `apt-get install postgresql
-//! pgbouncer redis-server`), on a free port of the loopback interface, in a directory of its own, and is
-//! stopped when its value is dropped or the process that started it ends, however that ends.
+//! pgbouncer redis-server mariadb-server`), on a free port of the loopback interface, in a directory
+//! of its own, and is stopped when its value is dropped or the process that started it ends, however
+//! that ends.
 
+mod mariadb;
 mod pgbouncer;
 mod postgres;
 mod redis;
 mod supervised;
 
+pub use mariadb::MariaDb;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Options, Postgres};
 pub use redis::Redis;

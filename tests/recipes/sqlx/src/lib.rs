@@ -1,0 +1,1 @@
+//! sqlx with SQLite under a context: see the test.
