@@ -10,8 +10,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use self::pb::echo_server::Echo;
 use self::pb::{Ping, Pong};
+use crate::check_id::CheckId;
 use crate::log::Log;
-use crate::service::CheckId;
 
 pub(crate) mod pb {
     #![allow(

@@ -4,6 +4,7 @@
 //!
 //! `cargo xtask clients` installs what pip and npm bring, and runs this with where it is.
 
+mod check_id;
 mod checks;
 mod grpc;
 mod log;

@@ -18,10 +18,10 @@ use tonic::{Code, Status};
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 
+use crate::check_id::CheckId;
 use crate::grpc::pb::Ping;
 use crate::grpc::pb::echo_client::EchoClient;
 use crate::log::now_ms;
-use crate::service::CheckId;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -18,35 +18,17 @@ use http::{HeaderName, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
-use tokio_ctx::tower::headers::HeaderKey;
 use tokio_ctx::tower::request_scope::{RequestScope, RequestScopeLayer};
 use tokio_ctx::tower::serve::{ServeOptions, Upgrade};
 use tokio_ctx::tower::{ContextError, ContextLayer};
-use tokio_ctx::{Context, ScopeSnapshot, key, scope, snapshot};
+use tokio_ctx::{Context, ScopeSnapshot, scope, snapshot};
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 
+use crate::check_id::CheckId;
 use crate::grpc::EchoService;
 use crate::grpc::pb::echo_server::EchoServer;
 use crate::log::Log;
-
-key! {
-    /// Which check a request belongs to.
-    pub(crate) CheckId: String, print;
-}
-
-impl HeaderKey for CheckId {
-    const HEADER: HeaderName = HeaderName::from_static("x-id");
-    const MAX_BYTES: usize = 64;
-
-    fn decode(text: &str) -> Option<String> {
-        Some(text.to_owned())
-    }
-
-    fn encode(id: &String) -> Option<String> {
-        Some(id.clone())
-    }
-}
 
 /// Serves until SIGTERM, and prints both addresses first and what was left at last.
 pub(crate) async fn run(ctx: &Context) -> Result<(), Box<dyn Error + Send + Sync>> {
