@@ -1,5 +1,6 @@
 //! The four kinds of calls of gRPC.
 
+mod stopping;
 mod web;
 
 use std::pin::Pin;
