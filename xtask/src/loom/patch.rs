@@ -133,6 +133,22 @@ mod tests {
                         1\n===\n  2\n>>>\n";
 
     #[test]
+    fn every_planted_fault_finds_its_line_in_the_sources() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for name in ["tokio-ctx-core", "spawn_scoped"] {
+            let list = root.join(format!("xtask/mutants/{name}.txt"));
+            let text = fs::read_to_string(&list).expect("the list is there");
+            for mutant in parse(&text).expect("it is well-formed") {
+                for Edit { file, find, .. } in &mutant.edits {
+                    let source = fs::read_to_string(root.join(file)).expect("the file is there");
+                    let found = source.matches(find.as_str()).count();
+                    assert_eq!(found, 1, "{}, in {file}:\n{find}", mutant.name);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_mutant_is_read_and_applied_and_undone() {
         let mutants = parse(TEXT).expect("it is well-formed");
         assert_eq!(mutants[0].models, ["a", "b"]);
