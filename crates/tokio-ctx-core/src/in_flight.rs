@@ -4,7 +4,7 @@
 //! depends on none of those crates. Until [`observe`] is called nothing is kept: [`enter`] and
 //! [`ended`] are then one load each.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::cancelled::Cancelled;
+use crate::cancelled::{Cancelled, Reason};
 use crate::context::Context;
 use crate::value;
 
@@ -27,7 +27,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static FLIGHT: [Mutex<Slab<Arc<Entry>>>; LISTS] = [const { Mutex::new(Slab::new()) }; LISTS];
 static ENDS: Mutex<Ends> = Mutex::new(Ends {
     last: VecDeque::new(),
-    counts: BTreeMap::new(),
+    counts: Vec::new(),
 });
 
 /// What an [`Entry`] or an [`End`] is about.
@@ -110,7 +110,8 @@ pub struct End {
 
 struct Ends {
     last: VecDeque<End>,
-    counts: BTreeMap<String, u64>,
+    /// One for each reason that came up, so there are few.
+    counts: Vec<(Reason, u64)>,
 }
 
 /// From now on entries and ends are kept. There is no way back, and calling it again is free.
@@ -180,14 +181,19 @@ impl InFlight {
     /// Ends it, and writes the end down with why it ended and the line that stands for it.
     pub fn finish(&mut self, why: &Cancelled, line: &'static Location<'static>) {
         if let Some(entry) = self.take() {
+            let at = Instant::now();
             write_end(End {
                 id: entry.id,
                 kind: entry.kind,
-                label: entry.label.clone(),
                 why: why.clone(),
                 line,
-                age: Some(entry.since.elapsed()),
-                at: Instant::now(),
+                age: Some(at.saturating_duration_since(entry.since)),
+                at,
+                // Nobody else has it, unless somebody looks right now.
+                label: match Arc::try_unwrap(entry) {
+                    Ok(entry) => entry.label,
+                    Err(shared) => shared.label.clone(),
+                },
             });
         }
     }
@@ -245,10 +251,13 @@ pub fn ended(
 
 #[cold]
 fn write_end(end: End) {
-    let name = format!("{:?}", end.why.reason());
+    let reason = end.why.reason();
     let oldest = {
         let mut ends = locked(&ENDS);
-        *ends.counts.entry(name).or_default() += 1;
+        match ends.counts.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, num)) => *num += 1,
+            None => ends.counts.push((reason, 1)),
+        }
         let oldest = (ends.last.len() == LAST).then(|| ends.last.pop_front());
         ends.last.push_back(end);
         oldest
@@ -260,13 +269,16 @@ fn write_end(end: End) {
 /// The last ends, newest first, and how many there were by reason since [`observe`].
 #[must_use]
 pub fn ends() -> (Vec<End>, Vec<(String, u64)>) {
-    let ends = locked(&ENDS);
-    let last = ends.last.iter().rev().cloned().collect();
-    let counts = ends
-        .counts
-        .iter()
-        .map(|(name, num)| (name.clone(), *num))
-        .collect();
+    let (last, counts) = {
+        let ends = locked(&ENDS);
+        (
+            ends.last.iter().rev().cloned().collect(),
+            ends.counts.clone(),
+        )
+    };
+    let named = |(reason, num): (Reason, u64)| (format!("{reason:?}"), num);
+    let mut counts: Vec<_> = counts.into_iter().map(named).collect();
+    counts.sort();
     (last, counts)
 }
 

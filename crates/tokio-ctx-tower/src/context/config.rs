@@ -181,7 +181,7 @@ impl Config {
         let above = request.extensions().get::<Context>();
         let guard = self.derive(above.unwrap_or(&self.server), request.headers());
         let in_flight = in_flight::enter(Kind::Request, &guard, || {
-            format!("{} {}", request.method(), request.uri().path())
+            [request.method().as_str(), request.uri().path()].join(" ")
         });
         let live = Arc::clone(&self.counters.live);
         let is_wanted = live.on_end.is_some() || LevelFilter::current() >= LevelFilter::DEBUG;
