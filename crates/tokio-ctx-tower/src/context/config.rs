@@ -32,7 +32,7 @@ pub(crate) struct Config {
     pub(crate) answers_when_done: bool,
     counters: Arc<Counters>,
     /// What the extensions of a request that has none yet start as.
-    room: Extensions,
+    empty_extensions: Extensions,
 }
 
 /// A [`DeadlineSource`], made once and shared by all requests.
@@ -81,20 +81,20 @@ pub(crate) struct Live {
     pub(crate) on_end: Option<Arc<OnEnd>>,
 }
 
-/// Takes up room among extensions.
-#[derive(Clone)]
-struct Seat<const N: usize>;
-
-/// Empty extensions with room for the context and for the three that a router of axum adds.
+/// Empty extensions with capacity for the context and for the three that a router of axum adds.
 ///
-/// A table that is made for the context alone has room for three: the router would have to
-/// replace it by a larger one in each request. A clone of a table has as much room as it has.
-fn room() -> Extensions {
+/// A table that is made for the context alone has capacity for three: the router would have to
+/// replace it by a larger one in each request. A clone of a table has the capacity of the table,
+/// and there is no other way to reserve it.
+fn with_capacity_for_a_router() -> Extensions {
+    #[derive(Clone)]
+    struct Entry<const N: usize>;
+
     let mut extensions = Extensions::new();
-    extensions.insert(Seat::<0>);
-    extensions.insert(Seat::<1>);
-    extensions.insert(Seat::<2>);
-    extensions.insert(Seat::<3>);
+    extensions.insert(Entry::<0>);
+    extensions.insert(Entry::<1>);
+    extensions.insert(Entry::<2>);
+    extensions.insert(Entry::<3>);
     extensions.clear();
     extensions
 }
@@ -139,7 +139,7 @@ impl Config {
                     on_end: None,
                 }),
             }),
-            room: room(),
+            empty_extensions: with_capacity_for_a_router(),
         }
     }
 
@@ -188,7 +188,7 @@ impl Config {
         let identity = is_wanted.then(|| Identity::of(request));
         let extensions = request.extensions_mut();
         if extensions.is_empty() {
-            *extensions = self.room.clone();
+            *extensions = self.empty_extensions.clone();
         }
         extensions.insert(Context::clone(&guard));
         RequestEnd::new(guard, live, in_flight, identity)
