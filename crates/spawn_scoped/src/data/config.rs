@@ -4,8 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::data::entry::Name;
 use crate::data::span::SpanPolicy;
+use crate::data::text::Name;
 
 /// The options, without the type of the error.
 #[derive(Default)]

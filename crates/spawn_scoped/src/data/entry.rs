@@ -1,18 +1,14 @@
 //! What a scope remembers of a task: enough to name it and to abort it.
 
-use std::borrow::Cow;
 use std::panic::Location;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
+use crate::data::text::Name;
 use crate::rt::{self, AbortHandle, Job, Stamp, TaskHandle};
 
 /// A place in the source.
 pub(crate) type Place = &'static Location<'static>;
-
-/// A name given to a task or a scope. One word wide, and shared: the entry,
-/// the task's wrapper and its handle each keep one.
-pub(crate) type Name = Arc<Cow<'static, str>>;
 
 /// How a task is run, and so what can be done to it.
 ///
@@ -69,6 +65,12 @@ pub(crate) struct Who {
     pub(crate) location: Place,
 }
 
+impl Who {
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+}
+
 /// One line of the ledger. Four words: what is small shares one with the tag.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -99,6 +101,10 @@ impl Entry {
             name: who.name,
             location: who.location,
         }
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
     }
 
     pub(crate) fn kind(&self) -> TaskKind {

@@ -1,6 +1,7 @@
 //! How a task failed: the kinds, and what is kept and shown of each failure.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use tokio_ctx_core::Cancelled;
 
 use crate::data::entry::Who;
+use crate::data::text::one_line;
 
 /// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -149,7 +151,7 @@ impl TaskFailure {
         self.0.kind
     }
 
-    /// The name it was given, if any.
+    /// The name it was given, if any, escaped to one line.
     ///
     /// # Examples
     ///
@@ -179,7 +181,7 @@ impl TaskFailure {
     /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.0.who.name.as_deref().map(AsRef::as_ref)
+        self.0.who.name()
     }
 
     /// The line that spawned it.
@@ -215,7 +217,7 @@ impl TaskFailure {
         self.0.who.location
     }
 
-    /// The text of the error or of the panic, where it could be known.
+    /// The text of the error or of the panic, where it could be known, escaped to one line.
     ///
     /// # Examples
     ///
@@ -323,10 +325,11 @@ pub struct LateError<E> {
 
 /// The text of a panic, where it has one.
 pub(crate) fn panic_message(payload: &Payload) -> Option<String> {
-    if let Some(text) = payload.downcast_ref::<&'static str>() {
-        return Some((*text).to_owned());
-    }
-    payload.downcast_ref::<String>().cloned()
+    let text = match payload.downcast_ref::<&'static str>() {
+        Some(text) => Cow::Borrowed(*text),
+        None => payload.downcast_ref::<String>()?.clone().into(),
+    };
+    Some(one_line(text).into_owned())
 }
 
 /// The text of an error whose type is one that many scopes use.

@@ -6,3 +6,4 @@ pub(crate) mod entry;
 pub(crate) mod failure;
 pub(crate) mod refused;
 pub(crate) mod span;
+pub(crate) mod text;

@@ -48,7 +48,7 @@ impl SpanPolicy {
             SpanPolicy::Inherit => Span::current(),
             SpanPolicy::Child => tracing::info_span!(
                 "task",
-                name = who.name.as_deref().map(AsRef::as_ref),
+                name = who.name(),
                 spawned_at = %who.location,
                 ctx = %Printable(ctx),
             ),
@@ -56,7 +56,7 @@ impl SpanPolicy {
                 let span = tracing::info_span!(
                     parent: None,
                     "task",
-                    name = who.name.as_deref().map(AsRef::as_ref),
+                    name = who.name(),
                     spawned_at = %who.location,
                     ctx = %Printable(ctx),
                 );

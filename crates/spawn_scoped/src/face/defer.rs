@@ -8,6 +8,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::cleanup::{CleanUp, CleanUpError};
 use crate::data::entry::{Place, Who};
+use crate::data::text::one_line;
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::foreign::log;
@@ -261,7 +262,9 @@ impl Spawner {
                 let future = f(ctx);
                 Box::pin(async {
                     match future.await.failure() {
-                        Some(text) => Err(CleanUpError::Isolated(text)),
+                        Some(text) => {
+                            Err(CleanUpError::Isolated(one_line(text.into()).into_owned()))
+                        }
                         None => Ok(()),
                     }
                 })

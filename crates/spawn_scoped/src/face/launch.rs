@@ -8,9 +8,10 @@ use std::task::Poll;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
 
-use crate::data::entry::{Entry, Name, Place, TaskKind, Who};
+use crate::data::entry::{Entry, Place, TaskKind, Who};
 use crate::data::failure::{FailureKind, TaskFailure};
 use crate::data::span::SpanPolicy;
+use crate::data::text::Name;
 use crate::face::spawner::Spawner;
 use crate::foreign::quietly;
 use crate::kernel::slots::Slots;

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio_ctx_core::{Cancelled, Context};
 
 use crate::data::config::Config;
-use crate::data::entry::Name;
 use crate::data::failure::LateError;
 use crate::data::span::SpanPolicy;
+use crate::data::text::Name;
 use crate::face::run::{Late, run};
 use crate::face::scope::Scope;
 
@@ -75,7 +75,7 @@ where
     /// assert!(format!("{options:?}").contains("import"));
     /// ```
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.config.name = Some(Name::new(name.into()));
+        self.config.name = Some(Name::new(name));
         self
     }
 

@@ -177,7 +177,7 @@ fn show_end(shared: &Shared) {
         return;
     }
     if let Some(why) = shared.context().err() {
-        let name = || shared.name().map_or_else(String::new, ToString::to_string);
+        let name = || shared.name().unwrap_or_default().to_owned();
         in_flight::ended(in_flight::Kind::Scope, &why, shared.location, None, name);
     }
 }
@@ -424,7 +424,7 @@ where
     if num > 0 {
         log(|| {
             tracing::info!(
-                scope = shared.name().map(|name| name.as_ref().as_ref()),
+                scope = shared.name(),
                 opened_at = %shared.location,
                 late = num,
                 "errors came after the one that decided the scope",

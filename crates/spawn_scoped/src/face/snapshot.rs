@@ -102,7 +102,7 @@ impl Snapshot {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ScopeSnapshot {
-    /// The name it was given, if any.
+    /// The name it was given, if any, escaped to one line.
     pub name: Option<String>,
     /// The line of the call that made it.
     pub opened_at: String,
@@ -150,7 +150,7 @@ pub struct ScopeSnapshot {
 pub struct TaskSnapshot {
     /// A number that no other task has while this one is alive.
     pub id: u64,
-    /// The name it was given, if any.
+    /// The name it was given, if any, escaped to one line.
     pub name: Option<String>,
     /// The line that spawned it.
     pub spawned_at: String,
@@ -259,7 +259,7 @@ impl Look {
         let cancelled = ctx.err();
         let ended = cancelled.as_ref();
         Some(ScopeSnapshot {
-            name: scope.name().map(ToString::to_string),
+            name: scope.name().map(str::to_owned),
             opened_at: scope.location.to_string(),
             id: number_of(scope),
             ended: ended.map(|ended| text(|| ended.to_string())),
@@ -278,7 +278,7 @@ impl TaskSnapshot {
     fn of(entry: &Entry) -> Self {
         Self {
             id: entry.id(),
-            name: entry.name.as_ref().map(ToString::to_string),
+            name: entry.name().map(str::to_owned),
             spawned_at: entry.location.to_string(),
             kind: entry.kind(),
             age: entry.age(),

@@ -190,7 +190,7 @@ impl Spawner {
     /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.shared.name().map(|name| name.as_ref().as_ref())
+        self.shared.name()
     }
 
     /// The tasks that have not finished, with their ages.

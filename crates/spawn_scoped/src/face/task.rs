@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::data::entry::{Name, Place, TaskKind};
+use crate::data::entry::{Place, TaskKind};
 use crate::data::refused::{Refused, Why};
 use crate::data::span::SpanPolicy;
+use crate::data::text::Name;
 use crate::face::launch::{Launch, cooperative};
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
@@ -84,7 +85,7 @@ impl<'s, M> TaskOptions<'s, M> {
     /// # }
     /// ```
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.launch.name = Some(Name::new(name.into()));
+        self.launch.name = Some(Name::new(name));
         self
     }
 

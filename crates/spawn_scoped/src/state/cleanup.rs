@@ -13,8 +13,9 @@ use pin_project_lite::pin_project;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::cleanup::{CleanUp, CleanUpError, Running};
-use crate::data::entry::{Entry, Name, TaskKind, Who};
+use crate::data::entry::{Entry, TaskKind, Who};
 use crate::data::failure::{FailureKind, Payload, TaskFailure, panic_message};
+use crate::data::text::Name;
 use crate::foreign::drop_quietly;
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
@@ -76,7 +77,7 @@ pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option
     }
     let home = work.ticket.shared().clone();
     let who = Who {
-        name: Some(Name::new("clean-up".into())),
+        name: Some(Name::new("clean-up")),
         location: scope.location,
     };
     let handle = rt::spawn(work);
@@ -216,7 +217,7 @@ impl Shared {
             Ok(Err(CleanUpError::Linked(error))) => Err(self.clean_up_failed(who, error)),
             Ok(Err(CleanUpError::Isolated(text))) => {
                 tracing::warn!(
-                    task = who.name.as_deref().map(AsRef::as_ref),
+                    task = who.name(),
                     deferred_at = %who.location,
                     error = text,
                     "a clean-up failed",
@@ -230,7 +231,7 @@ impl Shared {
             }
             Ok(Err(CleanUpError::CutOff(over))) => {
                 tracing::warn!(
-                    task = who.name.as_deref().map(AsRef::as_ref),
+                    task = who.name(),
                     deferred_at = %who.location,
                     why = %over,
                     "a clean-up was cut off",
@@ -246,7 +247,7 @@ impl Shared {
                 let text = panic_message(&payload);
                 drop_quietly(payload);
                 tracing::error!(
-                    task = who.name.as_deref().map(AsRef::as_ref),
+                    task = who.name(),
                     deferred_at = %who.location,
                     panic = text,
                     "a clean-up panicked",

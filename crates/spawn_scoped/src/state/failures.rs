@@ -241,7 +241,7 @@ impl Verdict {
                 let error = *error.downcast::<E>().ok()?;
                 Some(LateError {
                     error,
-                    name: who.name.map(|name| name.to_string()),
+                    name: who.name().map(str::to_owned),
                     location: who.location,
                 })
             })

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Reason, owner};
 
-use crate::data::entry::{Name, Who};
+use crate::data::entry::Who;
 use crate::data::failure::{
     ErasedError, FailureKind, Payload, TaskFailure, panic_message, well_known_message,
 };
+use crate::data::text::{Name, one_line};
 use crate::foreign::{drop_quietly, log};
 use crate::state::failures::{Line, Surplus};
 use crate::state::shared::Shared;
@@ -115,7 +116,7 @@ impl Shared {
         );
         log(|| {
             tracing::error!(
-                scope = self.name().map(|name| name.as_ref().as_ref()),
+                scope = self.name(),
                 task = failure.name(),
                 spawned_at = %failure.location(),
                 panic = failure.message(),
@@ -149,7 +150,7 @@ impl Shared {
         let failure = TaskFailure::new(who, kind, None);
         log(|| {
             tracing::warn!(
-                scope = self.name().map(|name| name.as_ref().as_ref()),
+                scope = self.name(),
                 task = failure.name(),
                 spawned_at = %failure.location(),
                 "a task was {}",
@@ -246,7 +247,7 @@ impl Shared {
 
     /// The body, where a task would be named.
     pub(crate) fn body(&self) -> Who {
-        let name = Name::new("scope body".into());
+        let name = Name::new("scope body");
         Who {
             name: Some(name),
             location: self.location,
@@ -266,6 +267,7 @@ impl Shared {
                 Some(describe) => describe(error),
                 None => well_known_message(error),
             }
+            .map(|text| one_line(text.into()).into_owned())
         })
         .unwrap_or_default()
     }
@@ -273,7 +275,7 @@ impl Shared {
     fn log_late(&self, failure: &TaskFailure) {
         log(|| {
             tracing::debug!(
-                scope = self.name().map(|name| name.as_ref().as_ref()),
+                scope = self.name(),
                 task = failure.name(),
                 spawned_at = %failure.location(),
                 error = failure.message(),
@@ -285,7 +287,7 @@ impl Shared {
     fn log_supervised(&self, failure: &TaskFailure) {
         log(|| {
             tracing::warn!(
-                scope = self.name().map(|name| name.as_ref().as_ref()),
+                scope = self.name(),
                 task = failure.name(),
                 spawned_at = %failure.location(),
                 error = failure.message(),
@@ -297,7 +299,7 @@ impl Shared {
     fn log_unseen(&self, failure: &TaskFailure) {
         log(|| {
             tracing::warn!(
-                scope = self.name().map(|name| name.as_ref().as_ref()),
+                scope = self.name(),
                 task = failure.name(),
                 spawned_at = %failure.location(),
                 error = failure.message(),

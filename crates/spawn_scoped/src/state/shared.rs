@@ -11,8 +11,9 @@ use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
 
 use crate::data::cleanup::CleanUps;
 use crate::data::config::Config;
-use crate::data::entry::{Name, Place};
+use crate::data::entry::Place;
 use crate::data::span::SpanPolicy;
+use crate::data::text::Name;
 use crate::foreign::wake;
 use crate::kernel::ledger::Ledger;
 use crate::kernel::slots::Slots;
@@ -200,8 +201,8 @@ impl Shared {
         owner::context(&self.lifetime)
     }
 
-    pub(crate) fn name(&self) -> Option<&Name> {
-        self.config.as_ref()?.name.as_ref()
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.config.as_ref()?.name.as_ref().map(Name::as_str)
     }
 
     #[inline]

@@ -1,6 +1,5 @@
 //! The handle of one task: [`Task`].
 
-use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -97,7 +96,7 @@ impl Drop for Refusal {
             drop_quietly(catch(|| {
                 log(|| {
                     tracing::warn!(
-                        task = self.who.name.as_deref().map(Cow::as_ref),
+                        task = self.who.name(),
                         spawned_at = %self.who.location,
                         why = %why,
                         "a task was refused, and nobody looked at its handle",
@@ -163,7 +162,7 @@ impl<T> Task<T> {
         }
     }
 
-    /// The name it was given, if any.
+    /// The name it was given, if any, escaped to one line.
     ///
     /// # Examples
     ///
@@ -182,7 +181,7 @@ impl<T> Task<T> {
     /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.who.name.as_deref().map(Cow::as_ref)
+        self.who.name()
     }
 
     /// The line that spawned it.

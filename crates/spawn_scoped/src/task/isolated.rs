@@ -12,6 +12,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::entry::Who;
 use crate::data::failure::{FailureKind, Payload, TaskFailure, panic_message};
+use crate::data::text::one_line;
 use crate::foreign::drop_quietly;
 use crate::sync::catch;
 use crate::task::output::Never;
@@ -118,7 +119,7 @@ fn failure_of<O: IsolatedOutput>(output: &O, ctx: &Context) -> Option<String> {
     let text = output.failure()?;
     match ctx.err() {
         Some(cancelled) if text.contains(&cancelled.to_string()) => None,
-        _ => Some(text),
+        _ => Some(one_line(text.into()).into_owned()),
     }
 }
 
@@ -133,7 +134,7 @@ impl<O> Drop for Unseen<O> {
 
 impl Report {
     fn log(&self) {
-        let task = self.who.name.as_deref().map(AsRef::as_ref);
+        let task = self.who.name();
         match self.panicked {
             true => tracing::error!(
                 task,

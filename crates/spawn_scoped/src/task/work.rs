@@ -11,8 +11,9 @@ use tokio_ctx_core::{Cancelled, Context};
 use tracing::Span;
 use tracing::span::Entered;
 
-use crate::data::entry::{Name, Place, Who};
+use crate::data::entry::{Place, Who};
 use crate::data::failure::Payload;
+use crate::data::text::Name;
 use crate::foreign::{drop_quietly, quietly};
 use crate::state::shared::Ticket;
 use crate::sync::catch;

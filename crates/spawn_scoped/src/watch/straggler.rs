@@ -57,7 +57,7 @@ impl Straggler {
         }
     }
 
-    /// The name it was given, if any.
+    /// The name it was given, if any, escaped to one line.
     ///
     /// # Examples
     ///
@@ -77,7 +77,7 @@ impl Straggler {
     /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.entry.name.as_deref().map(AsRef::as_ref)
+        self.entry.name()
     }
 
     /// The line that spawned it.
@@ -252,7 +252,7 @@ pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled) {
     if stragglers.is_empty() && list(scope).is_empty() {
         foreign::log(|| {
             tracing::warn!(
-                scope = scope.name().map(|name| name.as_ref().as_ref()),
+                scope = scope.name(),
                 opened_at = %scope.location,
                 since_cancel = ?scope.since_end(),
                 cause = %cause,
@@ -269,7 +269,7 @@ pub(crate) fn report_own(scope: &Shared, cause: &Cancelled) {
 }
 
 fn log(scope: &Shared, stragglers: &[Straggler], cause: &Cancelled) {
-    let scope_name = scope.name().map(|name| name.as_ref().as_ref());
+    let scope_name = scope.name();
     let since_cancel = scope.since_end();
     for straggler in stragglers.iter().take(NAMED) {
         foreign::log(|| {

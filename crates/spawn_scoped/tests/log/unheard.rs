@@ -1,6 +1,6 @@
 //! Promises 7 and 17: what nobody looks at is said in the log, and nothing else is.
 
-use spawn_scoped::{ScopeOptions, Spawner, scope};
+use spawn_scoped::{ScopeOptions, Spawner, TaskFailure, scope};
 use tokio_ctx_core::{Cancelled, Context};
 
 use crate::trace::logged;
@@ -119,4 +119,68 @@ async fn a_refusal_that_nobody_looked_at_is_logged() {
     assert!(refused[0].contains("eleventh") && refused[0].contains("a limit of 1 task"));
     assert!(refused[1].contains("too late") && refused[1].contains("done"));
     assert!(refused.iter().all(|line| line.contains("unheard.rs")));
+}
+
+/// A line that somebody wants to see in the log, and what would hide it.
+const FORGED: &str = "row\nERROR paid\u{1b}[2J \u{202e}";
+const ESCAPED: &str = "row\\nERROR paid\\u{1b}[2J \\u{202e}";
+
+#[tokio::test]
+async fn names_errors_and_panics_are_one_line() {
+    let log = logged();
+    let options = ScopeOptions::<Cancelled>::new().name(FORGED);
+    let root = Context::background();
+    let ran = options.run(&root, async |s| {
+        let tasks = s.spawner();
+        drop(tasks.isolated(async |_| Err::<(), _>(FORGED)));
+        drop(tasks.isolated(async |_| panic!("{FORGED}")));
+        drop(
+            tasks
+                .task()
+                .name(FORGED)
+                .spawn(async |_| Err::<(), _>("no")),
+        );
+        drop(tasks.defer(async |_| Err::<(), _>(FORGED)));
+        drop(tasks.defer(async |_| panic!("{FORGED}")));
+        Ok(())
+    });
+    ran.await.unwrap();
+    let lines = log.lines_with("");
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    for line in lines {
+        assert!(line.contains(ESCAPED), "{line:?}");
+        assert!(!line.contains(char::is_control) && !line.contains('\u{202e}'));
+    }
+}
+
+#[tokio::test]
+async fn what_is_shown_of_a_task_is_one_line() {
+    let root = Context::background();
+    let failed = scope(&root, async |s| {
+        let stays = s.task().name(FORGED).spawn(async |ctx| {
+            ctx.done().await;
+            Ok::<_, std::io::Error>(())
+        });
+        assert_eq!(stays.name(), Some(ESCAPED));
+        let straggler = s.unfinished()[0].to_string();
+        assert!(straggler.contains(ESCAPED) && !straggler.contains('\n'));
+        let tree = s.snapshot().to_string();
+        assert!(
+            tree.contains(ESCAPED) && tree.lines().count() == 2,
+            "{tree}"
+        );
+        let fails = s.task().name(FORGED);
+        let fails = fails.spawn(async |_| Err::<(), _>(std::io::Error::other(FORGED)));
+        let why = fails.await.unwrap_err();
+        let failure: &TaskFailure = why.cause().unwrap();
+        assert_eq!(failure.name(), Some(ESCAPED));
+        assert_eq!(failure.message(), Some(ESCAPED));
+        assert_eq!(
+            failure.to_string(),
+            format!("task `{ESCAPED}` failed: {ESCAPED}")
+        );
+        Ok(())
+    });
+    // What the application gave is handed back as it was.
+    assert_eq!(failed.await.unwrap_err().to_string(), FORGED);
 }
