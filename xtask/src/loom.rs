@@ -21,7 +21,7 @@ const CRATES: &[(&str, &str)] = &[
 const RUSTFLAGS: &str = "--cfg loom -C debug-assertions";
 
 /// loom's own limits on time and permutations pass silently, so the limit that fails is ours.
-const LIMIT: Duration = Duration::from_secs(1800);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// With `--deep` the bound on preemptions is raised, or removed where that ends.
 const DEEP_LIMIT: Duration = Duration::from_secs(3600);

@@ -8,7 +8,9 @@
 mod models {
     mod abort;
     mod adopt;
+    mod alone;
     mod body;
+    mod defer;
     mod failure;
     mod harness;
     mod job;

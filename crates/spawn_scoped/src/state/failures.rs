@@ -24,7 +24,7 @@ pub(crate) struct Failures {
     /// The first task that the end of the context kept from its end. Decides
     /// only if there is no primary: every error beats it.
     stopped: Option<Cancelled>,
-    /// The first task that was aborted after the owner's cancel.
+    /// The first task that was aborted: it decides after the owner's cancel, too.
     aborted: Option<Cancelled>,
     /// The first error of a clean-up: decides if nothing else failed.
     clean_up: Option<(ErasedError, Who)>,
@@ -164,7 +164,8 @@ impl Failures {
     /// A task or the body that was aborted after the grace: decides after the owner's cancel,
     /// too, since nobody asked for that.
     pub(crate) fn add_abort(&mut self, cancelled: &Cancelled) -> bool {
-        if self.enough && self.aborted.is_none() {
+        // Whoever cancels says that it was enough a moment after the context has ended.
+        if self.aborted.is_none() {
             self.aborted = Some(cancelled.clone());
         }
         self.add_loss(cancelled)

@@ -39,11 +39,32 @@ fn a_task_that_does_not_stop_is_aborted_and_joined() {
     });
 }
 
+/// The scope already waits for its tasks when one of them ends it.
+#[test]
+fn a_task_that_ends_its_scope_wakes_it_for_the_grace() {
+    Model::of(500).huge().explore(|_| {
+        model::enable_abort();
+        let live = Live::default();
+        let result = block_on(graceless().run(&Context::background(), async |s| {
+            let (own, token) = (s.clone(), live.clone());
+            s.spawn(|_ctx| wait_for_ever(token));
+            s.spawn(async move |_| {
+                own.cancel();
+                Ok(())
+            });
+            Ok(())
+        }));
+        assert_eq!(result, Err(Failed::Stopped(Reason::TaskAborted)));
+        assert_eq!(live.count(), 0);
+    });
+}
+
 /// A sibling's spawn against the end of the grace: the new task is in the list that is aborted, or
 /// it is aborted by whoever writes it down.
 #[test]
 fn a_task_spawned_at_the_end_of_the_grace_is_aborted() {
-    Model::of(20_000)
+    Model::of(1_000)
+        .large()
         .sees(&["spawned", "not spawned"])
         .explore(|seen| {
             model::enable_abort();
@@ -75,7 +96,7 @@ fn a_task_spawned_at_the_end_of_the_grace_is_aborted() {
 /// scopes below, or by whoever hands it over.
 #[test]
 fn a_task_handed_over_at_the_end_of_the_grace_is_aborted() {
-    Model::of(50_000).large().explore(|_| {
+    Model::of(1_000).huge().explore(|_| {
         model::enable_abort();
         let live = Live::default();
         let parent = Context::background().with_cancel();

@@ -12,7 +12,7 @@ use super::harness::{Failed, Live, Model, block_on, spawn};
 /// The body waits for something that never comes.
 #[test]
 fn a_failure_ends_a_body_that_waits() {
-    Model::of(10_000).explore(|_| {
+    Model::of(1_000).large().explore(|_| {
         let live = Live::default();
         let result = block_on(scope(&Context::background(), async |s| {
             let _held = live.clone();
@@ -27,7 +27,7 @@ fn a_failure_ends_a_body_that_waits() {
 /// Two failures, of which only one is the cause of the end.
 #[test]
 fn one_of_two_failures_ends_a_body_that_waits() {
-    Model::of(50_000).large().explore(|_| {
+    Model::of(1_000).huge().explore(|_| {
         let result = block_on(scope(&Context::background(), async |s| {
             s.spawn(async |_| Err::<(), _>(Failed::Own));
             s.spawn(async |_| Err::<(), _>(Failed::Own));
@@ -40,8 +40,8 @@ fn one_of_two_failures_ends_a_body_that_waits() {
 /// If the parent was faster, the body is only asked, and goes on.
 #[test]
 fn a_failure_against_the_parents_cancel_ends_the_body_or_asks_it() {
-    Model::of(20_000)
-        .large()
+    Model::of(1_000)
+        .huge()
         .sees(&["ended", "asked"])
         .explore(|seen| {
             let parent = Context::background().with_cancel();

@@ -20,7 +20,7 @@ impl From<Cancelled> for Failed {
 
 #[test]
 fn an_error_stops_the_sibling_and_is_the_result() {
-    Model::of(20_000).large().explore(|_| {
+    Model::of(1_000).huge().explore(|_| {
         let result = block_on(scope(&Context::background(), async |s| {
             s.spawn(async |ctx| Err::<(), _>(Failed::from(ctx.done().await)));
             s.spawn(async |_| Err::<(), _>(Failed::By("a")));
@@ -32,7 +32,7 @@ fn an_error_stops_the_sibling_and_is_the_result() {
 
 #[test]
 fn one_of_two_errors_is_the_result_and_the_cause() {
-    Model::of(10_000).large().sees(&["a", "b"]).explore(|seen| {
+    Model::of(1_000).huge().sees(&["a", "b"]).explore(|seen| {
         let mut escaped = None;
         let result = block_on(scope(&Context::background(), async |s| {
             escaped = Some(s.context().clone());

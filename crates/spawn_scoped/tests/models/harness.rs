@@ -67,6 +67,13 @@ impl Model {
         self
     }
 
+    /// Three threads that each take many steps: 1, and 2 when deep.
+    pub(crate) fn huge(mut self) -> Model {
+        self.bound = 1;
+        self.deep = 2;
+        self
+    }
+
     /// What must be seen in one execution or another.
     pub(crate) fn sees(mut self, outcomes: &'static [&'static str]) -> Model {
         self.outcomes = outcomes;

@@ -11,7 +11,8 @@ use super::harness::{Failed, Live, Model, block_on};
 /// The pool's thread against the parent's cancel: one of them takes the job.
 #[test]
 fn a_blocking_task_begins_or_is_given_up() {
-    Model::of(10_000)
+    Model::of(5_000)
+        .large()
         .sees(&["begun", "given up"])
         .explore(|seen| {
             let live = Live::default();

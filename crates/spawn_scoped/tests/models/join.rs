@@ -88,7 +88,7 @@ fn a_spawn_against_the_close_is_joined_or_refused() {
 /// More tasks than loom has threads: they share two.
 #[test]
 fn five_tasks_on_two_threads_are_joined() {
-    Model::of(24_000).large().explore(|_| {
+    Model::of(2_000).huge().explore(|_| {
         model::set_task_threads(2);
         let live = Live::default();
         let result = block_on(scope(&Context::background(), async |s| {
