@@ -85,6 +85,23 @@ fn a_cancelled_scope_waits_for_its_task_without_timers() {
 }
 
 #[test]
+fn a_grace_is_over_without_timers() {
+    let result = in_time(|| {
+        without_timers().block_on(async {
+            let ctx = Context::background().with_cancel();
+            let options = ScopeOptions::<Cancelled>::new().grace(Duration::from_millis(5));
+            let ran = options.run(&ctx, async |s| {
+                s.spawn(async |_| std::future::pending::<Result<(), _>>().await);
+                ctx.cancel();
+                Ok(())
+            });
+            ran.await
+        })
+    });
+    assert_eq!(result.unwrap_err().reason(), Reason::TaskAborted);
+}
+
+#[test]
 fn a_scope_that_is_dropped_without_timers_hands_its_task_on() {
     let live = Live::default();
     let token = live.token();

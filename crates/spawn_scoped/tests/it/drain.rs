@@ -192,6 +192,40 @@ fn what_outlasts_drain_and_grace_is_aborted() {
     });
 }
 
+/// What an orchestrator has to allow for is their sum.
+#[test]
+fn drain_grace_and_clean_up_follow_one_another() {
+    on_a_paused_clock(async || {
+        let begun = Instant::now();
+        let live = Live::default();
+        let parent = Context::background().with_cancel();
+        let result = ScopeOptions::<Cancelled>::new()
+            .drain(Duration::from_secs(20))
+            .grace(Duration::from_secs(5))
+            .clean_up(Duration::from_secs(3))
+            .run(&parent, async |s| {
+                for _ in 0..2 {
+                    let token = live.token();
+                    s.spawn(async move |_| {
+                        let _held = token;
+                        std::future::pending::<Result<(), _>>().await
+                    });
+                    let token = live.token();
+                    drop(s.defer(async move |_| {
+                        let _held = token;
+                        std::future::pending::<Result<(), _>>().await
+                    }));
+                }
+                parent.cancel();
+                Ok(())
+            })
+            .await;
+        assert_eq!(result.unwrap_err().reason(), Reason::TaskAborted);
+        assert_eq!(begun.elapsed(), Duration::from_secs(20 + 5 + 3));
+        assert_eq!(live.count(), 0);
+    });
+}
+
 #[test]
 fn a_scope_that_drains_ends_with_its_own_cancel_at_once() {
     on_a_paused_clock(async || {
