@@ -23,7 +23,8 @@ pub struct Counts {
     pub lost_to_grace: u64,
     /// Connections that were closed because a cancel failed, or did not come to an end in time.
     pub lost_to_cancel: u64,
-    /// Connections that were found broken: the server had gone, or had closed them.
+    /// Connections that were found broken: the server had gone, or had closed them, or the driver
+    /// had lost count of its answers, as after a COPY that was cut before it had begun.
     pub lost_to_server: u64,
     /// Connections that were closed because the runtime shut down before they were clean.
     pub lost_to_shutdown: u64,
