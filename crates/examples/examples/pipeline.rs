@@ -33,7 +33,7 @@ async fn squares(
     Ok(())
 }
 
-async fn squares_until(ctx: &Context, limit: u64) -> Result<Vec<u64>, Cancelled> {
+pub(crate) async fn squares_until(ctx: &Context, limit: u64) -> Result<Vec<u64>, Cancelled> {
     scope(ctx, async |s| {
         let (to_squares, from_numbers) = mpsc::channel(1);
         let (to_reader, mut from_squares) = mpsc::channel(1);

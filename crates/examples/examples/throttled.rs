@@ -14,10 +14,10 @@ use tokio_ctx::{Cancelled, Context, ScopeOptions};
 const LIMIT: usize = 8;
 
 #[derive(Default)]
-struct Gauge {
-    now: AtomicUsize,
-    most: AtomicUsize,
-    done: AtomicUsize,
+pub(crate) struct Gauge {
+    pub(crate) now: AtomicUsize,
+    pub(crate) most: AtomicUsize,
+    pub(crate) done: AtomicUsize,
 }
 
 async fn upload(ctx: &Context, gauge: &Gauge) -> Result<(), Cancelled> {
@@ -31,7 +31,11 @@ async fn upload(ctx: &Context, gauge: &Gauge) -> Result<(), Cancelled> {
 }
 
 /// Uploads `items` things, at most [`LIMIT`] at a time; calls it off after `enough` of them.
-async fn upload_all(ctx: &Context, items: usize, enough: usize) -> Result<Arc<Gauge>, Cancelled> {
+pub(crate) async fn upload_all(
+    ctx: &Context,
+    items: usize,
+    enough: usize,
+) -> Result<Arc<Gauge>, Cancelled> {
     let gauge = Arc::new(Gauge::default());
     let shared = Arc::clone(&gauge);
     ScopeOptions::new()

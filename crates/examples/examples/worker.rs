@@ -17,11 +17,11 @@ const DRAIN: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy)]
-struct Job {
-    id: u32,
-    deadline: Duration,
-    tries: u32,
-    takes: Duration,
+pub(crate) struct Job {
+    pub(crate) id: u32,
+    pub(crate) deadline: Duration,
+    pub(crate) tries: u32,
+    pub(crate) takes: Duration,
 }
 
 #[derive(Debug)]
@@ -45,9 +45,9 @@ impl std::fmt::Display for JobError {
     }
 }
 
-type Done = Arc<Mutex<Vec<u32>>>;
+pub(crate) type Done = Arc<Mutex<Vec<u32>>>;
 
-async fn work_off(
+pub(crate) async fn work_off(
     stop: &Context,
     mut jobs: mpsc::Receiver<Job>,
     done: &Done,

@@ -1,6 +1,7 @@
 //! What the service promises to clients that behave badly, over real sockets.
 
 mod bad_input;
+mod cut_examples;
 mod cut_points;
 mod hanging_up;
 mod requests;
