@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::Manager;
@@ -28,12 +29,17 @@ pub(super) fn with_server<F: Future<Output = ()>>(test: impl FnOnce(Server) -> F
         .enable_all()
         .build()
         .expect("a runtime");
-    let config: Config = server.conninfo().parse().expect("it is well-formed");
+    let mut config: Config = server.conninfo().parse().expect("it is well-formed");
+    // Other tests run the same statements at the same time.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test {}", NEXT.fetch_add(1, Ordering::Relaxed));
+    config.application_name(&name);
     runtime.block_on(async {
         let watcher = connect(&config).await;
         let test = test(Server {
             postgres: server,
             config,
+            name,
             watcher,
         });
         let test = tokio::time::timeout(PATIENCE, test);
@@ -44,6 +50,8 @@ pub(super) fn with_server<F: Future<Output = ()>>(test: impl FnOnce(Server) -> F
 pub(super) struct Server {
     pub(super) postgres: &'static Postgres,
     pub(super) config: Config,
+    /// What the sessions of this test are called at the server.
+    name: String,
     /// A session that no test cuts.
     watcher: Client,
 }
@@ -62,7 +70,8 @@ impl Server {
         Pool::new(connections(&self.config, size), cancels, NoTls).with_settings(settings)
     }
 
-    /// How many sessions run a statement that has `text` in it.
+    /// How many sessions of the server run a statement that has `text` in it: of any test, so
+    /// `text` has to be its own.
     pub(super) async fn running(&self, text: &str) -> i64 {
         let sql = "select count(*) from pg_stat_activity
                    where state = 'active' and pid <> pg_backend_pid() and query like $1";
@@ -70,9 +79,17 @@ impl Server {
         row.expect("the server answers").get(0)
     }
 
-    /// Waits until that many sessions run such a statement.
+    /// Waits until that many sessions of this test run such a statement.
     pub(super) async fn wait_running(&self, text: &str, count: i64) {
-        while self.running(text).await != count {
+        let sql = "select count(*) from pg_stat_activity
+                   where state = 'active' and pid <> pg_backend_pid()
+                   and query like $1 and application_name = $2";
+        let text = format!("%{text}%");
+        loop {
+            let row = self.watcher.query_one(sql, &[&text, &self.name]).await;
+            if row.expect("the server answers").get::<_, i64>(0) == count {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
