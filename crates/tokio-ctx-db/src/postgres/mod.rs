@@ -180,7 +180,8 @@ impl Connection {
     ///
     /// Everything is allowed in here, COPY in both directions and a pipeline too. A COPY that is cut
     /// before the server takes its data costs the connection, since tokio-postgres then loses count
-    /// of the answers. A transaction that is begun with `BEGIN` and left open when the context ends
+    /// of the answers. One that the server refuses does so too, and nobody notices until the next
+    /// query fails: give COPY IN a connection of its own. A transaction that is begun with `BEGIN` and left open when the context ends
     /// is rolled back; use
     /// [`transaction`](Connection::transaction), whose COMMIT is never cut.
     ///
