@@ -164,7 +164,7 @@ impl Failures {
     /// A task or the body that was aborted after the grace: decides after the owner's cancel,
     /// too, since nobody asked for that.
     pub(crate) fn add_abort(&mut self, cancelled: &Cancelled) -> bool {
-        // Whoever cancels says that it was enough a moment after the context has ended.
+        // The owner's cancel is noted a moment after the context has ended.
         if self.aborted.is_none() {
             self.aborted = Some(cancelled.clone());
         }
