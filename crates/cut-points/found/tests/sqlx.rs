@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cut_points::{DelayProxy, World, world};
 use cut_points_found::{finds, holds, ms, postgres};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgAdvisoryLock, PgConnectOptions, PgPoolCopyExt as _, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -156,4 +157,20 @@ fn a_query_and_a_transaction_that_was_begun_hold() {
             Ok::<_, sqlx::Error>(())
         });
     holds(&report);
+}
+
+#[test]
+fn a_migrator_that_is_cut_keeps_its_lock() {
+    let migrator = || Migrator::with_migrations(Vec::new());
+    finds(
+        "the lock is still held",
+        "sqlx-core-0.9.0/src/migrate/migrator.rs",
+        || {
+            database()
+                .check(async |db: &Db| {
+                    assert_eq!(db.server(LOCKS).await, 0, "the lock is still held")
+                })
+                .drop_everywhere(async move |db: &Db| migrator().run(&db.pool).await)
+        },
+    );
 }
