@@ -211,7 +211,10 @@ fn text_of(output: &Output) -> String {
 }
 
 impl Copy {
-    /// Copies the crates that have models, with the workspace's manifest cut down to them.
+    /// Copies the crates, with the workspace's manifest cut down to those that have models.
+    ///
+    /// The others are there since an example in the documentation imports the door, and the door's
+    /// manifest names them all.
     fn make(workspace: &Workspace) -> Result<Copy, String> {
         let dir = workspace.target().join("mutants");
         let copy = Copy {
@@ -229,6 +232,7 @@ impl Copy {
         let is_copied = |file: &str| {
             file == "Cargo.lock"
                 || file == "README.md"
+                || file.starts_with("crates/")
                 || dirs.iter().any(|dir| file.starts_with(&format!("{dir}/")))
         };
         for file in workspace.files()?.iter().filter(|file| is_copied(file)) {
