@@ -25,6 +25,8 @@
 //! 12. A COMMIT is never cut. The caller learns how it ended, or that this is unknown.
 //! 13. Work whose driver does not survive a drop is not dropped but waited for: that is
 //!     [`Interrupt::run`], and no driver of this crate is one of those.
+//! 14. After work that can make the driver lose count of the server's answers, the session is asked
+//!     for a number, and made clean (rule 3) when something else comes.
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +62,16 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// Ends whatever transaction there is. A session without one is left as it is.
     fn rollback(&mut self) -> impl Future<Output = Rollback> + Send;
 
+    /// Whether the work may have made the driver lose count of the server's answers.
+    fn may_be_out_of_step(&self) -> bool {
+        false
+    }
+
+    /// Whether the answer to a query is its own. Also `false` in a transaction that has failed.
+    fn is_in_step(&mut self) -> impl Future<Output = bool> + Send {
+        async { true }
+    }
+
     /// Takes the session out of its pool and closes it.
     fn close(self);
 
@@ -68,6 +80,16 @@ pub(crate) trait Session: Send + Sized + 'static {
 
 /// A transaction of a driver.
 pub(crate) trait Transaction: Send {
+    /// As [`Session::may_be_out_of_step`].
+    fn may_be_out_of_step(&self) -> bool {
+        false
+    }
+
+    /// As [`Session::is_in_step`].
+    fn is_in_step(&mut self) -> impl Future<Output = bool> + Send {
+        async { true }
+    }
+
     fn commit(self) -> impl Future<Output = Result<(), Error>> + Send;
 
     fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send;
@@ -77,9 +99,11 @@ pub(crate) trait Transaction: Send {
 #[derive(Clone)]
 pub(crate) enum Rollback {
     Done,
-    /// It was answered with an error: a cancel hit it.
+    /// It was answered with [`QUERY_CANCELED`]: a cancel hit it.
     Hit(String),
-    /// There was no answer, and there will be none.
+    /// There was no answer, or that of something else. Nothing is sent behind it: pgbouncer before
+    /// 1.21 gives a session to its next user at the first answer that comes, and that user then gets
+    /// the second.
     Broken(String),
 }
 
@@ -106,6 +130,9 @@ pub(crate) struct Common {
     pub(crate) turnstile: Turnstile,
     pub(crate) counters: Counters,
 }
+
+/// The SQLSTATE of a query that a cancel has hit, and the only error that answers a ROLLBACK.
+pub(crate) const QUERY_CANCELED: &str = "57014";
 
 /// The number of the next ROLLBACK: with its answer comes this number, so that an answer of something
 /// else, where a driver has lost count of its answers, is not taken for it.
@@ -181,6 +208,15 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         let (session, phase) = self.begin(ctx).await?;
         let _shown = in_flight::enter(Kind::Query, ctx, || S::NAME.to_owned());
         match ctx.run(work(session)).await {
+            // Rule 14.
+            Ok(output) if session.may_be_out_of_step() => {
+                if let Ok(true) = ctx.run(session.is_in_step()).await {
+                    *phase = Phase::Idle;
+                } else {
+                    self.clean();
+                }
+                Ok(output)
+            }
             Ok(output) => {
                 *phase = Phase::Idle;
                 Ok(output)
@@ -204,6 +240,10 @@ impl<S: Session, C: Cancel> Lease<S, C> {
                 result
             }
             End::Cut(why) => Err(self.stop(why).await),
+            End::OutOfStep(error) => {
+                self.make_clean().await;
+                Ok(Err(error))
+            }
             End::Failed(error) => {
                 self.clean();
                 Err(error)
@@ -238,12 +278,16 @@ impl<S: Session, C: Cancel> Lease<S, C> {
     /// Makes the session clean, and waits for it (rule 3): when the caller is answered, its work
     /// has stopped.
     async fn stop(&mut self, why: Cancelled) -> Error {
+        self.make_clean().await;
+        why.into()
+    }
+
+    async fn make_clean(&mut self) {
         self.clean();
         if let State::Cleaning(back) = &mut self.state {
             let back = back.await;
             self.state = back.map_or(State::Closed, |session| State::Here(session, Phase::Idle));
         }
-        why.into()
     }
 
     /// Begins to make the session clean, in a task: it goes on if this future is dropped.
@@ -287,6 +331,8 @@ enum End<T, E> {
     /// Committed or rolled back, or its COMMIT failed: the session is clean.
     Answered(Result<Result<T, E>, Error>),
     Cut(Cancelled),
+    /// The work failed, and whether a ROLLBACK would get its own answer is not known.
+    OutOfStep(E),
     /// It could not be begun, or not be rolled back.
     Failed(Error),
     /// Its COMMIT was sent, and not answered in time.
@@ -302,17 +348,24 @@ async fn transaction<S: Session, T, E>(
 ) -> End<T, E> {
     let worked = ctx.run(async {
         let mut transaction = session.begin().await?;
-        match work(&mut transaction).await {
+        let worked = work(&mut transaction).await;
+        // Rule 14.
+        let is_doubtful = transaction.may_be_out_of_step();
+        match worked {
+            Ok(_) if is_doubtful && !transaction.is_in_step().await => Err(Error::database(
+                "the transaction has failed, or its answers are not those of its queries",
+            )),
             Ok(output) => Ok(Ok((transaction, output))),
+            Err(error) if is_doubtful => Ok(Err(End::OutOfStep(error))),
             Err(error) => {
                 transaction.rollback().await?;
-                Ok(Err(error))
+                Ok(Err(End::Answered(Ok(Err(error)))))
             }
         }
     });
     let (transaction, output) = match worked.await {
         Ok(Ok(Ok(worked))) => worked,
-        Ok(Ok(Err(error))) => return End::Answered(Ok(Err(error))),
+        Ok(Ok(Err(end))) => return end,
         Ok(Err(error)) => return End::Failed(error),
         Err(why) => return End::Cut(why),
     };

@@ -313,7 +313,11 @@ impl Session for PoolConnection<Postgres> {
                     kernel::out_of_step()
                 }
             }
-            Err(error @ sqlx::Error::Database(_)) => Rollback::Hit(format!("{error:?}")),
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some(kernel::QUERY_CANCELED) =>
+            {
+                Rollback::Hit(format!("{error:?}"))
+            }
             Err(error) => Rollback::Broken(format!("{error:?}")),
         }
     }

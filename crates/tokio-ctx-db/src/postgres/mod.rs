@@ -1,24 +1,25 @@
 //! PostgreSQL through tokio-postgres 0.7 and the pool deadpool-postgres 0.14.
 
 mod cancel;
+mod client;
 mod stream;
 mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
 
-use deadpool_postgres::{Client, Object};
 use tokio::runtime::Handle;
 use tokio_ctx_core::Context;
+use tokio_postgres::Config;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{Config, SimpleQueryMessage};
 
 use self::cancel::{Canceller, Hosts, Way};
+pub use self::client::Client;
 pub use self::stream::CancelStream;
 pub use self::transaction::Transaction;
 use crate::counts::Counts;
 use crate::error::Error;
-use crate::kernel::{self, Common, Lease, Rollback, Session};
+use crate::kernel::{Common, Lease};
 use crate::settings::Settings;
 
 /// A pool whose connections are used under a context.
@@ -55,7 +56,7 @@ pub struct Pool {
 ///
 /// See [`Pool`].
 pub struct Connection {
-    lease: Lease<Object, Canceller>,
+    lease: Lease<Client, Canceller>,
 }
 
 impl Pool {
@@ -137,7 +138,8 @@ impl Pool {
     pub async fn get(&self, ctx: &Context) -> Result<Connection, Error> {
         let object = ctx.run(self.pool.get()).await?.map_err(Error::database)?;
         let cancel = Canceller::new(object.cancel_token(), Arc::clone(&self.way));
-        let lease = Lease::new(object, cancel, Arc::clone(&self.common), Handle::current());
+        let client = Client::new(object);
+        let lease = Lease::new(client, cancel, Arc::clone(&self.common), Handle::current());
         Ok(Connection { lease })
     }
 
@@ -178,11 +180,10 @@ impl Connection {
     /// given back as it is, as from [`Context::run`]. When this returns, nothing of the work runs
     /// at the server any more, and no cancel is under way.
     ///
-    /// Everything is allowed in here, COPY in both directions and a pipeline too. A COPY that is cut
-    /// before the server takes its data costs the connection, since tokio-postgres then loses count
-    /// of the answers. One that the server refuses does so too, and nobody notices until the next
-    /// query fails: give COPY IN a connection of its own. A transaction that is begun with `BEGIN` and left open when the context ends
-    /// is rolled back; use
+    /// Everything is allowed in here, COPY in both directions and a pipeline too. A COPY that the
+    /// server refuses, or that is cut before the server takes its data, costs the connection: see
+    /// [`Client::copy_in`]. A transaction that is begun with `BEGIN` and left open when the context
+    /// ends is rolled back; use
     /// [`transaction`](Connection::transaction), whose COMMIT is never cut.
     ///
     /// # Errors
@@ -273,41 +274,6 @@ impl Connection {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.lease.is_closed()
-    }
-}
-
-impl Session for Object {
-    type Transaction<'a> = Transaction<'a>;
-
-    const NAME: &'static str = "PostgreSQL";
-
-    /// A COPY that was cut before the server took its data leaves an answer behind that tokio-postgres
-    /// does not count: it ends what has not begun, and says Sync twice.
-    async fn rollback(&mut self) -> Rollback {
-        let number = kernel::number().to_string();
-        let sql = format!("ROLLBACK; select {number}::text");
-        match self.simple_query(&sql).await {
-            Ok(answer) => {
-                let is_mine = answer.iter().any(|message| {
-                    matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some(&*number))
-                });
-                if is_mine {
-                    Rollback::Done
-                } else {
-                    kernel::out_of_step()
-                }
-            }
-            Err(error) if self.is_closed() => Rollback::Broken(format!("{error:?}")),
-            Err(error) => Rollback::Hit(format!("{error:?}")),
-        }
-    }
-
-    fn close(self) {
-        drop(Object::take(self));
-    }
-
-    async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
-        Transaction::begin(self).await
     }
 }
 

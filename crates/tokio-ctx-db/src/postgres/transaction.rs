@@ -3,27 +3,26 @@
 use std::fmt;
 use std::ops::Deref;
 
-use deadpool_postgres::Object;
-
+use super::client::Client;
 use crate::error::Error;
-use crate::kernel;
+use crate::kernel::{self, Session as _};
 
 /// An open transaction of a [`Connection`](super::Connection).
 ///
-/// It derefs to the pool's client, for everything that a client does. It is committed and rolled
+/// It derefs to the [`Client`], for everything that a client does. It is committed and rolled
 /// back by what made it. For another isolation level, let `SET TRANSACTION` be the first statement.
 ///
 /// Unlike the driver's own it sends nothing when it is dropped: pgbouncer before 1.21 dies of a
 /// ROLLBACK that is sent behind a query while that is being cancelled.
 pub struct Transaction<'a> {
-    client: &'a mut Object,
+    client: &'a mut Client,
     depth: u32,
     /// A savepoint was begun and not ended: its future was dropped, or the server failed.
     is_spoiled: bool,
 }
 
 impl Transaction<'_> {
-    pub(super) async fn begin(client: &mut Object) -> Result<Transaction<'_>, Error> {
+    pub(super) async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error> {
         client
             .batch_execute("BEGIN")
             .await
@@ -92,6 +91,14 @@ impl Transaction<'_> {
 }
 
 impl kernel::Transaction for Transaction<'_> {
+    fn may_be_out_of_step(&self) -> bool {
+        self.client.may_be_out_of_step()
+    }
+
+    async fn is_in_step(&mut self) -> bool {
+        self.client.is_in_step().await
+    }
+
     async fn commit(self) -> Result<(), Error> {
         if self.is_spoiled {
             self.execute("ROLLBACK").await?;
@@ -108,9 +115,9 @@ impl kernel::Transaction for Transaction<'_> {
 }
 
 impl Deref for Transaction<'_> {
-    type Target = Object;
+    type Target = Client;
 
-    fn deref(&self) -> &Object {
+    fn deref(&self) -> &Client {
         self.client
     }
 }

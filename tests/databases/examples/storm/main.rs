@@ -190,7 +190,7 @@ fn report(storm: &Storm, before: Counts, after: Counts, left: i64, took: Duratio
     }
     println!(
         "db: {} cancels, {victims} victims, {} connections lost ({restart} to the restart of the server, \
-         {copy} to a COPY that had not begun)",
+         {copy} to a COPY that was cut or refused)",
         end.cancels,
         end.lost(),
     );

@@ -1,7 +1,7 @@
 //! Work of all kinds, the moment it is cut, and the query of the next user.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,8 +23,8 @@ pub(crate) struct Seen {
     pub(crate) dropped: AtomicU64,
     pub(crate) in_transaction: AtomicU64,
     pub(crate) in_copy: AtomicU64,
-    /// Connections that were lost to a COPY that was cut before the server took its data:
-    /// tokio-postgres loses count of the answers.
+    /// Connections that were lost to a COPY IN that was cut, or that the server refused:
+    /// tokio-postgres can lose count of the answers then.
     pub(crate) lost_to_copy: AtomicU64,
 }
 
@@ -42,6 +42,8 @@ enum Kind {
     Query(f64),
     Pipeline,
     CopyIn,
+    /// A COPY IN that the server does not take.
+    Refused,
     CopyOut,
 }
 
@@ -71,11 +73,12 @@ pub(crate) async fn cut_and_probe(
     let kind = match random.u32(..20) {
         0 => Kind::CopyIn,
         1 => Kind::CopyOut,
-        2..4 if !matches!(pool, Pool::Bounced(_)) => Kind::Pipeline,
-        4..8 => Kind::Query(30.0),
+        2 => Kind::Refused,
+        3..5 if !matches!(pool, Pool::Bounced(_)) => Kind::Pipeline,
+        5..9 => Kind::Query(30.0),
         _ => Kind::Query(random.f64() * 0.006),
     };
-    let is_copy = matches!(kind, Kind::CopyIn | Kind::CopyOut);
+    let is_copy = matches!(kind, Kind::CopyIn | Kind::Refused | Kind::CopyOut);
     // Behind pgbouncer a prepared statement, which COPY makes, lives for a transaction.
     let in_transaction = random.bool() || (is_copy && matches!(pool, Pool::Bounced(_)));
     // An error of the work, as text, and whether it says that a cancel has hit it.
@@ -84,21 +87,19 @@ pub(crate) async fn cut_and_probe(
             let root = Context::background();
             let db = pool.get(&root).await;
             let mut db = db.map_err(|error| error.to_string())?;
-            let has_begun = AtomicBool::new(false);
             let ended = limited(cut, at, async |ctx| {
                 if in_transaction {
                     let work = db.transaction(ctx, async |tx| {
                         tx.simple_query("insert into storm values ('x')").await?;
-                        work(tx, kind, &has_begun).await
+                        work(tx, kind).await
                     });
                     work.await
                 } else {
-                    db.under(ctx, async |c| work(c, kind, &has_begun).await)
-                        .await
+                    db.under(ctx, async |c| work(c, kind).await).await
                 }
             });
             let ended = ended.await;
-            if matches!(kind, Kind::CopyIn) && !has_begun.load(Relaxed) {
+            if matches!(kind, Kind::CopyIn | Kind::Refused) {
                 // Waits until it is clean or closed.
                 let _ = db.under(&root, async |_| ()).await;
                 let is_lost = u64::from(db.is_closed() && !is_restarting);
@@ -131,6 +132,7 @@ pub(crate) async fn cut_and_probe(
         None | Some(Ok(Ok(()))) => {}
         Some(Err(error)) if error.cancelled().is_some() => {}
         Some(Err(error)) => return Err(error.to_string()),
+        Some(Ok(Err((_, false)))) if matches!(kind, Kind::Refused) => {}
         // Nobody else may cancel it.
         Some(Ok(Err(error))) => note(error, seen)?,
     }
@@ -165,8 +167,7 @@ async fn limited<T>(cut: Cut, at: Duration, work: impl AsyncFnOnce(&Context) -> 
     }
 }
 
-/// `has_begun` says whether the server has taken it up, where that matters.
-async fn work(client: &tokio_postgres::Client, kind: Kind, has_begun: &AtomicBool) -> Worked {
+async fn work(client: &postgres::Client, kind: Kind) -> Worked {
     match kind {
         Kind::Query(seconds) => {
             let sql = format!("select pg_sleep({seconds})");
@@ -179,13 +180,16 @@ async fn work(client: &tokio_postgres::Client, kind: Kind, has_begun: &AtomicBoo
         }
         Kind::CopyIn => {
             let mut sink = pin!(client.copy_in::<_, Bytes>("copy storm from stdin").await?);
-            has_begun.store(true, Relaxed);
             for _ in 0..20 {
                 sink.send(Bytes::from_static(b"a line\n")).await?;
                 sink.flush().await?;
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             sink.finish().await.map(drop)
+        }
+        Kind::Refused => {
+            let refused = client.copy_in::<_, Bytes>("copy nothing from stdin").await;
+            refused.map(drop)
         }
         Kind::CopyOut => {
             let sql = "copy (select repeat('x', 100) from generate_series(1, 20000)) to stdout";
@@ -199,20 +203,32 @@ async fn work(client: &tokio_postgres::Client, kind: Kind, has_begun: &AtomicBoo
 }
 
 /// The next user: a query that nobody may cancel, and whether it is outside of a transaction.
+///
+/// # Panics
+///
+/// When the answer is that of another query: that is worse than any number of victims.
 async fn probe(pool: &postgres::Pool) -> Result<Result<bool, tokio_postgres::Error>, Error> {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
     let ctx = Context::background();
     let mut db = pool.get(&ctx).await?;
-    db.under(&ctx, async |c| {
-        let sql = "select pg_sleep(0.001), now() = statement_timestamp()";
-        let answer = c.simple_query(sql).await?;
-        Ok(answer.iter().any(|message| {
-            let tokio_postgres::SimpleQueryMessage::Row(row) = message else {
-                return false;
-            };
-            row.get(1) == Some("t")
-        }))
-    })
-    .await
+    let number = format!("probe {}", NUMBER.fetch_add(1, Relaxed));
+    let sql = format!("select pg_sleep(0.001), now() = statement_timestamp(), '{number}'");
+    let answer = db.under(&ctx, async |c| c.simple_query(&sql).await);
+    Ok(answer.await?.map(|answer| {
+        let rows = answer.iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let rows: Vec<_> = rows.collect();
+        let [row] = rows[..] else {
+            panic!("{number} was answered with {answer:?}");
+        };
+        assert!(
+            row.len() == 3 && row.get(2) == Some(&*number),
+            "{number} was answered with {answer:?}"
+        );
+        row.get(1) == Some("t")
+    }))
 }
 
 /// What an error says, and whether it is that of a victim.

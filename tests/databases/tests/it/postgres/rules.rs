@@ -183,7 +183,7 @@ fn prepared_statements_survive_a_cut() {
         let pool = server.pool(1);
         let ctx = Context::background();
         let mut db = pool.get(&ctx).await.unwrap();
-        let prepare = async |c: &mut deadpool_postgres::Client| {
+        let prepare = async |c: &mut tokio_ctx_db::postgres::Client| {
             let statement = c.prepare_cached("select $1::int + 1").await?;
             let row = c.query_one(&statement, &[&41]).await?;
             assert_eq!(row.get::<_, i32>(0), 42);
