@@ -28,8 +28,51 @@ pub(super) struct Extra {
     /// Wakes this merge's relay when the token of its second parent is cancelled. The token
     /// of the merge is a child of the first parent's.
     pub(super) merge_watch: Watch,
-    /// At most one per place.
-    pub(super) timers: Vec<(timer::Place, Timer)>,
+    pub(super) timers: Timers,
+}
+
+/// At most one timer per place.
+///
+/// Mostly there is one of a runtime, and one of the helper beside it: these are here, and only
+/// more of them are on the heap.
+#[derive(Default)]
+pub(super) struct Timers {
+    few: [Option<Armed>; 2],
+    more: Vec<Armed>,
+}
+
+type Armed = (timer::Place, Timer);
+
+impl Timers {
+    /// Takes what was made, unless there is one at its place: then it stays, to be dropped by the
+    /// caller outside the lock.
+    pub(super) fn add(&mut self, made: &mut Option<Armed>) {
+        let Some((place, _)) = made else {
+            return;
+        };
+        let is_there = |(armed, _): &Armed| armed == place;
+        if self.few.iter().flatten().any(is_there) || self.more.iter().any(is_there) {
+            return;
+        }
+        match self.few.iter_mut().find(|free| free.is_none()) {
+            Some(free) => *free = made.take(),
+            None => self.more.extend(made.take()),
+        }
+    }
+
+    /// Takes the timer at `place` out.
+    pub(super) fn take(&mut self, place: timer::Place) -> Option<Armed> {
+        let is_there = |(armed, _): &mut Armed| *armed == place;
+        let found = self.few.iter_mut().find_map(|few| few.take_if(is_there));
+        found.or_else(|| {
+            let index = self.more.iter().position(|(armed, _)| *armed == place)?;
+            Some(self.more.swap_remove(index))
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.few.iter().all(Option::is_none) && self.more.is_empty()
+    }
 }
 
 /// A token's future that is being polled by a waker of ours.
@@ -51,7 +94,7 @@ pub(super) struct Settled {
 
 enum Garbage {
     Offered { _outcome: Cancelled },
-    Timers { _timers: Vec<(timer::Place, Timer)> },
+    Timers { _timers: Timers },
     Extra { _extra: Box<Extra> },
 }
 

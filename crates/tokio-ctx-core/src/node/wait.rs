@@ -13,6 +13,9 @@ use crate::sync::clock::{self, NEVER};
 use crate::sync::timer::{self, BACKSTOP, HELPER, Refusal, Timer};
 use crate::sync::{CancellationToken, defer, is_asking};
 
+/// So many nodes without a token are the way to one mostly.
+const FEW: usize = 4;
+
 impl Node {
     /// This node's token, made now if need be; `None` when the node ended without one.
     pub(crate) fn token(self: &Arc<Node>) -> Option<&CancellationToken> {
@@ -41,16 +44,21 @@ impl Node {
 
     #[cold]
     fn path_token(self: &Arc<Node>) -> Option<&CancellationToken> {
-        let mut path = Vec::new();
+        // Few are far from a token, so that the path has mostly no room on the heap.
+        let mut few: [Option<&Arc<Node>>; FEW] = [None; FEW];
+        let mut more = Vec::new();
         let mut above = None;
-        for node in self.lineage() {
+        for (index, node) in self.lineage().enumerate() {
             above = node.token.get();
             if above.is_some() {
                 break;
             }
-            path.push(node);
+            match few.get_mut(index) {
+                Some(place) => *place = Some(node),
+                None => more.push(node),
+            }
         }
-        while let Some(node) = path.pop() {
+        for node in more.iter().rev().chain(few.iter().rev().flatten()) {
             above = Some(node.make_token(above)?);
         }
         above
@@ -121,7 +129,11 @@ impl Node {
         }
         // Armed ahead of the lock, since a runtime is foreign code: an alarm that is faster than
         // the next lines finds no timer, and either ends this node or arms the helper.
-        let timer = match self.timer(place, self.deadline) {
+        // One waker for both: whichever rings, a deadline that has passed is what it is about, and
+        // only the runtime's rings early.
+        let node = Arc::downgrade(self);
+        let waker = Waker::from(Arc::new(Alarm { node, place }));
+        let timer = match Timer::arm(place, self.deadline, &waker) {
             Ok(timer) => timer,
             Err(Refusal::Due) => return false,
             Err(Refusal::NoTimers) => return place != HELPER && self.arm_at(HELPER),
@@ -130,7 +142,7 @@ impl Node {
             HELPER => None,
             _ => timer::backstop(self.deadline),
         };
-        let backstop = backstop.and_then(|at| self.timer(BACKSTOP, at).ok());
+        let backstop = backstop.and_then(|at| Timer::arm(BACKSTOP, at, &waker).ok());
         let mut spare = [
             Some((place, timer)),
             backstop.map(|timer| (BACKSTOP, timer)),
@@ -141,10 +153,7 @@ impl Node {
             return false;
         };
         for made in &mut spare {
-            let is_new = |(place, _): &mut (timer::Place, Timer)| {
-                !extra.timers.iter().any(|(armed, _)| armed == place)
-            };
-            extra.timers.extend(made.take_if(is_new));
+            extra.timers.add(made);
         }
         self.armed.store(place);
         drop(state);
@@ -153,21 +162,13 @@ impl Node {
         true
     }
 
-    fn timer(self: &Arc<Node>, place: timer::Place, at: u64) -> Result<Timer, Refusal> {
-        let node = Arc::downgrade(self);
-        Timer::arm(place, at, &Waker::from(Arc::new(Alarm { node, place })))
-    }
-
     /// A timer of ours was woken: at the deadline, or because its runtime shuts down. A timer
     /// that was woken is never polled again.
     fn alarm(self: &Arc<Node>, place: timer::Place) {
         let timer = {
             let mut state = self.state.lock();
             self.armed.clear(place);
-            state.busy().and_then(|extra| {
-                let index = extra.timers.iter().position(|(armed, _)| *armed == place)?;
-                Some(extra.timers.swap_remove(index))
-            })
+            state.busy().and_then(|extra| extra.timers.take(place))
         };
         drop(timer);
         if self.is_ended() || clock::now() >= self.deadline {
