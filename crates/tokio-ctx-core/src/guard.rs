@@ -333,6 +333,10 @@ impl CancelHandle {
     pub(crate) fn cancel_as(&self, cancelled: Cancelled) -> bool {
         self.node().is_some_and(|node| node.cancel_as(cancelled))
     }
+
+    pub(crate) fn finish_as(&self, cancelled: Cancelled) -> bool {
+        self.node().is_some_and(|node| node.finish_as(cancelled))
+    }
 }
 
 /// As [`Context`] is.

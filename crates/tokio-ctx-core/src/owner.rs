@@ -158,6 +158,48 @@ pub fn cancel(handle: &CancelHandle, cancelled: Cancelled) -> bool {
     handle.cancel_as(cancelled)
 }
 
+/// Ends a context whose work has come to its own end. Returns whether that was what ended it.
+///
+/// It looks at no clock, where [`cancel`] does: work that is over in time does not become late
+/// because a deadline passes while it is put away.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use std::time::Duration;
+/// use tokio_ctx_core::{Context, Reason, owner};
+///
+/// let ctx = Context::background().with_timeout(Duration::from_millis(1)).with_cancel();
+/// std::thread::sleep(Duration::from_millis(2)); // and nobody looks
+/// let finished = owner::cancelled(Reason::ScopeFinished, Location::caller(), None);
+/// assert!(owner::finish(&ctx.handle(), finished));
+/// assert_eq!(ctx.err().unwrap().reason(), Reason::ScopeFinished);
+/// ```
+pub fn finish(handle: &CancelHandle, cancelled: Cancelled) -> bool {
+    handle.finish_as(cancelled)
+}
+
+/// Whether `ctx` was ended, or was seen to have ended. It looks at no clock: for those who wait
+/// for the context as well, and so are woken at its deadline.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tokio_ctx_core::{Context, owner};
+///
+/// let ctx = Context::background().with_timeout(Duration::from_millis(1));
+/// std::thread::sleep(Duration::from_millis(2));
+/// assert!(!owner::has_ended(&ctx)); // nobody has looked
+/// assert!(ctx.is_done());
+/// assert!(owner::has_ended(&ctx));
+/// ```
+#[must_use]
+pub fn has_ended(ctx: &Context) -> bool {
+    ctx.lifetime.as_ref().is_some_and(|node| node.is_ended())
+}
+
 /// A [`Cancelled`] that did not come from a context.
 ///
 /// # Examples

@@ -163,7 +163,8 @@ where
         shared.leave_tree(parent);
     }
     show_end(shared);
-    shared.close(owner::cancelled(Reason::ScopeFinished, location, None));
+    let finished = owner::cancelled(Reason::ScopeFinished, location, None);
+    owner::finish(&shared.lifetime, finished);
     let rare = shared.rare.lock_if_touched();
     if rare.is_some_and(|rare| !rare.clean_ups.is_empty()) {
         clean_up(shared, parent).await;

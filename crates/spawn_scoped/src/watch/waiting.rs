@@ -7,7 +7,7 @@ use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use tokio_ctx_core::future::{Done, DoneOwned};
-use tokio_ctx_core::{Cancelled, Context};
+use tokio_ctx_core::{Cancelled, Context, owner};
 
 use crate::foreign::quietly;
 use crate::state::shared::Shared;
@@ -114,6 +114,10 @@ impl<'a> Watch<'a> {
         if let State::Armed(armed) = &mut self.state {
             // The scope ends its own context as well, and then wakes us itself.
             armed.poll(self.shared, cx);
+            // A deadline of its own it has none, and the parent's was just waited for.
+            if !owner::has_ended(self.shared.context()) {
+                return;
+            }
             let Some(cause) = self.shared.context().err() else {
                 return;
             };

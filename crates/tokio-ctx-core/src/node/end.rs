@@ -39,6 +39,15 @@ impl Node {
         self.end(cancelled.named(self.name()))
     }
 
+    /// The same without a look at the clock: a deadline that passed unseen is let pass.
+    pub(crate) fn finish_as(self: &Arc<Node>, cancelled: Cancelled) -> bool {
+        if self.is_ended() {
+            foreign::discard(cancelled);
+            return false;
+        }
+        self.end(cancelled.named(self.name()))
+    }
+
     fn end(self: &Arc<Node>, cancelled: Cancelled) -> bool {
         let ended = {
             let mut state = self.state.lock();
