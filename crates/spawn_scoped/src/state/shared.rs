@@ -122,6 +122,10 @@ pub(crate) struct Rare {
     pub(crate) orphan_grace: Option<OnCancel>,
 }
 
+/// A list with room for no more scopes keeps its room: a server's, whose requests come and go,
+/// would give it back and ask for it again all the time.
+const ROOM: usize = 32;
+
 /// Scopes that are remembered as long as they live.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -153,7 +157,9 @@ impl Known {
         if self.gone * 2 > self.scopes.len() {
             self.gone = 0;
             self.scopes.retain(|scope| scope.strong_count() > 0);
-            self.scopes.shrink_to(self.scopes.len() * 2);
+            if self.scopes.capacity() > ROOM.max(self.scopes.len() * 4) {
+                self.scopes.shrink_to(self.scopes.len() * 2);
+            }
         }
     }
 
@@ -241,7 +247,8 @@ impl Shared {
 
     /// Whether it is the second ledger of a scope.
     pub(crate) fn is_background(&self) -> bool {
-        self.rare.lock().foreground.is_some()
+        let rare = self.rare.lock_if_touched();
+        rare.is_some_and(|rare| rare.foreground.is_some())
     }
 
     /// Whether it had to wait, and so is in the tree.
