@@ -86,7 +86,7 @@ pub(crate) struct Live {
 /// A table that is made for the context alone has capacity for three: the router would have to
 /// replace it by a larger one in each request. A clone of a table has the capacity of the table,
 /// and there is no other way to reserve it.
-fn with_capacity_for_a_router() -> Extensions {
+pub(crate) fn with_capacity_for_a_router() -> Extensions {
     #[derive(Clone)]
     struct Entry<const N: usize>;
 

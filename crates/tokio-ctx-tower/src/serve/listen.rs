@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum_core::body::Body;
 use bytes::Bytes;
-use http::{Extensions, Request, Response};
+use http::{Request, Response};
 use http_body::Body as HttpBody;
 use spawn_scoped::Spawner;
 use tokio::net::TcpStream;
@@ -27,6 +27,7 @@ use super::request::{Cuts, Requests};
 use super::state::State;
 use super::tasks::Tasks;
 use super::upgrade::Upgrades;
+use crate::context::config::with_capacity_for_a_router;
 use crate::error::BoxError;
 
 /// Serves `app` on `listener`, HTTP/1 and HTTP/2, until `ctx` ends, with nothing left running
@@ -210,7 +211,7 @@ where
     {
         undelayed(&mut io);
         let state = Arc::new(State::new());
-        let mut extensions = Extensions::new();
+        let mut extensions = with_capacity_for_a_router();
         extensions.insert(ConnectInfo(peer));
         let requests = Requests {
             inner: self.service.clone(),

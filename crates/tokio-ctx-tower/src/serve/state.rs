@@ -14,6 +14,9 @@ use super::lock;
 /// Nothing in it orders anything else: each is a fact that is looked at again.
 const ORDER: Ordering = Ordering::Relaxed;
 
+/// Since a moment that nobody has read from a clock yet.
+const UNDATED: u64 = u64::MAX;
+
 /// The first bytes of a client that speaks HTTP/2 without having been asked.
 const HTTP2: &[u8] = b"PRI ";
 
@@ -80,7 +83,15 @@ impl State {
         if self.num_requests.load(ORDER) == 0 && bytes.starts_with(HTTP2) {
             self.is_http2.store(true, ORDER);
         }
-        self.head_since.store(self.micros(), ORDER);
+        self.head_since.store(UNDATED, ORDER);
+    }
+
+    /// Dates what has begun since the connection was last looked after. Most heads come whole, and
+    /// are requests by then, so that no clock is read for them.
+    pub(super) fn date(&self) {
+        if self.head_since.load(ORDER) == UNDATED {
+            self.head_since.store(self.micros(), ORDER);
+        }
     }
 
     pub(super) fn request_begins(&self) {
