@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![allow(
+    clippy::test_attr_in_doctest,
+    reason = "a test of this crate runs the one of the README"
+)]
 
 mod call;
 mod engine;

@@ -4,6 +4,7 @@ mod cancel;
 mod crash;
 mod drop;
 mod fail;
+mod front_page;
 mod names;
 mod points;
 mod real;
