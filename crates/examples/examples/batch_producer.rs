@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_ctx::scope;
 use tokio_ctx::{Cancelled, Context};
 
-struct Record {
+pub(crate) struct Record {
     line: String,
     acknowledge: oneshot::Sender<usize>,
 }
 
 /// Writes batches until the callers are gone. Returns the sizes of the batches.
-async fn produce(
+pub(crate) async fn produce(
     ctx: &Context,
     mut records: mpsc::Receiver<Record>,
     most: usize,
@@ -38,7 +38,7 @@ async fn produce(
 }
 
 /// Returns the number of the batch that the line was written in.
-async fn send(
+pub(crate) async fn send(
     ctx: &Context,
     producer: &mpsc::Sender<Record>,
     line: String,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio_ctx::{Cancelled, Context, scope};
 
-mod cache {
+pub(crate) mod cache {
     use std::collections::HashMap;
     use std::fmt;
     use std::sync::{Arc, Mutex};

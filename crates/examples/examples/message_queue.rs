@@ -13,7 +13,7 @@ use tokio_ctx::{Cancelled, Context, key};
 key! { Tenant: &'static str, print }
 
 /// The one struct that may hold a context: it lives as long as one request.
-struct Job {
+pub(crate) struct Job {
     ctx: Context,
     number: u64,
     answer: oneshot::Sender<Result<String, Cancelled>>,
@@ -26,7 +26,7 @@ async fn square(ctx: &Context, number: u64) -> Result<String, Cancelled> {
 }
 
 /// Ends when the queue is closed, or with its own context, the server's.
-async fn work(ctx: &Context, mut jobs: mpsc::Receiver<Job>) -> Result<usize, Cancelled> {
+pub(crate) async fn work(ctx: &Context, mut jobs: mpsc::Receiver<Job>) -> Result<usize, Cancelled> {
     let mut served = 0;
     while let Some(job) = ctx.run(jobs.recv()).await? {
         let result = square(&job.ctx, job.number).await;
@@ -37,7 +37,11 @@ async fn work(ctx: &Context, mut jobs: mpsc::Receiver<Job>) -> Result<usize, Can
     Ok(served)
 }
 
-async fn ask(ctx: &Context, queue: &mpsc::Sender<Job>, number: u64) -> Result<String, Cancelled> {
+pub(crate) async fn ask(
+    ctx: &Context,
+    queue: &mpsc::Sender<Job>,
+    number: u64,
+) -> Result<String, Cancelled> {
     let (answer, result) = oneshot::channel();
     let job = Job {
         ctx: ctx.clone(),

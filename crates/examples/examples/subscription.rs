@@ -16,7 +16,7 @@ key! {
     OpenTransaction: u64, request_only;
 }
 
-async fn follow(
+pub(crate) async fn follow(
     ctx: &Context,
     mut events: mpsc::Receiver<u32>,
     seen: mpsc::UnboundedSender<String>,

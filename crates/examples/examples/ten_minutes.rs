@@ -19,7 +19,7 @@ async fn count(ctx: &Context, table: &str) -> Result<u32, ContextError> {
     Ok(60)
 }
 
-async fn report(ctx: Context) -> Result<String, ContextError> {
+pub(crate) async fn report(ctx: Context) -> Result<String, ContextError> {
     let rows = scope(&ctx, async |s| {
         let users = s.spawn(async |ctx| count(&ctx, "users").await);
         let orders = s.spawn(async |ctx| count(&ctx, "orders").await);

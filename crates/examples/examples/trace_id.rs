@@ -33,7 +33,7 @@ async fn load(ctx: &Context, table: &str) -> Result<usize, Cancelled> {
     Ok(table.len())
 }
 
-async fn handle(ctx: &Context) -> Result<usize, Cancelled> {
+pub(crate) async fn handle(ctx: &Context) -> Result<usize, Cancelled> {
     log(ctx, "request received");
     let rows = scope(ctx, async |s| {
         let users = s.spawn(async |ctx| load(&ctx, "users").await);

@@ -15,11 +15,11 @@ const DRAIN: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy)]
-struct Job {
-    id: u32,
-    deadline: Duration,
-    tries: u32,
-    takes: Duration,
+pub(crate) struct Job {
+    pub(crate) id: u32,
+    pub(crate) deadline: Duration,
+    pub(crate) tries: u32,
+    pub(crate) takes: Duration,
 }
 
 #[derive(Debug)]
@@ -29,9 +29,9 @@ enum JobError {
     Deadline,
 }
 
-type Done = Arc<Mutex<Vec<u32>>>;
+pub(crate) type Done = Arc<Mutex<Vec<u32>>>;
 
-async fn work_off(stop: &CancellationToken, mut jobs: mpsc::Receiver<Job>, done: &Done) {
+pub(crate) async fn work_off(stop: &CancellationToken, mut jobs: mpsc::Receiver<Job>, done: &Done) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     // What stops the jobs is not what stops the intake: the jobs have the drain besides.
     let cut = CancellationToken::new();

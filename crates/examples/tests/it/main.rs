@@ -3,6 +3,7 @@
 mod bad_input;
 mod cut_examples;
 mod cut_points;
+mod cut_services;
 mod hanging_up;
 mod requests;
 mod serving;
