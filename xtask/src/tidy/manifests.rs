@@ -71,6 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/tokio-ctx-db/Cargo.toml",
         &[
+            "bytes",
             "deadpool-postgres",
             "futures-util",
             "rusqlite",

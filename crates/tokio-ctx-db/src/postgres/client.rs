@@ -8,9 +8,7 @@ use bytes::Buf;
 use deadpool_postgres::Object;
 use tokio_postgres::{CopyInSink, SimpleQueryMessage, ToStatement};
 
-use super::transaction::Transaction;
-use crate::error::Error;
-use crate::kernel::{self, Rollback, Session};
+use crate::kernel;
 
 /// The client of a [`Connection`](super::Connection), for the work that runs on it.
 ///
@@ -38,6 +36,10 @@ impl Client {
             object,
             has_copied: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn into_inner(self) -> Object {
+        self.object
     }
 
     /// COPY IN, as [`tokio_postgres::Client::copy_in`].
@@ -85,60 +87,33 @@ impl Client {
         self.has_copied.store(true, Ordering::Relaxed);
         self.object.copy_in(statement).await
     }
-}
 
-impl Session for Client {
-    type Transaction<'a> = Transaction<'a>;
-
-    const NAME: &'static str = "PostgreSQL";
-
-    fn may_be_out_of_step(&self) -> bool {
+    /// Rule 14 of the kernel.
+    pub(super) fn may_be_out_of_step(&self) -> bool {
         self.has_copied.load(Ordering::Relaxed)
     }
 
-    async fn is_in_step(&mut self) -> bool {
-        let number = kernel::number().to_string();
-        let answer = self.simple_query(&format!("select {number}::text")).await;
-        let is_in_step = answer.is_ok_and(|answer| has_number(&answer, &number));
-        self.has_copied.store(!is_in_step, Ordering::Relaxed);
-        is_in_step
+    pub(super) async fn is_in_step(&mut self) -> bool {
+        // In a transaction that has failed no query has an answer.
+        matches!(self.ask_for_a_number("").await, Ok(true))
     }
 
-    /// A COPY that was cut before the server took its data leaves an answer behind that tokio-postgres
-    /// does not count: it ends what has not begun, and says Sync twice.
-    async fn rollback(&mut self) -> Rollback {
+    /// Whether the number that is asked for after `sql` is what comes.
+    pub(super) async fn ask_for_a_number(
+        &mut self,
+        sql: &str,
+    ) -> Result<bool, tokio_postgres::Error> {
         let number = kernel::number().to_string();
-        let sql = format!("ROLLBACK; select {number}::text");
-        match self.simple_query(&sql).await {
-            Ok(answer) if has_number(&answer, &number) => {
-                self.has_copied.store(false, Ordering::Relaxed);
-                Rollback::Done
-            }
-            Ok(_) => kernel::out_of_step(),
-            Err(error)
-                if error
-                    .code()
-                    .is_some_and(|code| code.code() == kernel::QUERY_CANCELED) =>
-            {
-                Rollback::Hit(format!("{error:?}"))
-            }
-            Err(error) => Rollback::Broken(format!("{error:?}")),
+        let sql = format!("{sql}select {number}::text");
+        let answer = self.simple_query(&sql).await?;
+        let has_come = answer.iter().any(|message| {
+            matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some(&*number))
+        });
+        if has_come {
+            *self.has_copied.get_mut() = false;
         }
+        Ok(has_come)
     }
-
-    fn close(self) {
-        drop(Object::take(self.object));
-    }
-
-    async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
-        Transaction::begin(self).await
-    }
-}
-
-fn has_number(answer: &[SimpleQueryMessage], number: &str) -> bool {
-    answer.iter().any(
-        |message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some(number)),
-    )
 }
 
 impl Deref for Client {

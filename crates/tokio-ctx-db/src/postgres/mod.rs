@@ -2,6 +2,7 @@
 
 mod cancel;
 mod client;
+mod session;
 mod stream;
 mod transaction;
 

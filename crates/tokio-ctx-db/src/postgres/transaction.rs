@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::client::Client;
 use crate::error::Error;
-use crate::kernel::{self, Session as _};
+use crate::kernel;
 
 /// An open transaction of a [`Connection`](super::Connection).
 ///
