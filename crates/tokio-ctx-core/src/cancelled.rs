@@ -117,6 +117,8 @@ pub enum Reason {
     TaskAborted,
     /// The task was not started: its scope has a limit, which was reached.
     LimitReached,
+    /// The task ended, or dropped what it says it by, without having said that it is ready.
+    NeverReady,
     /// The process was asked to stop.
     Signal(Signal),
     /// The server shuts down.
@@ -408,6 +410,7 @@ impl Reason {
             Reason::TaskLost => "task dropped by its runtime before its end",
             Reason::TaskAborted => "task aborted after its grace",
             Reason::LimitReached => "task not started: the limit of its scope is reached",
+            Reason::NeverReady => "the task never said that it is ready",
             Reason::Signal(_) => "cancelled by",
             Reason::Shutdown => "cancelled because the server shuts down",
             Reason::CallerGone => "cancelled because the caller went away",
@@ -426,7 +429,8 @@ impl Reason {
             | Reason::TaskPanicked
             | Reason::TaskLost
             | Reason::TaskAborted
-            | Reason::LimitReached => "task spawned at",
+            | Reason::LimitReached
+            | Reason::NeverReady => "task spawned at",
             Reason::Signal(_) => "watched at",
             _ => "at",
         }

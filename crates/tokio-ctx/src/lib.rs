@@ -10,10 +10,9 @@ pub use tokio_ctx_core::{
 #[cfg(feature = "scope")]
 #[doc(inline)]
 pub use spawn_scoped::{
-    Deferred, FailureKind, Isolated, IsolatedOutput, LateError, Linked, NeverReady, Ready, Refused,
-    Root, Scope, ScopeOptions, ScopeReport, ScopeSnapshot, Snapshot, SpanPolicy, Spawner,
-    Straggler, Task, TaskFailure, TaskKind, TaskOptions, TaskOutput, TaskSnapshot, policy, root,
-    scope, snapshot,
+    Deferred, IsolatedOutput, LateError, Ready, Refused, Root, Scope, ScopeOptions, ScopeReport,
+    ScopeSnapshot, Snapshot, SpanPolicy, Spawner, Task, TaskFailure, TaskKind, TaskOptions,
+    TaskOutput, TaskSnapshot, policy, root, scope, snapshot,
 };
 
 #[cfg(feature = "axum")]

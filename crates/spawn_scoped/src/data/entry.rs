@@ -22,7 +22,7 @@ pub(crate) type Place = &'static Location<'static>;
 /// scope(&Context::background(), async |s| {
 ///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
 ///     let unfinished = s.unfinished();
-///     assert_eq!(unfinished[0].kind(), TaskKind::Cooperative);
+///     assert_eq!(unfinished[0].kind, TaskKind::Cooperative);
 ///     Ok(())
 /// })
 /// .await

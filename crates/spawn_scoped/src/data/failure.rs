@@ -7,10 +7,12 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use tokio_ctx_core::Cancelled;
+use tokio_ctx_core::{Cancelled, Reason, owner};
+use tracing::Level;
 
 use crate::data::entry::Who;
 use crate::data::text::one_line;
+use crate::foreign;
 
 /// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -18,55 +20,13 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 /// An error whose type only the typed ends of the scope know.
 pub(crate) type ErasedError = Box<dyn Any + Send>;
 
-/// What a task ended with, when it did not end well.
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::{Cancelled, Context, FailureKind, TaskFailure, scope};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let failed: Result<(), Cancelled> = scope(&Context::background(), async |s| {
-///     let task = s.task().name("parse").spawn(async |ctx| {
-///         ctx.check()?;
-///         Err::<(), _>(bad_input())
-///     });
-///     let why = task.await.unwrap_err();
-///     let failure = why.cause::<TaskFailure>().unwrap();
-///     assert_eq!(failure.kind(), FailureKind::Failed);
-///     Err(why)
-/// })
-/// .await;
-/// assert!(failed.is_err());
-/// # }
-/// # fn bad_input() -> Cancelled {
-/// #     let ctx = Context::background().with_cancel();
-/// #     ctx.cancel_with("bad input");
-/// #     ctx.err().unwrap()
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum FailureKind {
-    /// It returned an error.
-    Failed,
-    /// It panicked.
-    Panicked,
-    /// Its runtime dropped it before its end.
-    Lost,
-    /// It was aborted after the grace.
-    Aborted,
-    /// It was not started, because the limit of its scope was reached.
-    Refused,
-}
-
 /// Names the task that failed: the cause with which its scope cancels the rest.
+///
+/// Its [`reason`](TaskFailure::reason) says how it ended: an error
+/// ([`TaskFailed`](Reason::TaskFailed)), a panic ([`TaskPanicked`](Reason::TaskPanicked)), dropped
+/// by its runtime ([`TaskLost`](Reason::TaskLost)), aborted after the grace
+/// ([`TaskAborted`](Reason::TaskAborted)), or not started because of the limit
+/// ([`LimitReached`](Reason::LimitReached)).
 ///
 /// The error itself becomes the result of the scope, so it cannot be in here as
 /// well; its text is, where the scope could know it: for a boxed error, an
@@ -100,17 +60,50 @@ pub struct TaskFailure(Arc<Facts>);
 
 struct Facts {
     who: Who,
-    kind: FailureKind,
+    reason: Reason,
     message: Option<String>,
 }
 
 impl TaskFailure {
-    pub(crate) fn new(who: &Who, kind: FailureKind, message: Option<String>) -> Self {
+    pub(crate) fn new(who: &Who, reason: Reason, message: Option<String>) -> Self {
         Self(Arc::new(Facts {
             who: who.clone(),
-            kind,
+            reason,
             message,
         }))
+    }
+
+    /// What to tell those who await the task.
+    pub(crate) fn cancelled(&self) -> Cancelled {
+        let cause = Some(Arc::new(self.clone()) as _);
+        owner::cancelled(self.reason(), self.location(), cause)
+    }
+
+    /// Writes it to the log, of a task of `scope` if that is known.
+    pub(crate) fn log(&self, level: Level, scope: Option<&str>, what: &str) {
+        let is_panic = self.reason() == Reason::TaskPanicked;
+        let (panic, error) = match is_panic {
+            true => (self.message(), None),
+            false => (None, self.message()),
+        };
+        macro_rules! write {
+            ($level:ident) => {
+                tracing::event!(
+                    Level::$level,
+                    scope,
+                    task = self.name(),
+                    spawned_at = %self.location(),
+                    error,
+                    panic,
+                    "{what}",
+                )
+            };
+        }
+        foreign::log(|| match level {
+            Level::ERROR => write!(ERROR),
+            Level::WARN => write!(WARN),
+            _ => write!(DEBUG),
+        });
     }
 
     /// Whether this is the same failure, and not only a like one.
@@ -123,7 +116,7 @@ impl TaskFailure {
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::{Cancelled, Context, FailureKind, TaskFailure, scope};
+    /// use tokio_ctx::{Cancelled, Context, Reason, TaskFailure, scope};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -134,7 +127,7 @@ impl TaskFailure {
     ///     });
     ///     let why = task.await.unwrap_err();
     ///     let failure = why.cause::<TaskFailure>().unwrap();
-    ///     assert_eq!(failure.kind(), FailureKind::Failed);
+    ///     assert_eq!(failure.reason(), Reason::TaskFailed);
     ///     Err(why)
     /// })
     /// .await;
@@ -147,8 +140,8 @@ impl TaskFailure {
     /// # }
     /// ```
     #[must_use]
-    pub fn kind(&self) -> FailureKind {
-        self.0.kind
+    pub fn reason(&self) -> Reason {
+        self.0.reason
     }
 
     /// The name it was given, if any, escaped to one line.
@@ -257,12 +250,12 @@ impl fmt::Display for TaskFailure {
         if let Some(name) = self.name() {
             write!(f, "`{name}` ")?;
         }
-        f.write_str(match self.kind() {
-            FailureKind::Failed => "failed",
-            FailureKind::Panicked => "panicked",
-            FailureKind::Lost => "was lost: its runtime dropped it before its end",
-            FailureKind::Aborted => "was aborted: it did not end within the grace",
-            FailureKind::Refused => "was refused",
+        f.write_str(match self.reason() {
+            Reason::TaskPanicked => "panicked",
+            Reason::TaskLost => "was lost: its runtime dropped it before its end",
+            Reason::TaskAborted => "was aborted: it did not end within the grace",
+            Reason::LimitReached => "was refused",
+            _ => "failed",
         })?;
         match self.message() {
             Some(message) => write!(f, ": {message}"),
@@ -274,7 +267,7 @@ impl fmt::Display for TaskFailure {
 impl fmt::Debug for TaskFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskFailure")
-            .field("kind", &self.kind())
+            .field("reason", &self.reason())
             .field("name", &self.name())
             .field("location", &format_args!("{}", self.location()))
             .field("message", &self.message())

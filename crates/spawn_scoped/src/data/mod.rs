@@ -6,4 +6,5 @@ pub(crate) mod entry;
 pub(crate) mod failure;
 pub(crate) mod refused;
 pub(crate) mod span;
+pub(crate) mod task_snapshot;
 pub(crate) mod text;

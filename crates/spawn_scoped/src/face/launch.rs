@@ -9,7 +9,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
 
 use crate::data::entry::{Entry, Place, TaskKind, Who};
-use crate::data::failure::{FailureKind, TaskFailure};
+use crate::data::failure::TaskFailure;
 use crate::data::span::SpanPolicy;
 use crate::data::text::Name;
 use crate::face::spawner::Spawner;
@@ -195,7 +195,7 @@ impl<'s> Launch<'s> {
     #[inline(never)]
     fn lost(&self, ticket: &Ticket) -> Cancelled {
         let why = "there is no tokio runtime here".to_owned();
-        self.unstarted(Some(ticket), Reason::TaskLost, FailureKind::Lost, why)
+        self.unstarted(Some(ticket), Reason::TaskLost, why)
     }
 
     /// All slots are taken.
@@ -207,23 +207,11 @@ impl<'s> Launch<'s> {
             1 => "its scope has a limit of 1 task".to_owned(),
             limit => format!("its scope has a limit of {limit} tasks"),
         };
-        self.unstarted(
-            ticket.as_ref(),
-            Reason::LimitReached,
-            FailureKind::Refused,
-            why,
-        )
+        self.unstarted(ticket.as_ref(), Reason::LimitReached, why)
     }
 
-    fn unstarted(
-        &self,
-        ticket: Option<&Ticket>,
-        reason: Reason,
-        kind: FailureKind,
-        why: String,
-    ) -> Cancelled {
-        let failure = TaskFailure::new(&self.who(), kind, Some(why));
-        let cancelled = owner::cancelled(reason, self.location, Some(Arc::new(failure) as _));
+    fn unstarted(&self, ticket: Option<&Ticket>, reason: Reason, why: String) -> Cancelled {
+        let cancelled = TaskFailure::new(&self.who(), reason, Some(why)).cancelled();
         if let (Some(ticket), false) = (ticket, self.isolated) {
             ticket.shared().task_lost(cancelled.clone());
         }

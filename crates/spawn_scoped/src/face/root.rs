@@ -10,10 +10,11 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio_ctx_core::Context;
 
+use crate::data::task_snapshot::TaskSnapshot;
 use crate::face::spawner::Spawner;
 use crate::state::adopt::{self, enter, give_to, with_current};
 use crate::state::shared::Shared;
-use crate::watch::straggler::{self, Straggler};
+use crate::watch::straggler;
 
 /// The scope around all scopes.
 ///
@@ -120,7 +121,7 @@ impl Root {
     /// assert!(left.is_ok(), "nothing was handed to the root");
     /// # }
     /// ```
-    pub async fn join_timeout(self, timeout: Duration) -> Result<(), Vec<Straggler>> {
+    pub async fn join_timeout(self, timeout: Duration) -> Result<(), Vec<TaskSnapshot>> {
         let time = Context::background().with_timeout(timeout);
         let mut over = pin!(time.done());
         let mut turn = pin!(unconstrained(TURN.lock()));
@@ -152,7 +153,7 @@ impl Root {
     /// assert!(tokio_ctx::root().stragglers().is_empty());
     /// ```
     #[must_use]
-    pub fn stragglers(self) -> Vec<Straggler> {
+    pub fn stragglers(self) -> Vec<TaskSnapshot> {
         let (current, closing) =
             with_current(|current| (current.shared.clone(), current.closing.upgrade()));
         let mut left = closing.map_or_else(Vec::new, |closing| straggler::list(&closing));

@@ -14,7 +14,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use crate::data::config::Config;
 use crate::data::entry::Place;
 use crate::data::failure::{
-    ErasedError, FailureKind, LateError, Payload, TaskFailure, well_known_to_say_cancelled,
+    ErasedError, LateError, Payload, TaskFailure, well_known_to_say_cancelled,
 };
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
@@ -231,10 +231,8 @@ where
         Polled::Ended(Err(error)) => body_failed(shared, error),
         Polled::Overruled => BodyEnd::Overruled,
         Polled::Aborted => {
-            let failure = TaskFailure::new(&shared.body(), FailureKind::Aborted, None);
-            let cause = Some(Arc::new(failure) as _);
-            let cancelled = owner::cancelled(Reason::TaskAborted, shared.location, cause);
-            shared.rare.lock().failures.add_abort(&cancelled);
+            let failure = TaskFailure::new(&shared.body(), Reason::TaskAborted, None);
+            shared.rare.lock().failures.add_abort(&failure.cancelled());
             BodyEnd::Overruled
         }
         Polled::Panicked(payload) => {

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::data::entry::{Entry, TaskKind};
+use crate::data::task_snapshot::TaskSnapshot;
 use crate::face::spawner::Spawner;
 use crate::foreign::text;
 use crate::state::shared::Shared;
@@ -126,42 +126,6 @@ pub struct ScopeSnapshot {
     pub scopes: Vec<ScopeSnapshot>,
 }
 
-/// One unfinished task of a [`Snapshot`].
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::{Cancelled, Context, TaskKind, scope};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Cancelled> {
-/// scope(&Context::background(), async |s| {
-///     s.task().name("fetch").spawn(async |_| Ok::<_, Cancelled>(()));
-///     let tree = s.snapshot();
-///     assert_eq!(tree.scopes[0].tasks[0].kind, TaskKind::Cooperative);
-///     Ok(())
-/// })
-/// .await
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct TaskSnapshot {
-    /// A number that no other task has while this one is alive.
-    pub id: u64,
-    /// The name it was given, if any, escaped to one line.
-    pub name: Option<String>,
-    /// The line that spawned it.
-    pub spawned_at: String,
-    /// How it is run.
-    pub kind: TaskKind,
-    /// How long it has been running.
-    pub age: Duration,
-    /// Whether a grace could end it. A blocking task can only be asked.
-    pub can_be_aborted: bool,
-}
-
 /// The live scopes and tasks of the whole process.
 ///
 /// # Examples
@@ -267,23 +231,13 @@ impl Look {
             asked: ended.map(|_| scope.since_end()),
             remaining: ctx.remaining().filter(|_| ended.is_none()),
             handed_over: scope.is_handed_over(),
-            tasks: tasks.iter().map(TaskSnapshot::of).collect(),
+            tasks: tasks
+                .iter()
+                .map(|task| TaskSnapshot::of(task, ended))
+                .collect(),
             more_tasks,
             scopes,
         })
-    }
-}
-
-impl TaskSnapshot {
-    fn of(entry: &Entry) -> Self {
-        Self {
-            id: entry.id(),
-            name: entry.name().map(str::to_owned),
-            spawned_at: entry.location.to_string(),
-            kind: entry.kind(),
-            age: entry.age(),
-            can_be_aborted: entry.kind() != TaskKind::Blocking,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_ctx_core::{Cancelled, Context};
 use crate::data::entry::Place;
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
-use crate::face::task::{Isolated, Linked, TaskOptions};
+use crate::face::task::TaskOptions;
 use crate::task::handle::Task;
 use crate::task::isolated::IsolatedOutput;
 use crate::task::output::TaskOutput;
@@ -174,7 +174,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn slot(&self) -> impl Future<Output = Result<TaskOptions<'_, Linked<E>>, Cancelled>> {
+    pub fn slot(&self) -> impl Future<Output = Result<TaskOptions<'_, Scope<E>>, Cancelled>> {
         self.task().slot()
     }
 
@@ -196,7 +196,7 @@ impl<E: Send + 'static> Scope<E> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn task(&self) -> TaskOptions<'_, Linked<E>> {
+    pub fn task(&self) -> TaskOptions<'_, Scope<E>> {
         let location: Place = Location::caller();
         TaskOptions::linked(self, location)
     }
@@ -265,7 +265,7 @@ impl Spawner {
     /// # }
     /// ```
     #[track_caller]
-    pub fn slot(&self) -> impl Future<Output = Result<TaskOptions<'_, Isolated>, Cancelled>> {
+    pub fn slot(&self) -> impl Future<Output = Result<TaskOptions<'_, Spawner>, Cancelled>> {
         self.task().slot()
     }
 
@@ -287,7 +287,7 @@ impl Spawner {
     /// # }
     /// ```
     #[track_caller]
-    pub fn task(&self) -> TaskOptions<'_, Isolated> {
+    pub fn task(&self) -> TaskOptions<'_, Spawner> {
         TaskOptions::of_spawner(self, Location::caller())
     }
 }

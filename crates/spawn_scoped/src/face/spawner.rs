@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tokio_ctx_core::Context;
 use tokio_ctx_core::future::Run;
 
+use crate::data::task_snapshot::TaskSnapshot;
 use crate::state::shared::Shared;
-use crate::watch::straggler::{self, Straggler};
+use crate::watch::straggler;
 
 /// A scope without the type of its error: spawns isolated tasks, which cannot fail the scope.
 ///
@@ -211,7 +212,7 @@ impl Spawner {
     /// # }
     /// ```
     #[must_use]
-    pub fn unfinished(&self) -> Vec<Straggler> {
+    pub fn unfinished(&self) -> Vec<TaskSnapshot> {
         straggler::list(&self.shared)
     }
 }

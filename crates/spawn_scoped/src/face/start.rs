@@ -1,6 +1,5 @@
 //! Start with ready: spawn a task and wait until it says that it is up.
 
-use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::Location;
@@ -22,7 +21,7 @@ use crate::task::work::End;
 
 /// By which a task started with [`Scope::start`] says that it is ready.
 ///
-/// Dropping it unused makes the start fail with [`NeverReady`].
+/// Dropping it unused makes the start fail with [`Reason::NeverReady`].
 ///
 /// # Examples
 ///
@@ -46,34 +45,6 @@ use crate::task::work::End;
 pub struct Ready<R> {
     slot: Arc<dyn Says<R>>,
 }
-
-/// The cause of a start that failed because the task dropped its [`Ready`] unused.
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::{Cancelled, Context, NeverReady, Ready, scope};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Cancelled> {
-/// scope(&Context::background(), async |s| {
-///     let started = s.start(async |_ctx, _: Ready<()>| Ok::<_, Cancelled>(())).await;
-///     assert!(started.unwrap_err().cause::<NeverReady>().is_some());
-///     Ok(())
-/// })
-/// .await
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct NeverReady(());
-
-impl fmt::Display for NeverReady {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the task never reported that it is ready")
-    }
-}
-
-impl Error for NeverReady {}
 
 impl<R> Ready<R> {
     /// Says that the task is ready; from now on it is the scope's.
@@ -308,7 +279,7 @@ where
 }
 
 fn never_ready(location: Place) -> Cancelled {
-    owner::cancelled(Reason::TaskFailed, location, Some(Arc::new(NeverReady(()))))
+    owner::cancelled(Reason::NeverReady, location, None)
 }
 
 impl<E: From<Cancelled> + Send + 'static> Scope<E> {
@@ -322,7 +293,7 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
     /// # Errors
     ///
     /// * What the task returned before it was ready.
-    /// * `E::from(Cancelled)` with cause [`NeverReady`] when it ended well, or dropped the
+    /// * `E::from(Cancelled)` with [`Reason::NeverReady`] when it ended well, or dropped the
     ///   [`Ready`] and then ended, without having been ready.
     /// * `E::from(Cancelled)` when the scope is over or its context has ended.
     ///

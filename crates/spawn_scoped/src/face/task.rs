@@ -22,8 +22,8 @@ use crate::task::work::{Cancellable, Work};
 
 /// A task about to be spawned; from [`Scope::task`](crate::Scope::task) or [`Spawner::task`].
 ///
-/// `M` says whom its failure concerns: the scope ([`Linked`]), or only those who await it
-/// ([`Isolated`]).
+/// `S` is the type it comes from. The failure of a task of a [`Scope`] concerns the scope, that of
+/// a task of a [`Spawner`] only those who await it.
 ///
 /// # Examples
 ///
@@ -45,25 +45,17 @@ use crate::task::work::{Cancellable, Work};
 /// # }
 /// ```
 #[must_use = "a task runs only once one of the `spawn` methods is called"]
-pub struct TaskOptions<'s, M> {
+pub struct TaskOptions<'s, S> {
     launch: Launch<'s>,
-    mode: PhantomData<fn() -> M>,
+    of: PhantomData<fn() -> S>,
 }
 
-/// The failure of the task is the scope's, whose error type is `E`; see [`TaskOptions`].
-#[derive(Debug)]
-pub struct Linked<E>(PhantomData<fn() -> E>);
-
-/// The failure of the task concerns only those who await it; see [`TaskOptions`].
-#[derive(Debug)]
-pub struct Isolated(());
-
-impl<'s, M> TaskOptions<'s, M> {
+impl<'s, S> TaskOptions<'s, S> {
     #[inline]
     fn of(launch: Launch<'s>) -> Self {
         Self {
             launch,
-            mode: PhantomData,
+            of: PhantomData,
         }
     }
 
@@ -247,14 +239,14 @@ impl<'s, M> TaskOptions<'s, M> {
     }
 }
 
-impl<'s, E> TaskOptions<'s, Linked<E>> {
+impl<'s, E> TaskOptions<'s, Scope<E>> {
     #[inline]
     pub(crate) fn linked(scope: &'s Scope<E>, location: Place) -> Self {
         Self::of(Launch::new(scope, location))
     }
 }
 
-impl<'s> TaskOptions<'s, Isolated> {
+impl<'s> TaskOptions<'s, Spawner> {
     pub(crate) fn of_spawner(scope: &'s Spawner, location: Place) -> Self {
         let mut launch = Launch::new(scope, location);
         launch.isolated = true;
@@ -262,7 +254,7 @@ impl<'s> TaskOptions<'s, Isolated> {
     }
 }
 
-impl<E: Send + 'static> TaskOptions<'_, Linked<E>> {
+impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
     /// Spawns a cooperative task; see [`Scope::spawn`](crate::Scope::spawn).
     ///
     /// # Examples
@@ -476,12 +468,12 @@ impl<E: Send + 'static> TaskOptions<'_, Linked<E>> {
         O: TaskOutput<E> + IsolatedOutput + Send + 'static,
     {
         self.launch.isolated = true;
-        TaskOptions::<Isolated>::of(self.launch).spawn(f)
+        TaskOptions::<Spawner>::of(self.launch).spawn(f)
     }
 }
 
 /// Isolated, whatever the way to start them.
-impl TaskOptions<'_, Isolated> {
+impl TaskOptions<'_, Spawner> {
     /// Spawns a cooperative task; see [`Spawner::isolated`].
     ///
     /// # Examples
@@ -625,7 +617,7 @@ impl TaskOptions<'_, Isolated> {
     }
 }
 
-impl<M> std::fmt::Debug for TaskOptions<'_, M> {
+impl<S> std::fmt::Debug for TaskOptions<'_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TaskOptions")
             .field("name", &self.launch.name)

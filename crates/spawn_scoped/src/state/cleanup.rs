@@ -10,13 +10,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio_ctx_core::{Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason};
+use tracing::Level;
 
 use crate::data::cleanup::{CleanUp, CleanUpError, Running};
 use crate::data::entry::{Entry, TaskKind, Who};
-use crate::data::failure::{FailureKind, Payload, TaskFailure, panic_message};
+use crate::data::failure::{Payload, TaskFailure, panic_message};
 use crate::data::text::Name;
-use crate::foreign::drop_quietly;
+use crate::foreign::{drop_quietly, text};
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
@@ -216,28 +217,15 @@ impl Shared {
             Ok(Ok(())) => Ok(()),
             Ok(Err(CleanUpError::Linked(error))) => Err(self.clean_up_failed(who, error)),
             Ok(Err(CleanUpError::Isolated(text))) => {
-                tracing::warn!(
-                    task = who.name(),
-                    deferred_at = %who.location,
-                    error = text,
-                    "a clean-up failed",
-                );
-                Err(failed(
-                    who,
-                    Reason::TaskFailed,
-                    FailureKind::Failed,
-                    Some(text),
-                ))
+                let failure = TaskFailure::new(who, Reason::TaskFailed, Some(text));
+                failure.log(Level::WARN, self.name(), "a clean-up failed");
+                Err(failure.cancelled())
             }
             Ok(Err(CleanUpError::CutOff(over))) => {
-                tracing::warn!(
-                    task = who.name(),
-                    deferred_at = %who.location,
-                    why = %over,
-                    "a clean-up was cut off",
-                );
-                let why = Some(over.to_string());
-                let cancelled = failed(who, Reason::TaskAborted, FailureKind::Aborted, why);
+                let why = Some(text(|| over.to_string()));
+                let failure = TaskFailure::new(who, Reason::TaskAborted, why);
+                failure.log(Level::WARN, self.name(), "a clean-up was cut off");
+                let cancelled = failure.cancelled();
                 if !isolated {
                     self.rare.lock().failures.add_abort(&cancelled);
                 }
@@ -246,25 +234,11 @@ impl Shared {
             Err(payload) if isolated => {
                 let text = panic_message(&payload);
                 drop_quietly(payload);
-                tracing::error!(
-                    task = who.name(),
-                    deferred_at = %who.location,
-                    panic = text,
-                    "a clean-up panicked",
-                );
-                Err(failed(
-                    who,
-                    Reason::TaskPanicked,
-                    FailureKind::Panicked,
-                    text,
-                ))
+                let failure = TaskFailure::new(who, Reason::TaskPanicked, text);
+                failure.log(Level::ERROR, self.name(), "a clean-up panicked");
+                Err(failure.cancelled())
             }
             Err(payload) => Err(self.task_panicked(who, payload)),
         }
     }
-}
-
-fn failed(who: &Who, reason: Reason, kind: FailureKind, text: Option<String>) -> Cancelled {
-    let failure = TaskFailure::new(who, kind, text);
-    owner::cancelled(reason, who.location, Some(Arc::new(failure) as _))
 }

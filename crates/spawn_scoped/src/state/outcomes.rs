@@ -3,14 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use tokio_ctx_core::{Cancelled, Reason, owner};
+use tokio_ctx_core::{Cancelled, Reason};
+use tracing::Level;
 
 use crate::data::entry::Who;
-use crate::data::failure::{
-    ErasedError, FailureKind, Payload, TaskFailure, panic_message, well_known_message,
-};
+use crate::data::failure::{ErasedError, Payload, TaskFailure, panic_message, well_known_message};
 use crate::data::text::{Name, one_line};
-use crate::foreign::{drop_quietly, log};
+use crate::foreign::drop_quietly;
 use crate::state::failures::{Line, Surplus};
 use crate::state::shared::Shared;
 use crate::sync::catch;
@@ -37,13 +36,14 @@ impl Shared {
     fn take_error(self: &Arc<Self>, who: &Who, error: ErasedError, matters: bool) -> Cancelled {
         // A task that fails after the end of its context failed because of it.
         let ended = self.context().err();
-        let failure = TaskFailure::new(who, FailureKind::Failed, self.describe(&error));
-        let cause = Some(Arc::new(failure.clone()) as _);
-        let cancelled = owner::cancelled(Reason::TaskFailed, who.location, cause);
+        let failure = TaskFailure::new(who, Reason::TaskFailed, self.describe(&error));
+        let cancelled = failure.cancelled();
         let was_asked = self.rare.lock().failures.enough;
         let decides = matters && !was_asked;
         let Some(scope) = self.foreground() else {
-            self.log_unseen(&failure);
+            let unseen = Surplus::Unseen(error);
+            self.log_surplus(&unseen, &failure);
+            drop_quietly(unseen);
             return ended.unwrap_or(cancelled);
         };
         let only_cancelled = match scope.context().err() {
@@ -70,12 +70,12 @@ impl Shared {
             }
         };
         match &surplus {
-            Surplus::None => {}
-            Surplus::Late if self.is_supervised() => scope.log_supervised(&failure),
-            Surplus::Late => scope.log_late(&failure),
+            Surplus::Late if self.is_supervised() => {
+                failure.log(Level::WARN, scope.name(), "a supervised task failed");
+            }
             // A failure of a task that was asked to stop is not reported.
             Surplus::Unseen(_) if ended.is_some() => scope.log_late(&failure),
-            Surplus::Unseen(_) | Surplus::Panic(_) => scope.log_unseen(&failure),
+            surplus => scope.log_surplus(surplus, &failure),
         }
         drop_quietly(surplus);
         if ends {
@@ -91,38 +91,18 @@ impl Shared {
 
     /// A clean-up returned an error of the scope's type.
     pub(crate) fn clean_up_failed(self: &Arc<Self>, who: &Who, error: ErasedError) -> Cancelled {
-        let failure = TaskFailure::new(who, FailureKind::Failed, self.describe(&error));
+        let failure = TaskFailure::new(who, Reason::TaskFailed, self.describe(&error));
         let surplus = self.rare.lock().failures.add_clean_up(error, who);
-        match &surplus {
-            Surplus::None => {}
-            Surplus::Late => self.log_late(&failure),
-            Surplus::Unseen(_) | Surplus::Panic(_) => self.log_unseen(&failure),
-        }
+        self.log_surplus(&surplus, &failure);
         drop_quietly(surplus);
-        owner::cancelled(
-            Reason::TaskFailed,
-            who.location,
-            Some(Arc::new(failure) as _),
-        )
+        failure.cancelled()
     }
 
     /// A task panicked. Returns what to tell those who await it.
     pub(crate) fn task_panicked(self: &Arc<Self>, who: &Who, payload: Payload) -> Cancelled {
-        let failure = TaskFailure::new(who, FailureKind::Panicked, panic_message(&payload));
-        let cancelled = owner::cancelled(
-            Reason::TaskPanicked,
-            who.location,
-            Some(Arc::new(failure.clone())),
-        );
-        log(|| {
-            tracing::error!(
-                scope = self.name(),
-                task = failure.name(),
-                spawned_at = %failure.location(),
-                panic = failure.message(),
-                "a task panicked",
-            );
-        });
+        let failure = TaskFailure::new(who, Reason::TaskPanicked, panic_message(&payload));
+        let cancelled = failure.cancelled();
+        failure.log(Level::ERROR, self.name(), "a task panicked");
         if let Some(scope) = self.foreground() {
             let (ends, surplus) = {
                 let failures = &mut scope.rare.lock().failures;
@@ -142,33 +122,19 @@ impl Shared {
     /// A task was dropped before its end, by its runtime or by an abort.
     /// An isolated one is only reported.
     pub(crate) fn task_dropped(self: &Arc<Self>, who: &Who, isolated: bool) {
-        let (reason, kind) = if self.ledger.is_aborting() {
-            (Reason::TaskAborted, FailureKind::Aborted)
-        } else {
-            (Reason::TaskLost, FailureKind::Lost)
+        let (reason, what) = match self.ledger.is_aborting() {
+            true => (Reason::TaskAborted, "a task was aborted after its grace"),
+            false => (Reason::TaskLost, "a task was dropped by its runtime"),
         };
-        let failure = TaskFailure::new(who, kind, None);
-        log(|| {
-            tracing::warn!(
-                scope = self.name(),
-                task = failure.name(),
-                spawned_at = %failure.location(),
-                "a task was {}",
-                if kind == FailureKind::Aborted { "aborted after its grace" } else { "dropped by its runtime" },
-            );
-        });
+        let failure = TaskFailure::new(who, reason, None);
+        failure.log(Level::WARN, self.name(), what);
         if !isolated {
-            let cause = Some(Arc::new(failure) as _);
-            self.lose(owner::cancelled(reason, who.location, cause), kind);
+            self.task_lost(failure.cancelled());
         }
     }
 
-    /// A task that did not run, through no doing of its context.
+    /// A task did not run, or not to its end, through no doing of its context.
     pub(crate) fn task_lost(self: &Arc<Self>, cancelled: Cancelled) {
-        self.lose(cancelled, FailureKind::Lost);
-    }
-
-    fn lose(self: &Arc<Self>, cancelled: Cancelled, kind: FailureKind) {
         // A background task that was asked to stop may fail.
         let is_background = self.rare.lock().foreground.is_some();
         if is_background && self.rare.lock().failures.enough {
@@ -179,8 +145,8 @@ impl Shared {
         };
         let ends = {
             let failures = &mut scope.rare.lock().failures;
-            let decides = match kind {
-                FailureKind::Aborted => failures.add_abort(&cancelled),
+            let decides = match cancelled.reason() {
+                Reason::TaskAborted => failures.add_abort(&cancelled),
                 _ => failures.add_loss(&cancelled),
             };
             decides && !self.is_supervised() && failures.is_first_to_end(&cancelled)
@@ -201,14 +167,12 @@ impl Shared {
 
     /// The body returned an error. Says whether that error decides, as far as is known.
     pub(crate) fn body_failed(&self, error: &ErasedError) -> bool {
-        let failure = TaskFailure::new(&self.body(), FailureKind::Failed, self.describe(error));
-        let cause = Some(Arc::new(failure) as _);
-        let cancelled = owner::cancelled(Reason::TaskFailed, self.location, cause);
+        let failure = TaskFailure::new(&self.body(), Reason::TaskFailed, self.describe(error));
         let ended = self.context().err();
         let only_cancelled = ended.is_some_and(|ended| self.says_cancelled(error, &ended));
         let (decides, surplus) = self.rare.lock().failures.body_failed(only_cancelled);
         drop_quietly(surplus);
-        self.end(cancelled);
+        self.end(failure.cancelled());
         decides
     }
 
@@ -234,15 +198,10 @@ impl Shared {
 
     /// The body panicked.
     pub(crate) fn body_panicked(&self, payload: Payload) {
-        let failure =
-            TaskFailure::new(&self.body(), FailureKind::Panicked, panic_message(&payload));
+        let failure = TaskFailure::new(&self.body(), Reason::TaskPanicked, panic_message(&payload));
         let surplus = self.rare.lock().failures.add_panic(payload);
         drop_quietly(surplus);
-        self.end(owner::cancelled(
-            Reason::TaskPanicked,
-            self.location,
-            Some(Arc::new(failure)),
-        ));
+        self.end(failure.cancelled());
     }
 
     /// The body, where a task would be named.
@@ -272,39 +231,20 @@ impl Shared {
         .unwrap_or_default()
     }
 
+    /// What is said of an error by what became of it.
+    fn log_surplus(&self, surplus: &Surplus, failure: &TaskFailure) {
+        match surplus {
+            Surplus::None => {}
+            Surplus::Late => self.log_late(failure),
+            Surplus::Unseen(_) | Surplus::Panic(_) => {
+                let what = "a task failed with an error that nobody is left to see";
+                failure.log(Level::WARN, self.name(), what);
+            }
+        }
+    }
+
     fn log_late(&self, failure: &TaskFailure) {
-        log(|| {
-            tracing::debug!(
-                scope = self.name(),
-                task = failure.name(),
-                spawned_at = %failure.location(),
-                error = failure.message(),
-                "a task failed after the result of its scope was decided",
-            );
-        });
-    }
-
-    fn log_supervised(&self, failure: &TaskFailure) {
-        log(|| {
-            tracing::warn!(
-                scope = self.name(),
-                task = failure.name(),
-                spawned_at = %failure.location(),
-                error = failure.message(),
-                "a supervised task failed",
-            );
-        });
-    }
-
-    fn log_unseen(&self, failure: &TaskFailure) {
-        log(|| {
-            tracing::warn!(
-                scope = self.name(),
-                task = failure.name(),
-                spawned_at = %failure.location(),
-                error = failure.message(),
-                "a task failed with an error that nobody is left to see",
-            );
-        });
+        let what = "a task failed after the result of its scope was decided";
+        failure.log(Level::DEBUG, self.name(), what);
     }
 }

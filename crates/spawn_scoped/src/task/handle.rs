@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio_ctx_core::{Cancelled, Reason, owner};
+use tokio_ctx_core::{Cancelled, Reason};
 
 use crate::data::entry::Who;
-use crate::data::failure::{FailureKind, TaskFailure};
+use crate::data::failure::TaskFailure;
 use crate::foreign::{drop_quietly, log};
 use crate::rt::{JoinHandle, Joined};
 use crate::state::shared::Shared;
@@ -236,21 +236,17 @@ impl<T> Task<T> {
     }
 
     fn dropped(&self) -> Cancelled {
-        let aborted = self
-            .scope
-            .as_ref()
-            .is_some_and(|scope| scope.ledger.is_aborting());
-        let (reason, kind) = if aborted {
-            (Reason::TaskAborted, FailureKind::Aborted)
-        } else {
-            (Reason::TaskLost, FailureKind::Lost)
-        };
-        self.without_value(reason, kind)
+        let scope = self.scope.as_ref();
+        self.without_value(
+            match scope.is_some_and(|scope| scope.ledger.is_aborting()) {
+                true => Reason::TaskAborted,
+                false => Reason::TaskLost,
+            },
+        )
     }
 
-    fn without_value(&self, reason: Reason, kind: FailureKind) -> Cancelled {
-        let failure = TaskFailure::new(&self.who, kind, None);
-        owner::cancelled(reason, self.who.location, Some(Arc::new(failure)))
+    fn without_value(&self, reason: Reason) -> Cancelled {
+        TaskFailure::new(&self.who, reason, None).cancelled()
     }
 }
 
@@ -284,7 +280,7 @@ impl<T> Future for Task<T> {
             Joined::Dropped => Err(self.dropped()),
             Joined::Panicked(payload) => {
                 drop_quietly(payload);
-                Err(self.without_value(Reason::TaskPanicked, FailureKind::Panicked))
+                Err(self.without_value(Reason::TaskPanicked))
             }
         })
     }

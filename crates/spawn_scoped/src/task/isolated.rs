@@ -4,14 +4,14 @@ use std::convert::Infallible;
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use pin_project_lite::pin_project;
-use tokio_ctx_core::{Cancelled, Context, Reason, owner};
+use tokio_ctx_core::{Cancelled, Context, Reason};
+use tracing::Level;
 
 use crate::data::entry::Who;
-use crate::data::failure::{FailureKind, Payload, TaskFailure, panic_message};
+use crate::data::failure::{Payload, TaskFailure, panic_message};
 use crate::data::text::one_line;
 use crate::foreign::drop_quietly;
 use crate::sync::catch;
@@ -62,13 +62,7 @@ mod sealed {
 /// wrong.
 pub(crate) struct Unseen<O> {
     output: Option<Result<O, Cancelled>>,
-    report: Option<Box<Report>>,
-}
-
-struct Report {
-    who: Who,
-    text: Option<String>,
-    panicked: bool,
+    report: Option<TaskFailure>,
 }
 
 impl<O> Unseen<O> {
@@ -79,28 +73,19 @@ impl<O> Unseen<O> {
     {
         let (output, report) = match ended {
             Ok(Ok(output)) => {
-                let report = catch(|| failure_of(&output, ctx)).unwrap_or(None);
-                let report = report.map(|text| (Some(text), false));
-                (Ok(output), report)
+                let text = catch(|| failure_of(&output, ctx)).unwrap_or(None);
+                let failed = |text| TaskFailure::new(who, Reason::TaskFailed, Some(text));
+                (Ok(output), text.map(failed))
             }
             // Stopped by the end of its context: no failure.
             Ok(Err(cancelled)) => (Err(cancelled), None),
             Err(payload) => {
                 let text = panic_message(&payload);
                 drop_quietly(payload);
-                let failure = TaskFailure::new(who, FailureKind::Panicked, text.clone());
-                let cause = Some(Arc::new(failure) as _);
-                let cancelled = owner::cancelled(Reason::TaskPanicked, who.location, cause);
-                (Err(cancelled), Some((text, true)))
+                let failure = TaskFailure::new(who, Reason::TaskPanicked, text);
+                (Err(failure.cancelled()), Some(failure))
             }
         };
-        let report = report.map(|(text, panicked)| {
-            Box::new(Report {
-                who: who.clone(),
-                text,
-                panicked,
-            })
-        });
         Self {
             output: Some(output),
             report,
@@ -125,30 +110,15 @@ fn failure_of<O: IsolatedOutput>(output: &O, ctx: &Context) -> Option<String> {
 
 impl<O> Drop for Unseen<O> {
     fn drop(&mut self) {
-        if let Some(report) = self.report.take() {
-            drop_quietly(catch(|| report.log()));
+        if let Some(failure) = self.report.take() {
+            let (level, what) = match failure.reason() {
+                Reason::TaskPanicked => (Level::ERROR, "panicked"),
+                _ => (Level::WARN, "failed"),
+            };
+            let what = format!("an isolated task {what}, and nobody awaited it");
+            failure.log(level, None, &what);
         }
         drop_quietly(self.output.take());
-    }
-}
-
-impl Report {
-    fn log(&self) {
-        let task = self.who.name();
-        match self.panicked {
-            true => tracing::error!(
-                task,
-                spawned_at = %self.who.location,
-                panic = self.text,
-                "an isolated task panicked, and nobody awaited it",
-            ),
-            false => tracing::warn!(
-                task,
-                spawned_at = %self.who.location,
-                error = self.text,
-                "an isolated task failed, and nobody awaited it",
-            ),
-        }
     }
 }
 

@@ -119,7 +119,7 @@ fn the_auto_traits_are_as_promised() {
     check::<Scope<OnlySend>>();
     check::<Task<u8>>();
     check::<ScopeOptions<OnlySend>>();
-    check::<spawn_scoped::Straggler>();
+    check::<spawn_scoped::TaskSnapshot>();
     check::<spawn_scoped::TaskFailure>();
     let ctx = Context::background();
     check_send(scope(&ctx, async |s: Scope<OnlySend>| {

@@ -1,7 +1,7 @@
 //! Promise 2: the first error is the scope's, and no later one is lost. Promise 15: enough is
 //! not failure.
 
-use spawn_scoped::{FailureKind, Scope, ScopeOptions, TaskFailure, scope};
+use spawn_scoped::{Scope, ScopeOptions, TaskFailure, scope};
 use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{AppError, current_thread, on_both};
@@ -40,7 +40,7 @@ fn the_cause_of_the_cancel_names_the_task_that_failed() {
                 .spawn(async |_| Err::<(), Boxed>("no such table".into()));
             let why = why.done().await;
             let failure = why.cause::<TaskFailure>().unwrap();
-            assert_eq!(failure.kind(), FailureKind::Failed);
+            assert_eq!(failure.reason(), Reason::TaskFailed);
             assert_eq!(failure.name(), Some("orders"));
             assert_eq!(failure.location().line(), line);
             assert_eq!(failure.message(), Some("no such table"));

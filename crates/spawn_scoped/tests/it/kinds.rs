@@ -226,9 +226,9 @@ fn a_named_task_keeps_its_name_and_its_line() {
             assert_eq!(task.location().line(), line);
             let listed = s.unfinished();
             if let [only] = listed.as_slice() {
-                assert_eq!(only.name(), Some("worker 3"));
-                assert_eq!(only.kind(), TaskKind::Blocking);
-                assert!(!only.can_be_aborted());
+                assert_eq!(only.name.as_deref(), Some("worker 3"));
+                assert_eq!(only.kind, TaskKind::Blocking);
+                assert!(!only.can_be_aborted);
             }
             Ok::<_, Cancelled>(())
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use spawn_scoped::{NeverReady, Ready, Scope, scope};
+use spawn_scoped::{Ready, Scope, scope};
 use tokio::sync::Notify;
 use tokio_ctx_core::{Cancelled, Context, Reason};
 
@@ -89,7 +89,7 @@ fn c_dropping_ready_unused_is_never_ready() {
                 })
                 .await
                 .unwrap_err();
-            assert!(never.cause::<NeverReady>().is_some());
+            assert_eq!(never.reason(), Reason::NeverReady);
             // Dropped elsewhere than in the task's own poll.
             let moved = s
                 .start(async |ctx, ready: Ready<()>| {
@@ -99,12 +99,12 @@ fn c_dropping_ready_unused_is_never_ready() {
                 })
                 .await
                 .unwrap_err();
-            assert!(moved.cause::<NeverReady>().is_some());
+            assert_eq!(moved.reason(), Reason::NeverReady);
             // Ended well, but never ready.
             let ended = s
                 .start(async |_, _ready: Ready<()>| Ok::<_, Cancelled>(()))
                 .await;
-            assert!(ended.unwrap_err().cause::<NeverReady>().is_some());
+            assert_eq!(ended.unwrap_err().reason(), Reason::NeverReady);
             Ok("went on")
         })
         .await;

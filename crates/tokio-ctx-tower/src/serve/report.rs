@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use spawn_scoped::Straggler;
+use spawn_scoped::TaskSnapshot;
 use tokio_ctx_core::Cancelled;
 
 /// What the end of a server was like.
@@ -34,8 +34,8 @@ use tokio_ctx_core::Cancelled;
 pub struct ServeReport {
     pub(super) connections: u64,
     pub(super) requests_cut: usize,
-    pub(super) stragglers: Vec<Straggler>,
-    pub(super) aborted: Vec<Straggler>,
+    pub(super) stragglers: Vec<TaskSnapshot>,
+    pub(super) aborted: Vec<TaskSnapshot>,
     pub(super) failure: Option<Cancelled>,
     pub(super) why: Option<Cancelled>,
     /// A server of another crate had not ended after the grace.
@@ -187,7 +187,7 @@ impl ServeReport {
     /// # }
     /// ```
     #[must_use]
-    pub fn stragglers(&self) -> &[Straggler] {
+    pub fn stragglers(&self) -> &[TaskSnapshot] {
         &self.stragglers
     }
 
@@ -203,7 +203,7 @@ impl ServeReport {
     /// # assert!(report.aborted().is_empty());
     /// ```
     #[must_use]
-    pub fn aborted(&self) -> &[Straggler] {
+    pub fn aborted(&self) -> &[TaskSnapshot] {
         &self.aborted
     }
 

@@ -99,7 +99,7 @@ async fn what_outlives_its_grace_is_aborted_and_told() {
         let aborted: Vec<_> = report
             .aborted()
             .iter()
-            .filter_map(|task| task.name())
+            .filter_map(|task| task.name.as_deref())
             .collect();
         assert!(
             aborted.contains(if is_h2 { &"stream" } else { &"connection" }),
