@@ -75,10 +75,9 @@ pub fn context_layer(server: &Context) -> ContextLayer {
 /// use axum::{Router, routing::get};
 /// use examples::{requests, trace::TraceId};
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::axum::ContextValue;
 ///
 /// let layer = requests::context_layer(&Context::background());
-/// let handler = async |ContextValue(id): ContextValue<TraceId>| id;
+/// let handler = async |ctx: Context| ctx.value::<TraceId>().cloned().unwrap_or_default();
 /// let router: Router = Router::new().route("/", get(handler));
 /// let router = requests::with_requests(router, layer.clone());
 /// assert!(router.has_routes());

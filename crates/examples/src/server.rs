@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_ctx::tower::serve::{ServeOptions, ServeReport};
+use tokio_ctx::tower::serve::ServeOptions;
 use tokio_ctx::{CancelGuard, Context, Reason};
 
 use crate::db::Databases;
@@ -49,7 +49,8 @@ pub struct Server {
     stop: CancelGuard,
     /// What was running when the context ended; set once, by that end.
     last: Arc<OnceLock<(Instant, Vec<Entry>)>>,
-    serving: JoinHandle<ServeReport>,
+    /// Says what was aborted, if anything was.
+    serving: JoinHandle<Option<String>>,
 }
 
 /// What a shutdown had to do.
@@ -97,7 +98,8 @@ impl Server {
                     exports: AtomicU64::new(0),
                 })
             };
-            options.serve(&ctx, listener, app).await
+            let report = options.serve(&ctx, listener, app).await;
+            (!report.aborted().is_empty()).then(|| report.to_string())
         };
         Ok(Server {
             address,
@@ -165,11 +167,7 @@ impl Server {
         let late = self.journal.since(*asked);
         let waited_for: Vec<_> = running.iter().cloned().chain(late).map(ended).collect();
 
-        let problem = match served {
-            Ok(report) if report.aborted().is_empty() => None,
-            Ok(report) => Some(report.to_string()),
-            Err(panicked) => Some(panicked.to_string()),
-        };
+        let problem = served.unwrap_or_else(|panicked| Some(panicked.to_string()));
         Shutdown {
             waited_for,
             took: asked.elapsed(),

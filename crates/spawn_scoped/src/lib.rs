@@ -24,8 +24,7 @@ mod task;
 pub mod testing;
 mod watch;
 
-pub use data::entry::TaskKind;
-pub use data::failure::{LateError, TaskFailure};
+pub use data::failure::TaskFailure;
 pub use data::refused::Refused;
 pub use data::span::SpanPolicy;
 pub use data::task_snapshot::TaskSnapshot;

@@ -119,40 +119,14 @@ pub enum Reason {
     LimitReached,
     /// The task ended, or dropped what it says it by, without having said that it is ready.
     NeverReady,
-    /// The process was asked to stop.
-    Signal(Signal),
+    /// The process was asked to stop; the cause names the signal.
+    Signal,
     /// The server shuts down.
     Shutdown,
     /// The client of a request went away.
     CallerGone,
     /// The response to a request is done.
     RequestFinished,
-}
-
-/// A request to stop, from outside of the process.
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::Signal;
-/// assert_eq!(Signal::Terminate.to_string(), "SIGTERM");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Signal {
-    /// Ctrl-C: `SIGINT`, or the console event of that name.
-    Interrupt,
-    /// `SIGTERM`, or the console being closed.
-    Terminate,
-}
-
-impl fmt::Display for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Signal::Interrupt => "Ctrl-C",
-            Signal::Terminate => "SIGTERM",
-        })
-    }
 }
 
 /// What a [`Cancelled`] is made of.
@@ -353,9 +327,6 @@ impl fmt::Display for Cancelled {
             (Reason::Deadline, Some(after)) => write!(f, "deadline of {after:?} exceeded")?,
             (reason, _) => f.write_str(reason.what())?,
         }
-        if let Reason::Signal(signal) = self.reason() {
-            write!(f, " {signal}")?;
-        }
         if let Some(cause) = self.source() {
             write!(f, ": {}", OneLine(cause))?;
         }
@@ -411,7 +382,7 @@ impl Reason {
             Reason::TaskAborted => "task aborted after its grace",
             Reason::LimitReached => "task not started: the limit of its scope is reached",
             Reason::NeverReady => "the task never said that it is ready",
-            Reason::Signal(_) => "cancelled by",
+            Reason::Signal => "cancelled by a signal",
             Reason::Shutdown => "cancelled because the server shuts down",
             Reason::CallerGone => "cancelled because the caller went away",
             Reason::RequestFinished => "the request is finished",
@@ -431,7 +402,7 @@ impl Reason {
             | Reason::TaskAborted
             | Reason::LimitReached
             | Reason::NeverReady => "task spawned at",
-            Reason::Signal(_) => "watched at",
+            Reason::Signal => "watched at",
             _ => "at",
         }
     }

@@ -30,43 +30,13 @@ static ENDS: Mutex<Ends> = Mutex::new(Ends {
     counts: Vec::new(),
 });
 
-/// What an [`Entry`] or an [`End`] is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// A request that a server answers.
-    Request,
-    /// A connection that was upgraded to another protocol.
-    Upgrade,
-    /// A query that a database works on.
-    Query,
-    /// The interrupt of a query whose context has ended.
-    Interrupt,
-    /// A scope; only ends are about scopes.
-    Scope,
-}
-
-impl Kind {
-    /// The word for it in texts.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Request => "request",
-            Kind::Upgrade => "upgrade",
-            Kind::Query => "query",
-            Kind::Interrupt => "interrupt",
-            Kind::Scope => "scope",
-        }
-    }
-}
-
 /// Something that is in flight.
 #[derive(Debug)]
 pub struct Entry {
     /// Different for each entry of the process.
     pub id: u64,
-    /// What it is.
-    pub kind: Kind,
+    /// What it is: `request`, `upgrade`, `query` or `interrupt`.
+    pub kind: &'static str,
     /// Its name, for people: a method and a path, an address.
     pub label: String,
     /// The context it runs under.
@@ -94,8 +64,8 @@ impl Entry {
 pub struct End {
     /// Different for each end of the process.
     pub id: u64,
-    /// What it was.
-    pub kind: Kind,
+    /// What it was: as in [`Entry::kind`], or `scope`.
+    pub kind: &'static str,
     /// Its name, for people.
     pub label: String,
     /// Why it ended.
@@ -133,11 +103,11 @@ pub fn is_observed() -> bool {
 ///
 /// ```standalone_crate
 /// use tokio_ctx::Context;
-/// use tokio_ctx_core::owner::in_flight::{self, Kind};
+/// use tokio_ctx_core::owner::in_flight;
 ///
 /// let ctx = Context::background();
 /// in_flight::observe();
-/// let begun = in_flight::enter(Kind::Query, &ctx, || "select 1".to_owned());
+/// let begun = in_flight::enter("query", &ctx, || "select 1".to_owned());
 /// let (entries, more) = in_flight::list(10);
 /// assert_eq!((entries[0].label.as_str(), more), ("select 1", 0));
 /// drop(begun);
@@ -145,7 +115,7 @@ pub fn is_observed() -> bool {
 /// ```
 #[must_use = "what is dropped at once is not in flight"]
 #[inline]
-pub fn enter(kind: Kind, ctx: &Context, label: impl FnOnce() -> String) -> InFlight {
+pub fn enter(kind: &'static str, ctx: &Context, label: impl FnOnce() -> String) -> InFlight {
     match is_observed() {
         false => InFlight { place: None },
         true => InFlight::begin(kind, ctx, label()),
@@ -161,7 +131,7 @@ pub struct InFlight {
 
 impl InFlight {
     #[cold]
-    fn begin(kind: Kind, ctx: &Context, label: String) -> InFlight {
+    fn begin(kind: &'static str, ctx: &Context, label: String) -> InFlight {
         let entry = Arc::new(Entry {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             kind,
@@ -230,7 +200,7 @@ pub fn list(limit: usize) -> (Vec<Arc<Entry>>, usize) {
 /// Writes down an end, if ends are kept. `label` is called only then.
 #[inline]
 pub fn ended(
-    kind: Kind,
+    kind: &'static str,
     why: &Cancelled,
     line: &'static Location<'static>,
     age: Option<Duration>,

@@ -105,7 +105,7 @@ mod sync;
 mod value;
 
 pub use budget::Budget;
-pub use cancelled::{Cancelled, Reason, Signal};
+pub use cancelled::{Cancelled, Reason};
 pub use context::Context;
 pub use guard::{CancelGuard, CancelHandle};
 pub use key::Key;

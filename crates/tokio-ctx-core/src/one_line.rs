@@ -2,20 +2,25 @@
 
 use std::fmt::{self, Write};
 
-/// Prints what it holds on one line: control characters, line separators and what turns the
-/// direction of text around are escaped, so that a cause, a name or a header cannot forge a line
-/// of a log or hide in one.
+/// `text` on one line: control characters, line separators and what turns the direction of text
+/// around are escaped, so that a cause, a name or a header cannot forge a line of a log or hide in
+/// one.
 ///
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx_core::owner::OneLine;
+/// use tokio_ctx_core::owner::one_line;
 ///
-/// assert_eq!(OneLine("paid\nERROR \u{1b}[2J").to_string(), "paid\\nERROR \\u{1b}[2J");
-/// assert_eq!(OneLine("C:\\temp „Grüße“").to_string(), "C:\\temp „Grüße“");
+/// assert_eq!(one_line("paid\nERROR \u{1b}[2J").to_string(), "paid\\nERROR \\u{1b}[2J");
+/// assert_eq!(one_line("C:\\temp „Grüße“").to_string(), "C:\\temp „Grüße“");
 /// ```
+pub fn one_line<T: fmt::Display>(text: T) -> impl fmt::Display + fmt::Debug {
+    OneLine(text)
+}
+
+/// See [`one_line`].
 #[derive(Clone, Copy)]
-pub struct OneLine<T>(pub T);
+pub(crate) struct OneLine<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for OneLine<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

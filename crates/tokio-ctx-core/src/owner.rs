@@ -15,12 +15,12 @@ use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
 use crate::node::Node;
 
-pub use crate::one_line::OneLine;
+pub use crate::one_line::one_line;
 
 /// What is in flight beside tasks, for a live view.
 pub mod in_flight {
     pub use crate::in_flight::{
-        End, Entry, InFlight, Kind, ended, ends, enter, is_observed, list, observe,
+        End, Entry, InFlight, ended, ends, enter, is_observed, list, observe,
     };
 }
 

@@ -1,12 +1,14 @@
 //! Contexts that end when the process is asked to stop (feature `signal`).
 
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::Location;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use crate::cancelled::{Cancelled, Place, Reason, Signal};
+use crate::cancelled::{Cancelled, Facts, Place, Reason};
 use crate::context::Context;
 use crate::future::DoneOwned;
 use crate::guard::{CancelGuard, CancelHandle};
@@ -14,8 +16,8 @@ use crate::guard::{CancelGuard, CancelHandle};
 /// Signals, with the feature `signal`.
 impl Context {
     /// A child that ends when the process is asked to stop: by Ctrl-C or `SIGTERM`, on Windows
-    /// by Ctrl-C or the console being closed. The reason is [`Reason::Signal`], which says
-    /// which.
+    /// by Ctrl-C or the console being closed. The reason is [`Reason::Signal`], and the
+    /// cause says which.
     ///
     /// Made for the root context of a server or a tool. The guard can also end it, and giving
     /// it up ends the watch: a task of the current runtime, the only one that a context ever
@@ -46,7 +48,7 @@ impl Context {
     /// let request = server.with_cancel();
     /// assert!(!request.is_done());
     ///
-    /// // Ctrl-C would end both with `Reason::Signal(Signal::Interrupt)`.
+    /// // Ctrl-C would end both with `Reason::Signal`.
     /// drop(server);
     /// assert_eq!(request.err().unwrap().reason(), Reason::GuardDropped);
     /// # Ok(())
@@ -75,7 +77,13 @@ async fn watch(mut requests: Requests, done: DoneOwned, handle: CancelHandle, lo
         Poll::Pending => done.as_mut().poll(cx).map(|_| None),
     });
     if let Some(signal) = request.await {
-        handle.cancel_as(Cancelled::plain(Reason::Signal(signal), location));
+        handle.cancel_as(Cancelled::new(Facts {
+            reason: Reason::Signal,
+            location,
+            after: None,
+            name: None,
+            cause: Some(Arc::from(Box::<dyn Error + Send + Sync>::from(signal))),
+        }));
     }
 }
 
@@ -109,10 +117,10 @@ impl Requests {
         })
     }
 
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Signal> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<&'static str> {
         if self.interrupts.poll_recv(cx).is_ready() {
-            return Poll::Ready(Signal::Interrupt);
+            return Poll::Ready("Ctrl-C");
         }
-        self.terminations.poll_recv(cx).map(|_| Signal::Terminate)
+        self.terminations.poll_recv(cx).map(|_| "SIGTERM")
     }
 }

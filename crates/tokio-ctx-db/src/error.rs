@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use tokio_ctx_core::Cancelled;
-use tokio_ctx_core::owner::OneLine;
+use tokio_ctx_core::owner::one_line;
 
 /// Why work on a database gave no output.
 ///
@@ -120,7 +120,7 @@ impl fmt::Display for Error {
                 )
             }
             Kind::Closed => f.write_str("the connection was closed by an earlier cancel"),
-            Kind::Database(error) => write!(f, "database: {}", OneLine(error)),
+            Kind::Database(error) => write!(f, "database: {}", one_line(error)),
         }
     }
 }

@@ -42,7 +42,7 @@ use spawn_scoped::scope;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_ctx_core::interrupt::Interrupt;
-use tokio_ctx_core::owner::in_flight::{self, Kind};
+use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{Cancelled, Context};
 
 use crate::counts::{Counters, add};
@@ -206,7 +206,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         work: impl AsyncFnOnce(&mut S) -> T,
     ) -> Result<T, Error> {
         let (session, phase) = self.begin(ctx).await?;
-        let _shown = in_flight::enter(Kind::Query, ctx, || S::NAME.to_owned());
+        let _shown = in_flight::enter("query", ctx, || S::NAME.to_owned());
         match ctx.run(work(session)).await {
             // Rule 14.
             Ok(output) if session.may_be_out_of_step() => {
@@ -233,7 +233,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
     ) -> Result<Result<T, E>, Error> {
         let grace = self.common.settings.grace;
         let (session, phase) = self.begin(ctx).await?;
-        let _shown = in_flight::enter(Kind::Query, ctx, || format!("{}, a transaction", S::NAME));
+        let _shown = in_flight::enter("query", ctx, || format!("{}, a transaction", S::NAME));
         match transaction(ctx, session, phase, grace, work).await {
             End::Answered(result) => {
                 *phase = Phase::Idle;
@@ -307,7 +307,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         self.state = State::Cleaning(back);
         let clean_up = async move {
             let nobody = Context::background();
-            let _shown = in_flight::enter(Kind::Interrupt, &nobody, || S::NAME.to_owned());
+            let _shown = in_flight::enter("interrupt", &nobody, || S::NAME.to_owned());
             if let Some(session) = clean(doomed, cancel, phase).await {
                 // If nothing waits for it, it goes back to its pool.
                 let _ = give.send(session);

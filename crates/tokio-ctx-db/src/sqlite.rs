@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio_ctx_core::Context;
-use tokio_ctx_core::owner::in_flight::{self, Kind};
+use tokio_ctx_core::owner::in_flight;
 
 use crate::error::Error;
 
@@ -77,7 +77,7 @@ pub fn under<T, E>(
     ctx.check()?;
     let cut = Arc::new(AtomicBool::new(false));
     let hooked = Hooked::install(ctx, conn, &cut).map_err(Error::database)?;
-    let _shown = in_flight::enter(Kind::Query, ctx, || "SQLite".to_owned());
+    let _shown = in_flight::enter("query", ctx, || "SQLite".to_owned());
     let output = work(hooked.0);
     let was_cut = cut.load(Ordering::Relaxed);
     drop(hooked);

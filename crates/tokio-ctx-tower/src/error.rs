@@ -76,7 +76,7 @@ impl ContextError {
     pub fn status(&self) -> StatusCode {
         match self.0.reason() {
             _ if self.0.is_timeout() => StatusCode::GATEWAY_TIMEOUT,
-            Reason::Shutdown | Reason::Signal(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::Shutdown | Reason::Signal => StatusCode::SERVICE_UNAVAILABLE,
             Reason::CallerGone => {
                 StatusCode::from_u16(499).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
@@ -103,7 +103,7 @@ impl ContextError {
     pub fn code(&self) -> &'static str {
         match self.0.reason() {
             _ if self.0.is_timeout() => "deadline_exceeded",
-            Reason::Shutdown | Reason::Signal(_) => "shutting_down",
+            Reason::Shutdown | Reason::Signal => "shutting_down",
             Reason::CallerGone => "client_closed_request",
             _ => "cancelled",
         }
@@ -113,7 +113,7 @@ impl ContextError {
     pub(crate) fn title(&self) -> &'static str {
         match self.0.reason() {
             _ if self.0.is_timeout() => "the deadline of the request has passed",
-            Reason::Shutdown | Reason::Signal(_) => "the server is shutting down",
+            Reason::Shutdown | Reason::Signal => "the server is shutting down",
             Reason::CallerGone => "the client went away",
             _ => "the request was cancelled",
         }
@@ -123,7 +123,7 @@ impl ContextError {
     pub(crate) fn grpc_code(&self) -> u16 {
         match self.0.reason() {
             _ if self.0.is_timeout() => 4,
-            Reason::Shutdown | Reason::Signal(_) => 14,
+            Reason::Shutdown | Reason::Signal => 14,
             _ => 1,
         }
     }

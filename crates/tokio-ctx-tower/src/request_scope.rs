@@ -1,6 +1,5 @@
 //! A scope for each request: [`RequestScopeLayer`].
 
-use std::error::Error;
 use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
@@ -143,12 +142,12 @@ impl<S> Layer<S> for RequestScopeLayer {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct RequestScope(Scope<TaskError>);
+pub struct RequestScope(Scope<BoxError>);
 
 impl Deref for RequestScope {
-    type Target = Scope<TaskError>;
+    type Target = Scope<BoxError>;
 
-    fn deref(&self) -> &Scope<TaskError> {
+    fn deref(&self) -> &Scope<BoxError> {
         &self.0
     }
 }
@@ -158,72 +157,6 @@ impl fmt::Debug for RequestScope {
         f.debug_tuple("RequestScope")
             .field(self.0.context())
             .finish()
-    }
-}
-
-/// Why a task of a request failed: made from any error by `?`.
-///
-/// Itself no [`Error`], or else it could not be made from all of them; text becomes one by
-/// [`new`](TaskError::new).
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::tower::request_scope::TaskError;
-///
-/// fn task() -> Result<u8, TaskError> {
-///     Ok("300".parse()?)
-/// }
-/// assert!(task().unwrap_err().to_string().contains("too large"));
-/// ```
-pub struct TaskError(BoxError);
-
-impl TaskError {
-    /// From what is no error type yet, such as text.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::tower::request_scope::TaskError;
-    /// assert_eq!(TaskError::new("out of stock").to_string(), "out of stock");
-    /// ```
-    #[must_use]
-    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> TaskError {
-        TaskError(error.into())
-    }
-
-    /// The error it was made from.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::num::ParseIntError;
-    /// use tokio_ctx::tower::request_scope::TaskError;
-    ///
-    /// let error = TaskError::from("300".parse::<u8>().unwrap_err());
-    /// assert!(error.into_inner().is::<ParseIntError>());
-    /// ```
-    #[must_use]
-    pub fn into_inner(self) -> Box<dyn Error + Send + Sync> {
-        self.0
-    }
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for TaskError {
-    fn from(error: E) -> TaskError {
-        TaskError(error.into())
-    }
-}
-
-impl fmt::Debug for TaskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for TaskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -262,13 +195,13 @@ where
 {
     type Response = Response<ScopedBody<R>>;
     type Error = S::Error;
-    type Future = ScopedFuture<R, S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> ScopedFuture<R, S::Error> {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let asked = Asked::by(request.method());
         let next = self.inner.clone();
         // The one that was polled ready is the one to call.
@@ -276,12 +209,12 @@ where
         let (send_response, response) = oneshot::channel();
         let (stream_is_over, over) = oneshot::channel();
         let running = Box::pin(run(asked, inner, request, send_response, over));
-        ScopedFuture {
+        Box::pin(ScopedFuture {
             running,
             response,
             answer: None,
             stream_is_over: Some(stream_is_over),
-        }
+        })
     }
 }
 
@@ -312,10 +245,9 @@ async fn run<S, B, R>(
         .get::<Context>()
         .cloned()
         .unwrap_or_default();
-    let options = ScopeOptions::<TaskError>::new()
-        .keep_body() // the handler answers, whatever its tasks do
-        .describe(ToString::to_string);
-    let joined = options.run(&ctx, async move |s: Scope<TaskError>| {
+    // The handler answers, whatever its tasks do.
+    let options = ScopeOptions::<BoxError>::new().keep_body();
+    let joined = options.run(&ctx, async move |s: Scope<BoxError>| {
         request.extensions_mut().insert(s.context().clone());
         request.extensions_mut().insert(RequestScope(s.clone()));
         let result = inner.call(request).await;
@@ -346,38 +278,10 @@ fn is_sent_first<R: Body<Data = Bytes>>(response: &Response<ScopedBody<R>>) -> b
 /// What runs the handler and joins its tasks.
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The response to a request with a scope of its own.
-///
-/// # Examples
-///
-/// ```
-/// use std::convert::Infallible;
-/// use std::future::pending;
-/// use std::sync::mpsc;
-/// use futures_util::FutureExt as _;
-/// use http::{Request, Response};
-/// use tokio_ctx::Context;
-/// use tokio_ctx::tower::request_scope::{RequestScopeLayer, ScopedFuture};
-/// # use tower::service_fn;
-/// # use tower_layer::Layer;
-/// # use tower_service::Service;
-///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// let (send, seen) = mpsc::channel::<Context>();
-/// let handler = service_fn(move |mut request: Request<()>| {
-///     send.send(request.extensions_mut().remove().unwrap()).unwrap();
-///     pending::<Result<Response<String>, Infallible>>()
-/// });
-/// let mut service = RequestScopeLayer::new().layer(handler);
-/// let mut response: ScopedFuture<String, Infallible> = service.call(Request::new(()));
-/// assert!((&mut response).now_or_never().is_none());
-/// drop(response); // asks the tasks of the request to stop
-/// assert!(seen.recv().unwrap().is_done());
-/// # }
-/// ```
+/// The response to a request with a scope of its own. Dropped early, it asks the tasks of the
+/// request to stop.
 #[must_use = "a request whose future is dropped is cancelled"]
-pub struct ScopedFuture<R, E> {
+struct ScopedFuture<R, E> {
     running: Running,
     response: oneshot::Receiver<Result<Response<ScopedBody<R>>, E>>,
     /// What the handler answered, while its tasks are joined.
@@ -417,12 +321,6 @@ impl<R: Body<Data = Bytes>, E> Future for ScopedFuture<R, E> {
             response.body_mut().tail = tail;
             response
         }))
-    }
-}
-
-impl<R, E> fmt::Debug for ScopedFuture<R, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedFuture").finish_non_exhaustive()
     }
 }
 

@@ -5,11 +5,11 @@
 //! make them work.
 //!
 //! ```
-//! use tokio_ctx::tower::tonic::{RequestExt, to_status};
+//! use tokio_ctx::tower::tonic::{context, to_status};
 //! use tonic::{Request, Response, Status};
 //!
 //! async fn say_hello(request: Request<String>) -> Result<Response<String>, Status> {
-//!     let ctx = request.context();
+//!     let ctx = context(&request);
 //!     let name = request.into_inner();
 //!     let greeting = ctx.run(look_up(name)).await.map_err(to_status)?;
 //!     Ok(Response::new(greeting))
@@ -26,7 +26,7 @@
 use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Context};
-use tonic::{Code, Request, Status};
+use tonic::{Code, IntoRequest, Request, Status};
 
 use crate::error::ContextError;
 
@@ -62,68 +62,46 @@ impl From<ContextError> for Status {
     }
 }
 
-/// The context of a request of tonic.
+/// The context that [`ContextLayer`](crate::ContextLayer) gave the request; without the layer one
+/// that never ends.
+///
+/// Take it before `into_inner`, which drops it.
 ///
 /// # Examples
 ///
 /// ```
 /// use tokio_ctx::Context;
-/// use tokio_ctx::tower::tonic::RequestExt;
+/// use tokio_ctx::tower::tonic::context;
 /// use tonic::Request;
 ///
 /// let mut request = Request::new("ask");
-/// assert!(!request.context().can_be_cancelled(), "there is no layer");
+/// assert!(!context(&request).can_be_cancelled(), "there is no layer");
 /// let server = Context::background().with_cancel();
 /// request.extensions_mut().insert(Context::clone(&server)); // as the layer does
-/// assert!(request.context().can_be_cancelled());
+/// assert!(context(&request).can_be_cancelled());
 /// ```
-pub trait RequestExt {
-    /// The context that [`ContextLayer`](crate::ContextLayer) gave the request; without the
-    /// layer one that never ends.
-    ///
-    /// Take it before `into_inner`, which drops it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::tonic::RequestExt;
-    /// use tonic::Request;
-    ///
-    /// let server = Context::background().with_cancel();
-    /// let request = Request::new("ask").under(&server);
-    /// let ctx = request.context();
-    /// assert_eq!(request.into_inner(), "ask");
-    /// server.cancel();
-    /// assert!(ctx.is_done());
-    /// ```
-    fn context(&self) -> Context;
-
-    /// The request with a context that [`PropagateLayer`](crate::propagate::PropagateLayer) will find.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::Context;
-    /// use tokio_ctx::tower::tonic::RequestExt;
-    /// use tonic::Request;
-    ///
-    /// let ctx = Context::background().with_cancel();
-    /// let request = Request::new("ask").under(&ctx);
-    /// ctx.cancel();
-    /// assert!(request.context().is_done());
-    /// ```
-    #[must_use]
-    fn under(self, ctx: &Context) -> Self;
+#[must_use]
+pub fn context<T>(request: &Request<T>) -> Context {
+    request.extensions().get().cloned().unwrap_or_default()
 }
 
-impl<T> RequestExt for Request<T> {
-    fn context(&self) -> Context {
-        self.extensions().get().cloned().unwrap_or_default()
-    }
-
-    fn under(mut self, ctx: &Context) -> Request<T> {
-        self.extensions_mut().insert(ctx.clone());
-        self
-    }
+/// A request, or a message as one, under `ctx`:
+/// [`PropagateLayer`](crate::propagate::PropagateLayer) sends what is left of its deadline.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx::Context;
+/// use tokio_ctx::tower::tonic::{context, under};
+///
+/// let ctx = Context::background().with_cancel();
+/// let request = under(&ctx, "ask");
+/// ctx.cancel();
+/// assert!(context(&request).is_done());
+/// ```
+#[must_use]
+pub fn under<T>(ctx: &Context, request: impl IntoRequest<T>) -> Request<T> {
+    let mut request = request.into_request();
+    request.extensions_mut().insert(ctx.clone());
+    request
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use spawn_scoped::{ScopeSnapshot, TaskSnapshot};
-use tokio_ctx_core::owner::{OneLine, in_flight};
+use tokio_ctx_core::owner::{in_flight, one_line};
 
 /// So much that is in flight is shown; the rest is counted.
 const MAX_IN_FLIGHT: usize = 1_000;
@@ -168,7 +168,7 @@ impl Task {
             id: task.id,
             name: task.name.as_deref().map(escaped),
             spawned_at: escaped(&task.spawned_at),
-            kind: task.kind.as_str(),
+            kind: task.kind,
             age_ms: millis(task.age),
             can_be_aborted: task.can_be_aborted,
         }
@@ -179,7 +179,7 @@ impl Flight {
     fn of(entry: &in_flight::Entry) -> Flight {
         Flight {
             id: entry.id,
-            kind: entry.kind.as_str(),
+            kind: entry.kind,
             label: escaped(&entry.label),
             age_ms: millis(entry.since.elapsed()),
             remaining_ms: entry.ctx.remaining().map(millis),
@@ -193,7 +193,7 @@ impl End {
     fn of(end: &in_flight::End) -> End {
         End {
             id: end.id,
-            kind: end.kind.as_str(),
+            kind: end.kind,
             label: escaped(&end.label),
             why: escaped(&end.why.to_string()),
             reason: format!("{:?}", end.why.reason()),
@@ -205,7 +205,7 @@ impl End {
 }
 
 fn escaped(text: &str) -> String {
-    OneLine(text).to_string()
+    one_line(text).to_string()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -4,15 +4,15 @@
 #[doc(inline)]
 pub use tokio_ctx_core::{
     Budget, CancelGuard, CancelHandle, CancellationToken, Cancelled, Context, Key, OnCancel,
-    Reason, Signal, future, interrupt, key,
+    Reason, future, interrupt, key,
 };
 
 #[cfg(feature = "scope")]
 #[doc(inline)]
 pub use spawn_scoped::{
-    Deferred, IsolatedOutput, LateError, Ready, Refused, Root, Scope, ScopeOptions, ScopeReport,
-    ScopeSnapshot, Snapshot, SpanPolicy, Spawner, Task, TaskFailure, TaskKind, TaskOptions,
-    TaskOutput, TaskSnapshot, policy, root, scope, snapshot,
+    Deferred, IsolatedOutput, Ready, Refused, Root, Scope, ScopeOptions, ScopeReport,
+    ScopeSnapshot, Snapshot, SpanPolicy, Spawner, Task, TaskFailure, TaskOptions, TaskOutput,
+    TaskSnapshot, policy, root, scope, snapshot,
 };
 
 #[cfg(feature = "axum")]

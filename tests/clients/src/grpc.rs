@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio_ctx::Context;
-use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
+use tokio_ctx::tower::tonic::{context, to_status};
 use tonic::{Request, Response, Status, Streaming};
 
 use self::pb::echo_server::Echo;
@@ -29,7 +29,7 @@ type Pongs = Pin<Box<dyn Stream<Item = Result<Pong, Status>> + Send>>;
 /// Takes note of a call whose message is here. Before that, a client that leaves makes the
 /// message fail: there is no handler yet, and tonic answers by itself.
 fn begin<T>(request: &Request<T>) -> Context {
-    let ctx = request.context();
+    let ctx = context(request);
     let log = request.extensions().get::<Log>();
     if let (Some(log), Some(id)) = (log, ctx.value::<CheckId>()) {
         log.watch(&ctx, id);

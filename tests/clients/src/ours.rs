@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio_ctx::tower::ContextError;
 use tokio_ctx::tower::propagate::PropagateLayer;
 use tokio_ctx::tower::reqwest::send;
-use tokio_ctx::tower::tonic::RequestExt as _;
+use tokio_ctx::tower::tonic::under;
 use tokio_ctx::{CancelHandle, Context};
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
@@ -147,7 +147,7 @@ async fn grpc(ctx: &Context, cancel: &CancelHandle, args: &Args) -> Result<()> {
     let channel = Endpoint::try_from(args.url.clone())?.connect_lazy();
     let client = EchoClient::new(propagate().layer(channel));
     let once = |text: &str, ctx: &Context| {
-        let request = tonic::Request::new(Ping { text: text.into() }).under(ctx);
+        let request = under(ctx, Ping { text: text.into() });
         let mut client = client.clone();
         async move {
             client
@@ -157,7 +157,7 @@ async fn grpc(ctx: &Context, cancel: &CancelHandle, args: &Args) -> Result<()> {
         }
     };
     let down = |text: &str, ctx: &Context| {
-        let request = tonic::Request::new(Ping { text: text.into() }).under(ctx);
+        let request = under(ctx, Ping { text: text.into() });
         let mut client = client.clone();
         async move {
             let mut pongs = client.down(request).await?.into_inner();

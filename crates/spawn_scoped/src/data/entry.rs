@@ -11,31 +11,8 @@ use crate::rt::{self, AbortHandle, Job, Stamp, TaskHandle};
 pub(crate) type Place = &'static Location<'static>;
 
 /// How a task is run, and so what can be done to it.
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::{Cancelled, Context, TaskKind, scope};
-///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), Cancelled> {
-/// scope(&Context::background(), async |s| {
-///     s.task().name("flush").spawn(async |_| Ok::<_, Cancelled>(()));
-///     let unfinished = s.unfinished();
-///     assert_eq!(unfinished[0].kind, TaskKind::Cooperative);
-///     Ok(())
-/// })
-/// .await
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum TaskKind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskKind {
     /// It took the context: asked to stop, waited for, and aborted only after
     /// the grace of its scope.
     Cooperative,
@@ -48,8 +25,7 @@ pub enum TaskKind {
 
 impl TaskKind {
     /// The word for it in logs and trees.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             TaskKind::Cooperative => "cooperative",
             TaskKind::Cancellable => "cancellable",

@@ -277,45 +277,6 @@ impl fmt::Debug for TaskFailure {
 
 impl Error for TaskFailure {}
 
-/// An error that came after the one that decided, with the task it came from.
-///
-/// See [`ScopeOptions::run_reported`](crate::ScopeOptions::run_reported).
-///
-/// # Examples
-///
-/// ```
-/// use tokio_ctx::{Context, ScopeOptions};
-///
-/// # #[derive(Debug, PartialEq)]
-/// # enum Error { First, Second, Cancelled }
-/// # impl From<tokio_ctx::Cancelled> for Error {
-/// #     fn from(_: tokio_ctx::Cancelled) -> Self { Error::Cancelled }
-/// # }
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let report = ScopeOptions::new()
-///     .run_reported(&Context::background(), async |s| {
-///         s.spawn(async |_| Err::<(), _>(Error::First));
-///         s.task().name("second").spawn(async |_| Err::<(), _>(Error::Second));
-///         Ok(())
-///     })
-///     .await;
-/// assert_eq!(report.result, Err(Error::First));
-/// assert_eq!(report.late[0].error, Error::Second);
-/// assert_eq!(report.late[0].name.as_deref(), Some("second"));
-/// # }
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct LateError<E> {
-    /// The error, as returned.
-    pub error: E,
-    /// The name of the task, if it has one; `None` for the body, too.
-    pub name: Option<String>,
-    /// The line that spawned the task; for the body, the line of the scope.
-    pub location: &'static Location<'static>,
-}
-
 /// The text of a panic, where it has one.
 pub(crate) fn panic_message(payload: &Payload) -> Option<String> {
     let text = match payload.downcast_ref::<&'static str>() {

@@ -16,7 +16,7 @@ use crate::foreign::text;
 ///
 /// ```standalone_crate
 /// use std::time::Duration;
-/// use tokio_ctx::{Cancelled, Context, TaskKind, root, scope};
+/// use tokio_ctx::{Cancelled, Context, root, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
@@ -35,7 +35,7 @@ use crate::foreign::text;
 /// let stragglers = root().join_timeout(Duration::from_secs(2)).await.unwrap_err();
 /// assert_eq!(stragglers[0].name.as_deref(), Some("stubborn"));
 /// assert!(stragglers[0].spawned_at.starts_with(file!()));
-/// assert_eq!(stragglers[0].kind, TaskKind::Cooperative);
+/// assert_eq!(stragglers[0].kind, "cooperative");
 /// assert_eq!(stragglers[0].age, Duration::from_secs(3));
 /// assert!(stragglers[0].ended.as_deref().unwrap().contains("its scope was dropped"));
 /// # }
@@ -50,8 +50,9 @@ pub struct TaskSnapshot {
     pub name: Option<String>,
     /// The line that spawned it.
     pub spawned_at: String,
-    /// How it is run.
-    pub kind: TaskKind,
+    /// How it is run: `cooperative` tasks are asked to stop, `cancellable` ones are dropped at
+    /// their next await, and `blocking` ones are on a thread of their own.
+    pub kind: &'static str,
     /// How long it has been running.
     pub age: Duration,
     /// Whether a grace could end it. A blocking task can only be asked.
@@ -66,7 +67,7 @@ impl TaskSnapshot {
             id: entry.id(),
             name: entry.name().map(str::to_owned),
             spawned_at: entry.location.to_string(),
-            kind: entry.kind(),
+            kind: entry.kind().as_str(),
             age: entry.age(),
             can_be_aborted: entry.kind() != TaskKind::Blocking,
             ended: ended.map(|ended| text(|| ended.to_string())),

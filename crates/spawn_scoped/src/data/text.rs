@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use tokio_ctx_core::owner::OneLine;
+use tokio_ctx_core::owner;
 
 /// A name given to a task or a scope. One word wide, and shared: the entry, the task's wrapper and
 /// its handle each keep one.
@@ -33,6 +33,6 @@ pub(crate) fn one_line(text: Cow<'static, str>) -> Cow<'static, str> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     match text.bytes().all(is_plain) {
         true => text,
-        false => OneLine(text).to_string().into(),
+        false => owner::one_line(text).to_string().into(),
     }
 }

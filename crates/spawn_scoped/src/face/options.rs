@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio_ctx_core::{Cancelled, Context};
 
 use crate::data::config::Config;
-use crate::data::failure::LateError;
+use crate::data::failure::TaskFailure;
 use crate::data::span::SpanPolicy;
 use crate::data::text::Name;
 use crate::face::run::{Late, run};
@@ -346,7 +346,7 @@ where
     ///     })
     ///     .await;
     /// assert_eq!(report.result.unwrap_err().to_string(), "first");
-    /// assert_eq!(report.late[0].error.to_string(), "second");
+    /// assert_eq!(report.late[0].0.to_string(), "second");
     /// assert_eq!(report.num_late, 1);
     /// # }
     /// ```
@@ -414,11 +414,16 @@ impl<E> fmt::Debug for ScopeOptions<E> {
 /// # async fn main() {
 /// let report = ScopeOptions::new()
 ///     .run_reported(&Context::background(), async |s| {
-///         s.spawn(async |_| Ok::<_, Cancelled>(7)).await
+///         s.spawn(async |ctx| Err::<(), _>(ctx.done().await));
+///         s.task().name("late").spawn(async |ctx| Err::<(), _>(ctx.done().await));
+///         s.cancel(); // what they return does not decide any more
+///         Ok(7)
 ///     })
 ///     .await;
 /// assert_eq!(report.result.unwrap(), 7);
-/// assert_eq!(report.num_late, 0);
+/// assert_eq!(report.num_late, 2);
+/// let (_error, task) = &report.late[1];
+/// assert_eq!(task.name(), Some("late"));
 /// # }
 /// ```
 #[derive(Debug)]
@@ -426,8 +431,9 @@ impl<E> fmt::Debug for ScopeOptions<E> {
 pub struct ScopeReport<T, E> {
     /// What [`scope`](crate::scope()) returns.
     pub result: Result<T, E>,
-    /// The first few errors that came after the one that decided, in order of arrival.
-    pub late: Vec<LateError<E>>,
+    /// The first few errors that came after the one that decided, in order of arrival, each with
+    /// the task that returned it. The body is there as a task `scope body`.
+    pub late: Vec<(E, TaskFailure)>,
     /// How many there were, those not kept included.
     pub num_late: usize,
 }

@@ -13,9 +13,7 @@ use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::config::Config;
 use crate::data::entry::Place;
-use crate::data::failure::{
-    ErasedError, LateError, Payload, TaskFailure, well_known_to_say_cancelled,
-};
+use crate::data::failure::{ErasedError, Payload, TaskFailure, well_known_to_say_cancelled};
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::foreign::{drop_quietly, log, quietly};
@@ -114,7 +112,7 @@ enum Polled<T, E> {
 
 /// The errors that came after the one that decided a scope, if they were asked for.
 pub(crate) struct Late<E> {
-    pub(crate) errors: Vec<LateError<E>>,
+    pub(crate) errors: Vec<(E, TaskFailure)>,
     pub(crate) num: usize,
 }
 
@@ -179,7 +177,7 @@ fn show_end(shared: &Shared) {
     }
     if let Some(why) = shared.context().err() {
         let name = || shared.name().unwrap_or_default().to_owned();
-        in_flight::ended(in_flight::Kind::Scope, &why, shared.location, None, name);
+        in_flight::ended("scope", &why, shared.location, None, name);
     }
 }
 
@@ -382,11 +380,8 @@ where
         (Some((error, who)), body) => {
             if let Ok(error) = error.downcast::<E>() {
                 num += 1;
-                errors.push(LateError {
-                    error: *error,
-                    name: None,
-                    location: who.location,
-                });
+                let failure = TaskFailure::new(&who, Reason::TaskFailed, None);
+                errors.push((*error, failure));
             }
             body
         }
@@ -398,11 +393,8 @@ where
                 // It was overtaken by a real error.
                 BodyEnd::Err(error) => {
                     num += 1;
-                    errors.push(LateError {
-                        error,
-                        name: None,
-                        location: shared.location,
-                    });
+                    let failure = TaskFailure::new(&shared.body(), Reason::TaskFailed, None);
+                    errors.push((error, failure));
                 }
                 body => drop_quietly(body),
             }

@@ -269,7 +269,7 @@ impl ScopeSnapshot {
             if let Some(name) = &task.name {
                 write!(f, "`{name}` ")?;
             }
-            let (kind, age) = (task.kind.as_str(), task.age);
+            let (kind, age) = (task.kind, task.age);
             writeln!(f, "({kind}, {}, running for {age:?})", task.spawned_at)?;
         }
         if self.more_tasks > 0 {

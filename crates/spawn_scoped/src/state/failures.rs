@@ -1,10 +1,10 @@
 //! What went wrong in a scope: the error that decides, the later ones that are
 //! kept and counted, and the panic that is resumed.
 
-use tokio_ctx_core::Cancelled;
+use tokio_ctx_core::{Cancelled, Reason};
 
 use crate::data::entry::Who;
-use crate::data::failure::{ErasedError, LateError, Payload};
+use crate::data::failure::{ErasedError, Payload, TaskFailure};
 
 /// How many later errors are kept; the rest is counted.
 const KEPT: usize = 32;
@@ -235,16 +235,12 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     /// The later errors with their type back.
-    pub(crate) fn take_late<E: 'static>(&mut self) -> Vec<LateError<E>> {
+    pub(crate) fn take_late<E: 'static>(&mut self) -> Vec<(E, TaskFailure)> {
         std::mem::take(&mut self.late)
             .into_iter()
             .filter_map(|(error, who)| {
                 let error = *error.downcast::<E>().ok()?;
-                Some(LateError {
-                    error,
-                    name: who.name().map(str::to_owned),
-                    location: who.location,
-                })
+                Some((error, TaskFailure::new(&who, Reason::TaskFailed, None)))
             })
             .collect()
     }

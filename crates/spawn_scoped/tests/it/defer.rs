@@ -118,7 +118,7 @@ fn its_error_is_the_scopes_if_nothing_else_failed() {
             .await;
         assert_eq!(report.result.unwrap_err(), AppError::Broken("body"));
         assert_eq!(report.num_late, 1);
-        assert_eq!(report.late[0].error, AppError::Broken("flush"));
+        assert_eq!(report.late[0].0, AppError::Broken("flush"));
     });
 }
 

@@ -106,7 +106,7 @@ fn an_error_of_a_body_that_is_kept_is_secondary_after_a_tasks_failure() {
             .await;
         assert_eq!(report.result.unwrap_err(), AppError::Broken("task"));
         assert_eq!(report.num_late, 1);
-        assert_eq!(report.late[0].error, AppError::Broken("body"));
+        assert_eq!(report.late[0].0, AppError::Broken("body"));
     });
 }
 
@@ -132,7 +132,7 @@ fn later_errors_are_kept_up_to_a_bound_and_counted() {
             report
                 .late
                 .iter()
-                .all(|late| late.error == AppError::Broken("late"))
+                .all(|(error, _)| *error == AppError::Broken("late"))
         );
     });
 }

@@ -137,7 +137,7 @@ fn a_supervised_failure_is_reported_and_stops_nobody() {
             })
             .await;
         assert_eq!(report.result.unwrap(), 2);
-        assert_eq!(report.late[0].error, AppError::Broken("one"));
+        assert_eq!(report.late[0].0, AppError::Broken("one"));
     });
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use spawn_scoped::policy::{collect_all, first_ok, map, race};
-use spawn_scoped::{Ready, Scope, ScopeOptions, SpanPolicy, TaskFailure, TaskKind, root, scope};
+use spawn_scoped::{Ready, Scope, ScopeOptions, SpanPolicy, TaskFailure, root, scope};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio_ctx_core::{Cancelled, Context, Reason};
@@ -592,7 +592,7 @@ async fn told() {
         assert_eq!(stragglers[0].name.as_deref(), Some("deaf"));
         let place = format!("{}:{line}:", file!());
         assert!(stragglers[0].spawned_at.starts_with(&place));
-        assert_eq!(stragglers[0].kind, TaskKind::Cooperative);
+        assert_eq!(stragglers[0].kind, "cooperative");
         let cause = stragglers[0].ended.as_deref().unwrap();
         assert!(cause.contains("the client left"), "{cause}");
         let tree = s.snapshot().to_string();

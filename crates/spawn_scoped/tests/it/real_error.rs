@@ -39,7 +39,7 @@ async fn real_error() {
             .await;
         assert_eq!(report.result.unwrap_err(), AppError::Broken("commit"));
         assert_eq!(report.num_late, 1);
-        assert!(matches!(&report.late[0].error, AppError::Stopped(_)));
+        assert!(matches!(&report.late[0].0, AppError::Stopped(_)));
     }
 }
 
@@ -84,7 +84,7 @@ fn a_tasks_real_error_beats_a_body_that_was_cancelled() {
             .await;
         assert_eq!(report.result.unwrap_err(), AppError::Broken("commit"));
         assert_eq!(report.num_late, 1);
-        assert!(matches!(&report.late[0].error, AppError::Stopped(_)));
+        assert!(matches!(&report.late[0].0, AppError::Stopped(_)));
     });
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use spawn_scoped::{ScopeOptions, Snapshot, TaskKind, scope, snapshot};
+use spawn_scoped::{ScopeOptions, Snapshot, scope, snapshot};
 use tokio::sync::Notify;
 use tokio_ctx_core::{Cancelled, Context};
 
@@ -41,7 +41,7 @@ async fn the_tree_shows_scopes_inside_tasks_inside_scopes() {
             assert_eq!(outer.tasks[0].name.as_deref(), Some("request"));
             let inner = &outer.scopes[0];
             assert_eq!(inner.tasks[0].name.as_deref(), Some("query"));
-            assert_eq!(inner.tasks[0].kind, TaskKind::Cooperative);
+            assert_eq!(inner.tasks[0].kind, "cooperative");
             assert_eq!(inner.tasks[0].age, Duration::from_secs(2));
 
             let text = tree.to_string();

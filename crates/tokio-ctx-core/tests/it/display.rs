@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::advance;
-use tokio_ctx_core::{CancellationToken, Cancelled, Context, Reason, Signal, key, owner};
+use tokio_ctx_core::{CancellationToken, Cancelled, Context, Reason, key, owner};
 
 use crate::support::HOUR;
 
@@ -222,8 +222,8 @@ fn every_reason_prints_a_line_of_its_own() {
         Reason::TaskLost,
         Reason::TaskAborted,
         Reason::LimitReached,
-        Reason::Signal(Signal::Interrupt),
-        Reason::Signal(Signal::Terminate),
+        Reason::NeverReady,
+        Reason::Signal,
         Reason::Shutdown,
         Reason::CallerGone,
         Reason::RequestFinished,
@@ -240,8 +240,6 @@ fn every_reason_prints_a_line_of_its_own() {
             "{line}"
         );
     }
-    assert!(lines[12].contains("cancelled by Ctrl-C"), "{}", lines[12]);
-    assert!(lines[13].contains("cancelled by SIGTERM"), "{}", lines[13]);
     let count = lines.len();
     lines.sort();
     lines.dedup();

@@ -11,9 +11,7 @@ use futures_util::future::{FusedFuture, FutureExt};
 use futures_util::stream::{self, FusedStream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_ctx_core::future::{Done, DoneOwned, Run};
-use tokio_ctx_core::{
-    Budget, CancelGuard, CancelHandle, Cancelled, Context, OnCancel, Reason, Signal,
-};
+use tokio_ctx_core::{Budget, CancelGuard, CancelHandle, Cancelled, Context, OnCancel, Reason};
 
 use crate::support::{Count, assert_live, poll, poll_with};
 
@@ -347,7 +345,6 @@ fn the_auto_traits_of_every_public_type_are_these() {
         CancelHandle,
         Cancelled,
         Reason,
-        Signal,
         Budget,
         OnCancel,
         Done<'static>,
@@ -362,7 +359,6 @@ CancelGuard Send Sync Unpin UnwindSafe Debug
 CancelHandle Send Sync Unpin UnwindSafe Clone Debug
 Cancelled Send Sync Unpin UnwindSafe Clone Debug
 Reason Send Sync Unpin UnwindSafe Clone Debug
-Signal Send Sync Unpin UnwindSafe Clone Debug
 Budget Send Sync Unpin UnwindSafe Clone Debug
 OnCancel Send Sync Unpin Debug
 Done<'static> Send Sync Debug FusedFuture

@@ -48,81 +48,40 @@ use crate::error::BoxError;
 /// # Ok(())
 /// # }
 /// ```
-pub fn around<S>(layer: &ContextLayer, app: S) -> AroundService<S> {
+pub fn around<S, R>(
+    layer: &ContextLayer,
+    app: S,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = S::Error, Future: Send>
++ Clone
++ fmt::Debug
++ use<S, R>
+where
+    S: Service<Request<Body>, Response = Response<R>, Future: Send> + Clone,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
     AroundService {
         inner: layer.layer(app),
     }
 }
 
-/// The service that [`around`] makes.
-///
-/// # Examples
-///
-/// ```
-/// use axum::Router;
-/// use tokio_ctx::Context;
-/// use tokio_ctx::tower::ContextLayer;
-/// use tokio_ctx::tower::axum::{AroundService, around};
-/// # use axum::body::Body;
-/// # use tower_service::Service as _;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let layer = ContextLayer::new(&Context::background());
-/// let mut app: AroundService<Router> = around(&layer, Router::new());
-/// let response = app.call(http::Request::new(Body::empty())).await.unwrap();
-/// assert_eq!(response.status(), 404);
-/// # }
-/// ```
+/// What [`around`] makes.
 #[derive(Clone)]
-pub struct AroundService<S> {
+struct AroundService<S> {
     inner: ContextService<S>,
 }
 
 pin_project! {
     /// The response of an [`AroundService`].
-    ///
-    /// Dropped early, it ends the request's context with
-    /// [`CallerGone`](tokio_ctx_core::Reason::CallerGone).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::mpsc;
-    /// use axum::{Router, routing::get};
-    /// use tokio_ctx::{Context, Reason};
-    /// use tokio_ctx::tower::ContextLayer;
-    /// use tokio_ctx::tower::axum::{AroundFuture, around};
-    /// # use axum::body::Body;
-    /// # use std::future::{Future as _, pending};
-    /// # use std::pin::pin;
-    /// # use std::task::{self, Waker};
-    /// # use tower_service::Service as _;
-    ///
-    /// let (send, seen) = mpsc::channel::<Context>();
-    /// let hang = get(async move |ctx: Context| {
-    ///     send.send(ctx).unwrap();
-    ///     pending::<()>().await
-    /// });
-    /// let layer = ContextLayer::new(&Context::background());
-    /// let mut app = around(&layer, Router::new().route("/", hang));
-    /// {
-    ///     let response: AroundFuture<_> = app.call(http::Request::new(Body::empty()));
-    ///     let mut cx = task::Context::from_waker(Waker::noop());
-    ///     assert!(pin!(response).poll(&mut cx).is_pending());
-    /// } // dropped, as a server does when its client leaves
-    /// assert_eq!(seen.recv().unwrap().err().unwrap().reason(), Reason::CallerGone);
-    /// ```
-    #[must_use = "a request whose future is dropped is cancelled"]
-    pub struct AroundFuture<F> {
+    struct AroundFuture<F> {
         #[pin]
         inner: ResponseFuture<F>,
     }
 }
 
-impl<S, B, R> Service<Request<B>> for AroundService<S>
+impl<S, R> Service<Request<Body>> for AroundService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<Body>, Response = Response<R>>,
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
@@ -134,7 +93,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> AroundFuture<S::Future> {
+    fn call(&mut self, request: Request<Body>) -> AroundFuture<S::Future> {
         AroundFuture {
             inner: self.inner.call(request),
         }
@@ -159,14 +118,6 @@ where
 impl<S> fmt::Debug for AroundService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AroundService")
-            .field("inner", &self.inner)
-            .finish()
-    }
-}
-
-impl<F> fmt::Debug for AroundFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AroundFuture")
             .field("inner", &self.inner)
             .finish()
     }

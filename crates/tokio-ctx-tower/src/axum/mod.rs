@@ -3,17 +3,14 @@
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use tokio_ctx::tower::axum::ContextValue;
 //! use tokio_ctx::tower::{ContextError, ContextLayer};
 //! use tokio_ctx::tower::headers::TraceContext;
 //! use tokio_ctx::Context;
 //!
-//! async fn report(
-//!     ctx: Context,
-//!     trace: Option<ContextValue<TraceContext>>,
-//! ) -> Result<String, ContextError> {
+//! async fn report(ctx: Context) -> Result<String, ContextError> {
 //!     let rows = ctx.run(query()).await?; // a 504 if that is too late
-//!     Ok(format!("{rows} rows, traced: {}", trace.is_some()))
+//!     let is_traced = ctx.value::<TraceContext>().is_some();
+//!     Ok(format!("{rows} rows, traced: {is_traced}"))
 //! }
 //! # async fn query() -> u32 { 3 }
 //!
@@ -43,5 +40,5 @@ mod around;
 mod extract;
 mod response;
 
-pub use self::around::{AroundFuture, AroundService, around};
-pub use self::extract::{ContextRejection, ContextValue};
+pub use self::around::around;
+pub(crate) use self::extract::refusal;

@@ -2,9 +2,8 @@
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 
-use super::extract::ContextRejection;
 use crate::context::body::{PROBLEM_JSON, problem_json};
 use crate::error::ContextError;
 
@@ -20,16 +19,5 @@ impl IntoResponse for ContextError {
         response.headers_mut().insert(header::CONTENT_TYPE, problem);
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-/// 400 for a key that the request lacks, 500 for a layer that the router lacks.
-impl IntoResponse for ContextRejection {
-    fn into_response(self) -> Response {
-        let status = match self.is_ours() {
-            true => StatusCode::INTERNAL_SERVER_ERROR,
-            false => StatusCode::BAD_REQUEST,
-        };
-        (status, self.to_string()).into_response()
     }
 }

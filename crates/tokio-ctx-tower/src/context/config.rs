@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Extensions, HeaderName, Request};
-use tokio_ctx_core::owner::in_flight::{self, Kind};
+use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{CancelGuard, Context, owner};
 use tracing::level_filters::LevelFilter;
 
@@ -180,7 +180,7 @@ impl Config {
     pub(crate) fn begin<B>(&self, request: &mut Request<B>) -> RequestEnd {
         let above = request.extensions().get::<Context>();
         let guard = self.derive(above.unwrap_or(&self.server), request.headers());
-        let in_flight = in_flight::enter(Kind::Request, &guard, || {
+        let in_flight = in_flight::enter("request", &guard, || {
             [request.method().as_str(), request.uri().path()].join(" ")
         });
         let live = Arc::clone(&self.counters.live);

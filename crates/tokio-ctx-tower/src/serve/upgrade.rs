@@ -4,12 +4,13 @@ use std::fmt;
 use std::panic::Location;
 
 use axum_core::extract::FromRequestParts;
+use http::StatusCode;
 use http::request::Parts;
 use spawn_scoped::Spawner;
-use tokio_ctx_core::owner::in_flight::{self, InFlight, Kind};
+use tokio_ctx_core::owner::in_flight::{self, InFlight};
 use tokio_ctx_core::{CancelGuard, Context, Reason, owner};
 
-use crate::axum::ContextRejection;
+use crate::axum::refusal;
 
 /// What follows an upgrade, a WebSocket for one: an extractor, under [`serve`](super::serve).
 ///
@@ -20,8 +21,7 @@ use crate::axum::ContextRejection;
 ///
 /// # Errors
 ///
-/// [`ContextRejection`], a 500, when the request came in by another server or asks for no
-/// upgrade.
+/// A 500 when the request came in by another server or asks for no upgrade.
 ///
 /// # Examples
 ///
@@ -120,18 +120,20 @@ pub(super) struct Upgrades {
 }
 
 impl<S: Sync> FromRequestParts<S> for Upgrade {
-    type Rejection = ContextRejection;
+    type Rejection = (StatusCode, &'static str);
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Upgrade, ContextRejection> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Upgrade, Self::Rejection> {
         let upgrades = parts.extensions.get::<Upgrades>().cloned();
-        let upgrades = upgrades.ok_or_else(ContextRejection::no_upgrade)?;
+        let upgrades = upgrades.ok_or_else(|| {
+            refusal("the request asks for no upgrade, or the server was not started by `serve`")
+        })?;
         let values = parts.extensions.get::<Context>();
         let ctx = match values {
             Some(ctx) => ctx.detach_onto(&upgrades.lifetime),
             None => upgrades.lifetime,
         };
         let ctx = ctx.with_cancel();
-        let in_flight = in_flight::enter(Kind::Upgrade, &ctx, || parts.uri.path().to_owned());
+        let in_flight = in_flight::enter("upgrade", &ctx, || parts.uri.path().to_owned());
         Ok(Upgrade {
             tasks: upgrades.tasks,
             ctx,

@@ -13,8 +13,8 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::{Notify, mpsc};
 use tokio_ctx_core::{Context, Reason};
-use tokio_ctx_tower::request_scope::{RequestScope, RequestScopeLayer, TaskError};
-use tower::{ServiceExt, service_fn};
+use tokio_ctx_tower::request_scope::{RequestScope, RequestScopeLayer};
+use tower::{BoxError, ServiceExt, service_fn};
 use tower_layer::Layer;
 
 use crate::stage::{H2, Stage, ask, eventually, send, within};
@@ -84,12 +84,12 @@ pub(crate) async fn hang(scope: RequestScope) -> &'static str {
 }
 
 pub(crate) async fn fail(scope: RequestScope, ctx: Context) -> String {
-    scope.spawn(async |_| Err::<(), _>(TaskError::new("out of stock")));
+    scope.spawn(async |_| Err::<(), _>("out of stock".into()));
     format!("{:?}", ctx.done().await.reason())
 }
 
 pub(crate) async fn panic(scope: RequestScope) -> &'static str {
-    scope.spawn(async |_| -> Result<(), TaskError> { panic!("a bug in a task") });
+    scope.spawn(async |_| -> Result<(), BoxError> { panic!("a bug in a task") });
     "never sent"
 }
 

@@ -9,7 +9,7 @@ use axum::routing::get;
 use spawn_scoped::scope;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_ctx_core::{Cancelled, Context, Reason, Signal};
+use tokio_ctx_core::{Cancelled, Context, Reason};
 use tokio_ctx_tower::serve::{ServeOptions, serve};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
@@ -17,7 +17,7 @@ use crate::stage::{Event, H2, Stage, answer, ask, at_once, eventually, send, wit
 
 #[tokio::test]
 async fn requests_learn_why_the_server_stops_and_are_waited_for() {
-    for reason in [Reason::Shutdown, Reason::Signal(Signal::Terminate)] {
+    for reason in [Reason::Shutdown, Reason::Signal] {
         let mut stage = Stage::start().await;
         let client = send(stage.address, "GET /late", &[]).await;
         stage.started().await;

@@ -15,7 +15,7 @@ use tokio_ctx::scope;
 use tokio_ctx::tower::headers::{HeaderKey, TraceContext};
 use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
 use tokio_ctx::tower::serve::{ServeOptions, ServeReport, serve};
-use tokio_ctx::tower::tonic::{RequestExt as _, to_status};
+use tokio_ctx::tower::tonic::{context, to_status, under};
 use tokio_ctx::tower::{ContextError, ContextLayer};
 use tokio_ctx::view::View;
 use tokio_ctx::{CancelGuard, Cancelled, Context, Reason, key};
@@ -152,7 +152,7 @@ impl Hop {
             let own = s.spawn_blocking(move |ctx| hop.compute(&ctx, Duration::from_millis(millis)));
             if let Some(mut next) = self.next.clone() {
                 s.spawn(async move |ctx| {
-                    let order = Request::new(Order { millis }).under(&ctx);
+                    let order = under(&ctx, Order { millis });
                     let done = next.work(order).await.map(drop);
                     // A call that we gave up has a status as well, but we know better why.
                     done.map_err(|status| ctx.err().map_or(NoAnswer::Told(status), NoAnswer::Ended))
@@ -254,7 +254,7 @@ async fn view(ctx: &Context) -> Result<impl Future<Output = ServeReport>, Failur
 #[tonic::async_trait]
 impl Backend for Hop {
     async fn work(&self, request: Request<Order>) -> Result<tonic::Response<Done>, Status> {
-        let ctx = request.context();
+        let ctx = context(&request);
         Hop::work(self, &ctx, request.into_inner().millis).await?;
         Ok(tonic::Response::new(Done {}))
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason};
 use tokio_ctx_tower::ContextLayer;
 use tokio_ctx_tower::propagate::{PropagateLayer, PropagateService};
-use tokio_ctx_tower::tonic::{RequestExt, to_status};
+use tokio_ctx_tower::tonic::{context, to_status};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -51,7 +51,7 @@ pub(crate) struct EchoService {
 
 impl EchoService {
     fn begin<T>(&self, request: &Request<T>) -> Context {
-        let ctx = request.context();
+        let ctx = context(request);
         let ended = self.ended.clone();
         ctx.on_cancel(move |why| drop(ended.send(why.clone())))
             .disarm();

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason, Signal};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context, Reason};
 use tokio_ctx_tower::ContextLayer;
 use tokio_ctx_tower::serve::{ServeOptions, ServeReport};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -65,7 +65,7 @@ async fn start(options: ServeOptions) -> Stopping {
     }
 }
 
-const TERMINATE: Reason = Reason::Signal(Signal::Terminate);
+const TERMINATE: Reason = Reason::Signal;
 
 #[tokio::test]
 async fn calls_in_flight_are_finished_during_the_drain() {
