@@ -8,6 +8,8 @@ mod manifests;
 mod markers;
 mod readme;
 mod seams;
+mod surface;
+mod tree;
 mod words;
 mod workflow;
 
@@ -91,6 +93,9 @@ impl Files {
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
     steps.run(workspace, "format", &Cmd::cargo("fmt --all --check"))?;
     steps.check("project rules", "cargo xtask tidy", || rules(workspace))?;
+    steps.check("what `cargo add` brings", "cargo xtask tidy", || {
+        verdict(&tree::check(workspace)?)
+    })?;
     steps.check("packages", "cargo xtask tidy", || {
         crate::package::sources(workspace)
     })?;
@@ -160,6 +165,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
         hidden::check(&files),
         seams::check(&files),
         circles::check(&files),
+        surface::check(&files),
         workflow::check(&files, &verbs),
         links::check(&files),
     ]
