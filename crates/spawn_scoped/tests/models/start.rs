@@ -1,17 +1,31 @@
 //! Promise 12: a start returns what the task said, or why it said nothing.
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 
 use spawn_scoped::{Ready, Scope, scope};
 use tokio_ctx_core::{Context, Reason};
 
 use super::harness::{Failed, Live, Model, block_on, poll_once, spawn};
 
+/// A body that waits for the first time is polled again in any case, which would hide a wake-up
+/// that the start forgot.
+async fn wait_once() {
+    let mut has_waited = false;
+    poll_fn(|_| match std::mem::replace(&mut has_waited, true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
+}
+
 /// Said, then ended: the starter gets the value, the task its own end.
 #[test]
 fn a_start_returns_what_the_task_said() {
     Model::of(100).explore(|_| {
         let result = block_on(scope(&Context::background(), async |s: Scope<Failed>| {
+            wait_once().await;
             let start = s.start(async |_, ready| {
                 assert!(ready.set(7).is_ok());
                 Ok(1)
@@ -28,6 +42,7 @@ fn a_start_returns_what_the_task_said() {
 fn a_task_that_fails_before_it_is_ready_fails_its_start() {
     Model::of(100).explore(|_| {
         let result = block_on(scope(&Context::background(), async |s: Scope<Failed>| {
+            wait_once().await;
             let start = s.start(async |_, _ready: Ready<()>| Err::<(), _>(Failed::Own));
             Ok(start.await.err())
         }));
