@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_ctx::{Cancelled, Context, scope};
 
-use self::cache::cache::{Backend, Cache, LoadError};
+use self::caching::cache::{Backend, Cache, LoadError};
 use super::cut_examples::assert_cancelled_or_finished;
 
 #[path = "../../examples/batch_producer.rs"]
@@ -17,7 +17,7 @@ use super::cut_examples::assert_cancelled_or_finished;
 mod batch_producer;
 #[path = "../../examples/cache.rs"]
 #[allow(dead_code, reason = "its main function is for the example")]
-mod cache;
+mod caching;
 #[path = "../../examples/message_queue.rs"]
 #[allow(dead_code, reason = "its main function is for the example")]
 mod message_queue;
