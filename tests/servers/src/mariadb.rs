@@ -25,7 +25,7 @@ impl MariaDb {
     /// What is missing: usually the package.
     pub fn start() -> Result<MariaDb, Missing> {
         if !Path::new(PROGRAM).is_file() {
-            return Err(Missing("mariadb-server is not installed".to_owned()));
+            return Err(Missing("mariadb-server-core is not installed".to_owned()));
         }
         let user = user_for_root("mysql");
         let dir = Dir::new("mariadb", user)?;
