@@ -1,2 +1,2 @@
-//! Work on databases under a context, where `tokio-ctx-db` has no feature for the driver: see the
-//! tests.
+//! Work on databases under a context, where `tokio-ctx-db` has no feature for the driver, and TLS:
+//! see the tests.
