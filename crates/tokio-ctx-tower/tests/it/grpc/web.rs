@@ -11,6 +11,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_ctx_core::Context;
 use tokio_ctx_tower::ContextLayer;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use tonic_web::GrpcWebLayer;
 
@@ -21,7 +22,8 @@ use crate::stage::within;
 const BINARY: &str = "application/grpc-web+proto";
 const TEXT: &str = "application/grpc-web-text+proto";
 
-/// A server whose contexts are outside of what translates grpc-web, or inside.
+/// A server whose contexts are outside of what translates grpc-web, or inside. It compresses its
+/// messages for a client that takes them so.
 async fn start(is_outside: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,7 +32,9 @@ async fn start(is_outside: bool) -> SocketAddr {
     let (began, _) = unbounded_channel();
     let (ended, _) = unbounded_channel();
     let server = Server::builder().accept_http1(true);
-    let service = EchoServer::new(EchoService { began, ended });
+    let service = EchoServer::new(EchoService { began, ended })
+        .send_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Gzip);
     let incoming = TcpListenerStream::new(listener);
     if is_outside {
         let mut server = server.layer(layer).layer(GrpcWebLayer::new());
@@ -49,6 +53,17 @@ async fn call(
     text: &str,
     content_type: &str,
 ) -> (String, Vec<(u8, Vec<u8>)>) {
+    call_with(address, method, text, content_type, "identity").await
+}
+
+/// The same with messages compressed as `encoding` says.
+async fn call_with(
+    address: SocketAddr,
+    method: &str,
+    text: &str,
+    content_type: &str,
+    encoding: &str,
+) -> (String, Vec<(u8, Vec<u8>)>) {
     let length = u8::try_from(text.len()).unwrap();
     let mut message = vec![0, 0, 0, 0, length + 2, 10, length];
     message.extend_from_slice(text.as_bytes());
@@ -59,6 +74,7 @@ async fn call(
     let head = format!(
         "POST /echo.Echo/{method} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
          content-type: {content_type}\r\naccept: {content_type}\r\nx-timeout-ms: 150\r\n\
+         grpc-accept-encoding: {encoding}\r\n\
          content-length: {}\r\n\r\n",
         message.len()
     );
@@ -128,6 +144,23 @@ async fn a_stream_that_is_cut_at_its_deadline_ends_with_the_status() {
             trailers.contains("grpc-status:4\r\n"),
             "{content_type} {text}: {trailers:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_compressed_messages_ends_with_the_status() {
+    for (is_outside, content_type) in [(true, BINARY), (true, TEXT), (false, BINARY), (false, TEXT)]
+    {
+        let address = start(is_outside).await;
+        let called = call_with(address, "Down", "stubborn", content_type, "gzip");
+        let (head, messages) = called.await;
+        assert!(head.contains("grpc-encoding: gzip"), "{head}");
+        let [(1, first), (0x80, trailers)] = &messages[..] else {
+            panic!("{content_type}: {messages:?}");
+        };
+        assert_eq!(first[..2], [0x1f, 0x8b], "it is compressed");
+        let trailers = String::from_utf8(trailers.clone()).unwrap();
+        assert!(trailers.contains("grpc-status:4\r\n"), "{trailers:?}");
     }
 }
 
