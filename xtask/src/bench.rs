@@ -1,15 +1,19 @@
 //! The benchmarks.
 
+use crate::command::Flag;
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
 /// Handed on to the benchmarks.
-pub(crate) const OPTIONS: &[&str] = &[
-    "--quick",
-    "--json",
-    "--growth",
-    "--instructions",
-    "--no-write",
+pub(crate) const OPTIONS: &[Flag] = &[
+    ("--quick", "a first look, with few samples"),
+    ("--json", "one line of JSON for each row"),
+    ("--growth", "how costs grow with the size"),
+    (
+        "--instructions",
+        "instructions instead of time, counted by callgrind",
+    ),
+    ("--no-write", "leaves the page of results as it is"),
 ];
 
 /// What services ship: see `[profile.bench]` of the workspace.

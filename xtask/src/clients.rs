@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::command::Flag;
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
@@ -26,7 +27,7 @@ const VERDICT: &str = "clients: ";
 const REQUESTS: &str = "1000000";
 const MILLION_LIMIT: Duration = Duration::from_secs(3600);
 
-pub(crate) const OPTIONS: &[&str] = &["--million"];
+pub(crate) const OPTIONS: &[Flag] = &[("--million", "a million requests through nginx instead")];
 
 pub(crate) fn offered(workspace: &Workspace) -> bool {
     workspace.has("tests/clients/Cargo.toml")

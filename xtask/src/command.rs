@@ -1,8 +1,13 @@
 //! The command line: which verb, with which options, and what to say about a mistake.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use crate::Verb;
+use crate::times::about;
+
+/// An option of a verb, and what it does.
+pub(crate) type Flag = (&'static str, &'static str);
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,12 +61,13 @@ pub(crate) fn parse(
 
 fn check_option(verb: Option<&Verb>, option: &str) -> Result<(), String> {
     let Some(verb) = verb else { return Ok(()) };
-    if verb.options.contains(&option) {
+    let names: Vec<&str> = verb.options.iter().map(|(name, _)| *name).collect();
+    if names.contains(&option) {
         return Ok(());
     }
-    let takes = match verb.options {
+    let takes = match &*names {
         [] => "it takes none".to_owned(),
-        options => format!("it takes {}", options.join(", ")),
+        names => format!("it takes {}", names.join(", ")),
     };
     Err(format!("`{}` has no option `{option}`; {takes}", verb.name))
 }
@@ -107,25 +113,28 @@ pub(crate) fn help(verbs: &[&Verb]) -> String {
     let mut text = String::from("The project's jobs.\n\nUsage: cargo xtask VERB [OPTIONS]\n\n");
     for verb in verbs {
         text.push_str(&format!("  {:<9} {}", verb.name, verb.about));
-        for option in verb.options {
-            text.push_str(&format!(" [{option}]"));
-        }
         text.push('\n');
     }
     text.push_str(
-        "\n`cargo xtask VERB --help` says how long a verb takes. A failing verb ends with the one \
+        "\n`cargo xtask VERB --help` lists its options, and says how long it takes. A failing verb ends with the one \
          command\nthat repeats the step. Steps that could not be run here are counted and named.\n",
     );
     text
 }
 
 /// The help for one verb.
-pub(crate) fn help_for(verb: &Verb, cost: Option<&str>) -> String {
+pub(crate) fn help_for(verb: &Verb, cost: Option<&str>, last: Option<Duration>) -> String {
     let mut text = format!("{}\n\nUsage: cargo xtask {}", verb.about, verb.name);
-    for option in verb.options {
-        text.push_str(&format!(" [{option}]"));
+    if !verb.options.is_empty() {
+        text.push_str(" [OPTIONS]\n");
+    }
+    for (name, about) in verb.options {
+        text.push_str(&format!("\n  {name:<16}{about}"));
     }
     text.push('\n');
+    if let Some(last) = last {
+        text.push_str(&format!("\nThe last time, here: {}.\n", about(last)));
+    }
     if let Some(cost) = cost {
         text.push_str(&format!("\nFrom nothing, on two cores: {cost}.\n"));
     }
@@ -145,7 +154,7 @@ mod tests {
     };
     const LOOM: Verb = Verb {
         name: "loom",
-        options: &["--deep", "--mutants"],
+        options: &[("--deep", "more"), ("--mutants", "every fault")],
         ..TIDY
     };
 
@@ -197,11 +206,23 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_verb_and_option() {
+    fn the_help_names_every_verb_and_the_help_of_a_verb_its_options_and_times() {
         let help = help(&[&TIDY, &LOOM]);
-        for word in ["tidy", "loom", "--deep", "--mutants"] {
+        for word in ["tidy", "loom"] {
             assert!(help.contains(word), "{word}");
         }
-        assert!(help_for(&LOOM, Some("2 minutes, 1 GB")).contains("2 minutes, 1 GB"));
+        let help = help_for(
+            &LOOM,
+            Some("2 minutes, 1 GB"),
+            Some(Duration::from_secs(30)),
+        );
+        for word in [
+            "--deep",
+            "every fault",
+            "2 minutes, 1 GB",
+            "about 30 seconds",
+        ] {
+            assert!(help.contains(word), "{word}");
+        }
     }
 }

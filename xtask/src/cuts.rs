@@ -4,10 +4,14 @@
 use std::process::Command;
 use std::time::Duration;
 
+use crate::command::Flag;
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
-pub(crate) const OPTIONS: &[&str] = &["--found"];
+pub(crate) const OPTIONS: &[Flag] = &[(
+    "--found",
+    "well-known crates too, on a PostgreSQL that it starts",
+)];
 
 /// For each test program of the well-known crates.
 const LIMIT: Duration = Duration::from_secs(1200);

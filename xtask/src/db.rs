@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
+use crate::command::Flag;
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
 /// The storm takes about two minutes; this ends one that hangs.
 const LIMIT: Duration = Duration::from_secs(900);
 
-pub(crate) const OPTIONS: &[&str] = &["--recipes"];
+pub(crate) const OPTIONS: &[Flag] = &[(
+    "--recipes",
+    "the recipes too, for drivers that there is no feature for",
+)];
 
 /// Workspaces of their own.
 const RECIPES: &[&str] = &["tests/recipes", "tests/recipes/sqlx"];

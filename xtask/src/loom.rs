@@ -8,6 +8,7 @@ mod table;
 
 use std::time::Duration;
 
+use crate::command::Flag;
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
@@ -26,7 +27,16 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// With `--deep` the bound on preemptions is raised, or removed where that ends.
 const DEEP_LIMIT: Duration = Duration::from_secs(3600);
 
-pub(crate) const OPTIONS: &[&str] = &["--deep", "--guide", "--list", "--mutants", "--shuttle"];
+pub(crate) const OPTIONS: &[Flag] = &[
+    ("--deep", "with a higher bound on preemptions"),
+    (
+        "--guide",
+        "the steps of docs/loom.md as a newcomer takes them",
+    ),
+    ("--list", "writes the page of planted faults"),
+    ("--mutants", "plants every fault, which a model must find"),
+    ("--shuttle", "shuttle's models alone"),
+];
 
 fn modelled(workspace: &Workspace) -> Vec<&'static str> {
     CRATES

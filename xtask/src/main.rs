@@ -42,7 +42,7 @@ struct Verb {
     /// Whether there is something to run.
     offered: fn(&Workspace) -> bool,
     /// The options it takes; everything else is refused.
-    options: &'static [&'static str],
+    options: &'static [command::Flag],
     run: fn(&Workspace, &mut Steps, &[String]) -> steps::Outcome,
 }
 
@@ -221,7 +221,11 @@ fn main() -> ExitCode {
         }
         Ok(Request::Help(Some(name))) => {
             if let Some(verb) = verb_of(&name) {
-                print!("{}", command::help_for(verb, cost_of(&name)));
+                let mut plan = Steps::planning(&workspace);
+                // A plan that fails has no time; running the verb says why.
+                let last = (verb.run)(&workspace, &mut plan, &[]).ok();
+                let last = last.and_then(|()| plan.last_time());
+                print!("{}", command::help_for(verb, cost_of(&name), last));
             }
             ExitCode::SUCCESS
         }

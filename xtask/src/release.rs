@@ -1,25 +1,42 @@
 //! The published crates, handed to the registry in the order that they need each other.
+//!
+//! Without an option nothing is uploaded: the registry's client packs all crates and resolves them
+//! among each other, as it does before it uploads.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
+use crate::command::Flag;
 use crate::packages::{Package, published};
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
-pub(crate) const OPTIONS: &[&str] = &["--check", "--publish"];
+pub(crate) const OPTIONS: &[Flag] = &[
+    ("--check", "that all is ready: each version has its entry"),
+    ("--publish", "uploads, which cannot be taken back"),
+];
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, options: &[String]) -> Outcome {
     let packages = match published(workspace) {
         Ok(packages) => packages,
         Err(why) => return steps.check("packages", "cargo xtask release", || Err(why)),
     };
-    let publish = options.iter().any(|option| option == "--publish");
-    steps.check("changelogs", "cargo xtask release --check", || {
-        changelogs(workspace, &packages)
+    let asked = |option: &str| options.iter().any(|given| given == option);
+    let (publish, check) = (asked("--publish"), asked("--check"));
+    let repeat = match options {
+        [] => "cargo xtask release",
+        _ => "cargo xtask release --check",
+    };
+    steps.check("changelogs", repeat, || {
+        changelogs(workspace, &packages, publish || check)
     })?;
     if !publish {
-        return semver(workspace, steps, &packages);
+        semver(workspace, steps, &packages)?;
+        return if check {
+            Ok(())
+        } else {
+            rehearse(workspace, steps, &packages)
+        };
     }
     for package in &packages {
         // Cargo waits until the registry shows it, so that the next one finds it.
@@ -51,19 +68,34 @@ fn semver(workspace: &Workspace, steps: &mut Steps, packages: &[Package]) -> Out
     Ok(())
 }
 
-/// Each version that is published has its entry, and nothing of it is left to be released.
-fn changelogs(workspace: &Workspace, packages: &[Package]) -> Result<(), String> {
+/// All that publishing does, except for the upload, and for building what `package` builds.
+fn rehearse(workspace: &Workspace, steps: &mut Steps, packages: &[Package]) -> Outcome {
+    let names: Vec<&str> = packages.iter().map(|package| &*package.name).collect();
+    let line = format!(
+        "publish --dry-run --no-verify --locked --allow-dirty -p {}",
+        names.join(" -p ")
+    );
+    steps.run(workspace, "dry run", &Cmd::cargo(&line))?;
+    steps.last_line(format!(
+        "release: nothing is uploaded; the order is {}",
+        names.join(", ")
+    ));
+    Ok(())
+}
+
+/// Each crate has an entry: under its version where `released`, else under `Unreleased` will do.
+fn changelogs(workspace: &Workspace, packages: &[Package], released: bool) -> Result<(), String> {
     let mut faults = Vec::new();
     for package in packages {
         let own = format!("{}/CHANGELOG.md", package.directory);
-        let path = if workspace.has(&own) {
-            own
+        let (path, heading) = if workspace.has(&own) {
+            (own, None)
         } else {
-            "CHANGELOG.md".to_owned()
+            ("CHANGELOG.md".to_owned(), Some(&*package.name))
         };
         let text = fs::read_to_string(workspace.root().join(&path))
             .map_err(|error| format!("{path}: {error}"))?;
-        if let Some(fault) = fault(&text, &package.version) {
+        if let Some(fault) = fault(&text, heading, &package.version, released) {
             faults.push(format!("{}: {path}: {fault}", package.name));
         }
     }
@@ -76,24 +108,44 @@ fn changelogs(workspace: &Workspace, packages: &[Package]) -> Result<(), String>
     }
 }
 
-fn fault(text: &str, version: &str) -> Option<String> {
-    let headings: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("## "))
-        .collect();
-    let has_entry = headings
-        .iter()
-        .any(|heading| heading.trim_start_matches('[').starts_with(version));
-    if !has_entry {
-        return Some(format!("no entry `## {version}`"));
+/// What is wrong with the entries of a crate, which are under a heading of its name in a changelog
+/// that it shares.
+fn fault(text: &str, heading: Option<&str>, version: &str, released: bool) -> Option<String> {
+    let under = |version: &str| entries(text, heading, version);
+    let name = heading.map_or(String::new(), |name| format!(" for `### {name}`"));
+    match (under(version), under("Unreleased")) {
+        (0, 0) if !released => Some(format!(
+            "no entry{name} under `## {version}` or `## Unreleased`"
+        )),
+        (_, _) if !released => None,
+        (0, _) => Some(format!("no entry{name} under `## {version}`")),
+        (_, 0) => None,
+        (_, left) => Some(format!(
+            "{left} entries{name} are still under `## Unreleased`"
+        )),
     }
-    let unreleased = text.split("## Unreleased").nth(1)?;
-    let left = unreleased
+}
+
+/// How many entries there are for a version.
+fn entries(text: &str, heading: Option<&str>, version: &str) -> usize {
+    let is_version = |line: &str| {
+        let title = line.strip_prefix("## ").unwrap_or_default();
+        title.trim_start_matches('[').starts_with(version)
+    };
+    let section = text
         .lines()
+        .skip_while(|line| !is_version(line))
         .skip(1)
         .take_while(|line| !line.starts_with("## "));
-    let number = left.filter(|line| line.starts_with("- ")).count();
-    (number > 0).then(|| format!("{number} entries are still under `## Unreleased`"))
+    let mut within = heading.is_none();
+    let mut number = 0;
+    for line in section {
+        if let (Some(name), Some(title)) = (heading, line.strip_prefix("### ")) {
+            within = title == name;
+        }
+        number += usize::from(within && line.starts_with("- "));
+    }
+    number
 }
 
 fn is_installed() -> bool {
@@ -120,18 +172,40 @@ mod tests {
 
     #[test]
     fn a_version_without_an_entry_is_found() {
+        let text = "# Changelog\n\n## [Unreleased]\n\n- a\n";
+        let expected = "no entry under `## 0.1.0`";
+        assert_eq!(fault(text, None, "0.1.0", true).expect("a fault"), expected);
+        assert_eq!(fault(text, None, "0.1.0", false), None);
+        let expected = "no entry under `## 0.1.0` or `## Unreleased`";
         assert_eq!(
-            fault("# Changelog\n\n## Unreleased\n\n- a\n", "0.1.0").expect("a fault"),
-            "no entry `## 0.1.0`"
+            fault("# Changelog\n", None, "0.1.0", false).expect("a fault"),
+            expected
         );
     }
 
     #[test]
     fn entries_that_are_left_behind_are_found() {
-        let text = "## Unreleased\n\n- late\n\n## 0.1.0\n\n- a\n- b\n";
+        let text = "## [Unreleased]\n\n- late\n\n## 0.1.0\n\n- a\n- b\n";
         let expected = "1 entries are still under `## Unreleased`";
-        assert_eq!(fault(text, "0.1.0").expect("a fault"), expected);
-        assert_eq!(fault(&text.replace("- late\n", ""), "0.1.0"), None);
-        assert_eq!(fault("## [0.1.0] - 2026-12-01\n- a\n", "0.1.0"), None);
+        assert_eq!(fault(text, None, "0.1.0", true).expect("a fault"), expected);
+        assert_eq!(
+            fault(&text.replace("- late\n", ""), None, "0.1.0", true),
+            None
+        );
+        assert_eq!(
+            fault("## [0.1.0] - 2026-12-01\n- a\n", None, "0.1.0", true),
+            None
+        );
+    }
+
+    #[test]
+    fn a_crate_in_a_shared_changelog_needs_an_entry_of_its_own() {
+        let text = "## 0.1.0\n\n### one\n\n- a\n\n### two\n\n## 0.0.9\n\n### two\n\n- old\n";
+        assert_eq!(fault(text, Some("one"), "0.1.0", true), None);
+        let expected = "no entry for `### two` under `## 0.1.0`";
+        assert_eq!(
+            fault(text, Some("two"), "0.1.0", true).expect("a fault"),
+            expected
+        );
     }
 }

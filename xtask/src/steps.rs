@@ -223,6 +223,11 @@ impl Steps {
         }
     }
 
+    /// How long the steps of a plan took the last time, if all of them are known.
+    pub(crate) fn last_time(&self) -> Option<Duration> {
+        self.rows.iter().map(|row| self.times.of(&row.title)).sum()
+    }
+
     /// What is printed last if all went well: a verb's own verdict.
     pub(crate) fn last_line(&mut self, line: String) {
         self.last_line = Some(line);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
+use crate::command::Flag;
 use crate::steps::{Cmd, Failed, Outcome, Steps};
 use crate::workspace::Workspace;
 
@@ -27,7 +28,13 @@ const VIEWERS: &str = "crates/tokio-ctx-view/tests/page/viewers.mjs";
 
 const MINUTES: &str = "10";
 
-pub(crate) const OPTIONS: &[&str] = &["--save", "--viewers"];
+pub(crate) const OPTIONS: &[Flag] = &[
+    ("--save", "keeps the pictures that the documentation shows"),
+    (
+        "--viewers",
+        "ten viewers of a loaded service, for ten minutes",
+    ),
+];
 
 pub(crate) fn offered(workspace: &Workspace) -> bool {
     workspace.has(CHECK)

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::command::Flag;
 use crate::packages::{Package, list, published, text};
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
-pub(crate) const OPTIONS: &[&str] = &["--no-tests"];
+pub(crate) const OPTIONS: &[Flag] = &[("--no-tests", "without the tests of the packages")];
 
 /// For each test program, as in `cargo xtask test`.
 const LIMIT: Duration = Duration::from_secs(1800);
