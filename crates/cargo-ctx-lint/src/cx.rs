@@ -45,7 +45,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) loop_to_grow_in: Option<usize>,
     /// Whether the code runs where waiting blocks other tasks.
     pub(crate) in_async: bool,
-    /// Whether it is not known who runs this code, and under what.
+    /// Whether it is not known what runs this code, and under which context.
     pub(crate) deferred: bool,
     /// The loop around, within the function or task.
     pub(crate) in_loop: Option<Loop>,

@@ -1,7 +1,7 @@
 //! Reads, parses and checks files in parallel.
 //!
-//! A `syn` tree cannot leave its thread, and names are known only when every file has told
-//! its own. So each worker keeps the trees of the files it took, and all workers meet three
+//! A `syn` tree cannot leave its thread, and names are known only when every file has been
+//! read. So each worker keeps the trees of the files it took, and all workers meet three
 //! times: after parsing the files that name our crates, after parsing those that may use
 //! what the first ones rename, and after checking.
 //!
@@ -92,7 +92,7 @@ struct Told {
     stats: Stats,
 }
 
-/// What the workers are told before a round.
+/// What the workers get before a round.
 struct Round {
     tables: Tables,
     /// Words that make a file worth parsing in the second round.

@@ -46,8 +46,8 @@ impl DelayProxy {
     /// Four milliseconds are enough between programs on one machine.
     ///
     /// # Errors
-    /// If no port can be bound, or if `server` is no address. A server that does not answer closes
-    /// the connection of whoever wanted to speak with it.
+    /// If no port can be bound, or if `server` is no address. If the server does not answer,
+    /// the connection of the client is closed.
     pub fn start(server: impl ToSocketAddrs, delay: Duration) -> io::Result<DelayProxy> {
         let server = server
             .to_socket_addrs()?

@@ -48,7 +48,7 @@ pub enum Outcome {
     Panicked,
 }
 
-/// A piece of work that runs; one that is dropped before its end is told has panicked.
+/// A piece of work that runs; one that is dropped before its end is entered has panicked.
 #[derive(Debug)]
 #[must_use = "dropped at once, it would tell of a panic"]
 pub struct Work<'a> {

@@ -83,7 +83,7 @@ async fn report(
         }
         Ok((users.await?, orders.await?, payments.await?))
     };
-    // Told how to put an error into words, the scope names it to the tasks that it stops.
+    // With `describe` the scope can name the error to the tasks that it stops.
     let options = ScopeOptions::new().describe(QueryError::to_string);
     let (users, orders, payments) = options.run(&ctx, queries).await?;
 
@@ -161,7 +161,7 @@ impl App {
         let entry = self.journal.begin(ctx, name);
         let result = work();
         let (at, took) = (Instant::now(), millis(entry.took()));
-        // Logged before it is entered: who waits for the entry has the line above it.
+        // Logged before it is entered, so that the line is there when the entry is.
         let outcome = match &result {
             Ok(_) => {
                 tracing::info!("{name} finished after {took}");

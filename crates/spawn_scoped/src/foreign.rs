@@ -1,7 +1,7 @@
-//! Foreign code is called here: wakers, drops, texts, and whoever listens to the log. Whatever it
-//! does, it ends here, so that it can be called from a drop and between two steps of ours.
-//! Futures and closures of tasks are called where their panics are told; they use
-//! [`catch`] as well.
+//! Foreign code is called here: wakers, destructors, `Display` of users' values, and subscribers of
+//! the log. A panic in it ends here, so it can be called from a drop and between two steps of ours.
+//! Futures and closures of tasks are called where their panics are reported; they use [`catch`]
+//! as well.
 
 use std::mem::ManuallyDrop;
 use std::task::Waker;

@@ -1,10 +1,10 @@
-//! Foreign code: callbacks, wakers, the drops and the texts of what we were given, and whoever
-//! subscribes to our log lines.
+//! Foreign code: callbacks, wakers, destructors and `Display` of values that users gave us, and
+//! subscribers of our log lines.
 //!
-//! Whatever it does, it does in here. A panic of it ends here and is logged, so it reaches neither
-//! who cancels nor the other callbacks and waiters. And it does not recurse: a callback may cancel
-//! a context whose callback cancels another one, and own a context whose callback owns another
-//! one, as often as it likes.
+//! All of it is called from this file. A panic in it ends here and is logged, so it reaches neither
+//! the caller of `cancel` nor the other callbacks and waiters. And nothing recurses: a callback may
+//! cancel a context whose callback cancels another one, or own a context whose callback owns
+//! another one, to any depth.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -40,10 +40,10 @@ pub(crate) fn log(write: impl FnOnce()) {
     }
 }
 
-/// Drops what was given to us.
+/// Drops a value of a user.
 #[expect(
     clippy::mem_forget,
-    reason = "whoever panics five times over is let be"
+    reason = "a payload whose drop panics five times in a row is leaked"
 )]
 pub(crate) fn discard<T>(value: T) {
     let Err(mut payload) = shield(|| drop(value)) else {

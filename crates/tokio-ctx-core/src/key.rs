@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A key under which a [`Context`](crate::Context) carries a value.
 ///
-/// A key is a type of your own, so two crates cannot collide, a value cannot come back as
-/// the wrong type, and who can name the key can read the value: a private key type with a
+/// A key is a type of your own, so two crates cannot collide, and a value cannot come back as
+/// the wrong type. Code that can name the key can read the value: a private key type with a
 /// public pair of functions makes a value that only its author can set.
 /// [`key!`](crate::key!) writes the implementation.
 ///

@@ -180,8 +180,8 @@ pub fn finish(handle: &CancelHandle, cancelled: Cancelled) -> bool {
     handle.finish_as(cancelled)
 }
 
-/// Whether `ctx` was ended, or was seen to have ended. It looks at no clock: for those who wait
-/// for the context as well, and so are woken at its deadline.
+/// Whether `ctx` was ended, or was seen to have ended. It looks at no clock: for code that
+/// also waits for the context, and so is woken at its deadline.
 ///
 /// # Examples
 ///

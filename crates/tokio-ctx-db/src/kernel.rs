@@ -1,14 +1,14 @@
 //! The protocol that keeps a cancel from hitting another query, for every server with sessions.
 //!
 //! A session is a connection and what the server keeps for it. Its cancel comes on another
-//! connection, names the session and not the query, and may arrive at any time: whoever uses the
-//! session at that moment is hit. The rules that follow from it, cited where they are kept:
+//! connection, names the session and not the query, and may arrive at any time: it hits the query
+//! that uses the session at that moment. The rules that follow, cited where they are kept:
 //!
 //! 1. After the end of its context no work is begun: not a byte is sent.
 //! 2. One user for a session: work has `&mut`, and it takes the session out of the pool with it.
 //! 3. When the context ends, the work is dropped, and then the session is made clean.
 //! 4. A cancel counts only once the server has acted on it (a fence). Until then it could hit
-//!    whoever comes next.
+//!    the next user.
 //! 5. The connection of a cancel is not shut down for writing: pgbouncer takes that for a client
 //!    that went away.
 //! 6. A cancel that was begun is waited for: one at a time, each with a time limit of its own.

@@ -86,7 +86,7 @@ impl Extent {
     }
 }
 
-/// Who says in a header how long the body is need not say it again in the body.
+/// A response with a length in its header need not say it again in its body.
 fn length_of(headers: &HeaderMap) -> Option<u64> {
     let length = headers.get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()

@@ -1,4 +1,4 @@
-//! One snapshot for all who look at about the same time.
+//! One snapshot for all viewers who look at about the same time.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio_ctx_core::Context;
 use crate::report::Report;
 use crate::text;
 
-/// All who look within this time share one snapshot.
+/// All viewers who look within this time share one snapshot.
 const FRESH: Duration = Duration::from_millis(250);
 
 /// What all clones of a view, and its streams, share.

@@ -34,7 +34,7 @@ pub(crate) fn waker(woken: &Arc<AtomicBool>, outer: &Waker, recorded: bool) -> (
             }
             let woken = Arc::clone(&self.inner.woken);
             let outer = self.inner.outer.clone();
-            // A clone of the clone is made by whoever keeps it, and no longer in this poll.
+            // A clone of the clone is made later, outside of this poll.
             Recorder {
                 inner: Inner { woken, outer },
                 seen: None,

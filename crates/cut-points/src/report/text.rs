@@ -97,7 +97,7 @@ impl Report {
         )
     }
 
-    /// Failing cuts that say the same of the same place, in the order of their first point.
+    /// Failing cuts with the same faults at the same place, in the order of their first point.
     pub(super) fn groups(&self) -> Vec<Vec<&Cut>> {
         let mut groups: Vec<Vec<&Cut>> = Vec::new();
         for cut in self.failures() {

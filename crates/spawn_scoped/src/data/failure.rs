@@ -31,8 +31,7 @@ pub(crate) type ErasedError = Box<dyn Any + Send>;
 /// The error itself becomes the result of the scope, so it cannot be in here as
 /// well; its text is, where the scope could know it: for a boxed error, an
 /// [`io::Error`](std::io::Error) or a [`Cancelled`], and for any other error
-/// type when the scope was told how by
-/// [`ScopeOptions::describe`](crate::ScopeOptions::describe).
+/// type when [`ScopeOptions::describe`](crate::ScopeOptions::describe) says how.
 ///
 /// # Examples
 ///
@@ -73,7 +72,7 @@ impl TaskFailure {
         }))
     }
 
-    /// What to tell those who await the task.
+    /// What the code that awaits the task gets.
     pub(crate) fn cancelled(&self) -> Cancelled {
         let cause = Some(Arc::new(self.clone()) as _);
         owner::cancelled(self.reason(), self.location(), cause)

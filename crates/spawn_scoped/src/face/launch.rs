@@ -52,9 +52,9 @@ impl Drop for Held<'_> {
 /// Where a refusal is reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Nobody has to, so the scope has to remember it.
+    /// In the scope, which remembers it: no caller has to look.
     IsKept,
-    /// The caller, who gets it as an error.
+    /// At the caller, which gets it as an error.
     IsReturned,
 }
 
@@ -235,7 +235,7 @@ impl<'s> Launch<'s> {
         }
     }
 
-    /// The same for a caller who gets the refusal. The slot was taken before.
+    /// The same for a caller that gets the refusal. The slot was taken before.
     pub(crate) fn start_in_slot<V>(
         &mut self,
         kind: TaskKind,
@@ -315,7 +315,7 @@ where
     }
 }
 
-/// What a future run as a task gives to those who await it.
+/// What a future that runs as a task gives to the code that awaits it.
 type ValueOf<Fut, E> = <<Fut as Future>::Output as IntoEnd<E>>::Value;
 
 /// A place in the line for a slot, given up when dropped.

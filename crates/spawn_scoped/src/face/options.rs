@@ -217,7 +217,7 @@ where
 
     /// A failing task is reported, but ends nothing and decides nothing.
     ///
-    /// Its error is among the late ones of [`run_reported`](Self::run_reported), and whoever
+    /// Its error is among the late ones of [`run_reported`](Self::run_reported), and code that
     /// awaits the task sees it fail.
     /// The body's result is the scope's. A panic is still a panic: it ends the scope.
     ///
@@ -259,18 +259,18 @@ where
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let mut told = false;
+    /// let mut described = false;
     /// let result = ScopeOptions::<std::io::Error>::new()
     ///     .keep_body()
     ///     .run(&Context::background(), async |s| {
     ///         s.spawn(async |_| Err::<(), _>(std::io::Error::other("disk full")));
     ///         s.context().done().await;
-    ///         told = true;
+    ///         described = true;
     ///         Ok(())
     ///     })
     ///     .await;
     /// assert_eq!(result.unwrap_err().to_string(), "disk full");
-    /// assert!(told);
+    /// assert!(described);
     /// # }
     /// ```
     pub fn keep_body(mut self) -> Self {

@@ -121,7 +121,7 @@ impl<E> Scope<E> {
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
-        // The ticket keeps the result open until it is known who won.
+        // The ticket keeps the result open until it is known which cancel won.
         let Some(_ticket) = Ticket::enter(&self.shared) else {
             return false;
         };

@@ -19,8 +19,8 @@ use crate::watch::straggler;
 /// is wanted; a clone may be kept.
 ///
 /// What it starts is joined and asked to stop with the scope's other tasks.
-/// Its error, its panic or its loss goes to those who await the [`Task`](crate::Task), and
-/// decides nothing else; if it is not awaited, it is logged.
+/// Its error, its panic or its loss goes to the code that awaits the [`Task`](crate::Task), and
+/// decides nothing else; if the task is not awaited, it is logged.
 /// An error that only says that the context has ended is no failure, and is not logged.
 ///
 /// With `panic = "abort"` nothing is isolated: a panic ends the process.
@@ -102,7 +102,7 @@ impl Spawner {
         self.ctx.as_ref().unwrap_or_else(|| self.shared.context())
     }
 
-    /// What the body and those who wait for a slot are stopped by.
+    /// The context that stops the body and the waiters for a slot.
     pub(crate) fn intake(&self) -> &Context {
         self.intake.as_ref().unwrap_or(self.context())
     }

@@ -95,7 +95,7 @@ trait Says<R>: Send + Sync {
     fn forget(&self);
 }
 
-/// Between the one who starts and the task.
+/// What the caller of `start` and the task share.
 ///
 /// `Nothing -> Ready -> Fetched`, and the task is the scope's; or
 /// `Nothing -> Forgotten -> Never` while the task goes on; or to `Over` from
@@ -299,7 +299,7 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped half-way, it ends the context of the task, whose result is then nobody's: an
+    /// Dropped half-way, it ends the context of the task, whose result then goes to no caller: an
     /// error counts among the late ones.
     ///
     /// # Examples

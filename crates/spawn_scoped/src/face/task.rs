@@ -23,7 +23,7 @@ use crate::task::work::{Cancellable, Work};
 /// A task about to be spawned; from [`Scope::task`](crate::Scope::task) or [`Spawner::task`].
 ///
 /// `S` is the type it comes from. The failure of a task of a [`Scope`] concerns the scope, that of
-/// a task of a [`Spawner`] only those who await it.
+/// a task of a [`Spawner`] only the code that awaits it.
 ///
 /// # Examples
 ///
@@ -136,7 +136,7 @@ impl<'s, S> TaskOptions<'s, S> {
     /// A second context that stops the task, besides the scope's (or that of
     /// [`under`](Self::under)).
     ///
-    /// With a guard's context, the guard ends this task alone: those who await it see why, and
+    /// With a guard's context, the guard ends this task alone: its handle says why, and
     /// the scope goes on as if the task had returned.
     ///
     /// # Examples
@@ -438,7 +438,7 @@ impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
         }
     }
 
-    /// Spawns a task whose error and panic concern only those who await it; see
+    /// Spawns a task whose error and panic concern only the code that awaits it; see
     /// [`Scope::isolated`](crate::Scope::isolated).
     ///
     /// # Examples

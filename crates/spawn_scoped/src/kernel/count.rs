@@ -47,8 +47,8 @@ impl Count {
         }
     }
 
-    /// Sets the mark and returns the number. AcqRel: who takes the number to zero
-    /// later sees the mark and what was done before; who has done so earlier is seen.
+    /// Sets the mark and returns the number. AcqRel: a thread that takes the number to zero
+    /// later sees the mark and what was done before; one that has done so earlier is seen.
     pub(crate) fn mark(&self) -> usize {
         self.0.fetch_or(MARK, Ordering::AcqRel) / ONE
     }

@@ -147,7 +147,7 @@ impl<P> Ledger<P> {
         }
     }
 
-    /// Takes out the waker of who waits, to let it look around; it writes down another then.
+    /// Takes out the waker of the waiter, which looks around and then writes another one.
     pub(crate) fn take_waker(&self) -> Option<Waker> {
         let mut book = self.book.lock();
         match std::mem::replace(&mut book.waiter, Waiter::None) {
@@ -169,8 +169,8 @@ impl<P> Ledger<P> {
         }
     }
 
-    /// Writes down who waits, in place of who did. Returns that one, and the new one as well
-    /// if the last one has left already.
+    /// Writes down the waiter, in place of the one before. Returns that one, and the new one as
+    /// well if the last ticket has left already.
     fn wait_with(&self, waiter: Waiter<P>) -> (Waiter<P>, Option<Waiter<P>>) {
         let mut book = self.book.lock();
         let old = std::mem::replace(&mut book.waiter, waiter);
@@ -206,7 +206,7 @@ impl<P> Ledger<P> {
     }
 
     /// From now on every task is aborted, the ones listed by the caller and
-    /// later ones by whoever writes them down (invariant 7).
+    /// later ones by the code that writes them down (invariant 7).
     pub(crate) fn abort_all(&self) {
         let entries = {
             let mut book = self.book.lock();

@@ -1,4 +1,5 @@
-//! The protocols that models explore: who is still inside, and who may start. Knows no context.
+//! The protocols that models explore: which tasks are still inside, and which may start. This
+//! module knows no context.
 
 mod count;
 pub(crate) mod ledger;

@@ -5,7 +5,7 @@
 //! 1. A slot is taken before its task exists and given back after the task's
 //!    future, captures and context are gone.
 //! 2. A slot that comes free is passed to the longest waiter under the lock, so
-//!    nobody overtakes it; a waiter that gives up passes on what it was given.
+//!    no later waiter overtakes it; one that gives up passes its slot on.
 //! 3. Wakers are cloned, woken and dropped outside the lock.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -20,7 +20,7 @@ pub(crate) enum Joined<T> {
     Panicked(Box<dyn Any + Send>),
 }
 
-/// Whether a task is over, and who waits for that.
+/// Whether a task is over, and the wakers that wait for it.
 struct End {
     state: Mutex<State>,
 }

@@ -70,7 +70,7 @@ pub(crate) fn enable_abort() {
     POOL.0.lock().aborts = true;
 }
 
-/// Runs a task. `make` is told whether it has to be one that can be aborted.
+/// Runs a task. The argument of `make` says whether the task must be one that can be aborted.
 pub(super) fn run(make: impl FnOnce(bool) -> Work) {
     let (new, waker) = {
         let mut pool = POOL.0.lock();

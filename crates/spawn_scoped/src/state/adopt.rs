@@ -42,7 +42,7 @@ pub(crate) fn current() -> Arc<Shared> {
     CURRENT.lock().shared.clone()
 }
 
-/// Who waits for the tasks of a scope that was dropped under `parent`: the
+/// The scope that waits for the tasks of one that was dropped under `parent`: the
 /// nearest scope around it that is still open, or else the process-wide root.
 pub(crate) fn adopter(parent: &Context) -> Ticket {
     owner::enclosing(parent)

@@ -25,7 +25,7 @@ use crate::sync::catch;
 /// How long all of the clean-up of a scope may take, unless set.
 const CLEAN_UP: Duration = Duration::from_secs(5);
 
-/// Starts the clean-up of a dropped scope when the last of those who share it lets go.
+/// Starts the clean-up of a dropped scope when the last of its owners lets go.
 pub(crate) struct CleanUpLater {
     scope: Arc<Shared>,
     /// Where it will run, and what it will find.

@@ -23,7 +23,7 @@ impl Shared {
         }
     }
 
-    /// A task returned an error. Returns what to tell those who await it.
+    /// A task returned an error. Returns what the code that awaits it gets.
     pub(crate) fn task_failed(self: &Arc<Self>, who: &Who, error: ErasedError) -> Cancelled {
         self.take_error(who, error, !self.is_supervised())
     }
@@ -98,7 +98,7 @@ impl Shared {
         failure.cancelled()
     }
 
-    /// A task panicked. Returns what to tell those who await it.
+    /// A task panicked. Returns what the code that awaits it gets.
     pub(crate) fn task_panicked(self: &Arc<Self>, who: &Who, payload: Payload) -> Cancelled {
         let failure = TaskFailure::new(who, Reason::TaskPanicked, panic_message(&payload));
         let cancelled = failure.cancelled();

@@ -27,9 +27,8 @@ use crate::sync::{Flag, Mutex, MutexGuard};
 pub(crate) struct Shared {
     pub(crate) ledger: Ledger<Ticket>,
     /// The right to end the scope's own lifetime, which is under its parent's. It
-    /// carries no values: whoever leaves last lets go of this a little after the
-    /// scope has returned, and by then no value may be held by anything of the
-    /// scope's.
+    /// carries no values: the last owner lets go of it a little after the scope
+    /// has returned, and by then nothing of the scope may hold a value.
     pub(crate) lifetime: CancelHandle,
     /// The line of the call that made the scope.
     pub(crate) location: Place,
@@ -53,7 +52,7 @@ pub(crate) struct Ticket(pub(super) Option<Arc<Shared>>);
 /// A lock around [`Rare`]. Nothing foreign runs or is dropped under it, and it
 /// is never held together with the ledger's.
 pub(crate) struct RareCell {
-    /// Raised before the first lock. Whoever locks for a task or for the owner
+    /// Raised before the first lock. Code that locks for a task or for the owner
     /// holds a ticket, so a scope that finds its ledger empty and the flag down
     /// has nothing to look for.
     touched: Flag,

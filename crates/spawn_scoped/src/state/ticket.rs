@@ -75,7 +75,7 @@ fn tell_upwards(scope: Arc<Shared>, waiter: Waiter<Ticket>) {
     }
 }
 
-/// The last one has left `scope` if there is a waiter: wakes who waits, or
+/// If there is a waiter, the last ticket has left `scope`: wakes the waiter, or
 /// returns the scope whose ticket it was.
 #[cold]
 fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
@@ -86,7 +86,7 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
             None
         }
         Waiter::Parent(mut ticket) => {
-            // Nobody is left to be aborted when the parent hears of it.
+            // No task is left to be aborted when the parent hears of it.
             let mut rare = scope.rare.lock_if_touched();
             let (grace, after) = match &mut rare {
                 Some(rare) => (rare.orphan_grace.take(), rare.after.take()),

@@ -124,8 +124,8 @@ pub(crate) use global;
 /// [`std::panic::resume_unwind`], which prints nothing.
 ///
 /// A scope treats it as it treats every panic outside of models: it cancels the siblings, joins
-/// them, and resumes the panic in who awaits the scope. Any other panic in a model is a finding,
-/// and ends it there and then.
+/// them, and resumes the panic in the code that awaits the scope. Any other panic in a model is a
+/// finding, and ends it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panic(
     /// To tell several apart.

@@ -155,7 +155,7 @@ impl<T> Task<T> {
         }
     }
 
-    /// For those who learn of a refusal otherwise.
+    /// For a caller that learns of a refusal otherwise.
     pub(crate) fn forget(self) {
         if let State::Refused(refusal) = self.state {
             refusal.forget();

@@ -52,8 +52,8 @@ impl<F> Drop for Call<F> {
     }
 }
 
-/// A place in the queue. The pool holds it; whoever takes the job out of it first decides whether
-/// it begins: a thread of the pool, the end of the context, or an abort.
+/// A place in the queue. The pool holds it. A thread of the pool, the end of the context, or an
+/// abort takes the job out of it; the first of them decides whether the job begins.
 struct Place<F, T, E> {
     stage: Mutex<Stage<F, T>>,
     error: PhantomData<fn() -> E>,

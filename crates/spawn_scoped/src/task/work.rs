@@ -56,8 +56,8 @@ impl<T, E> IntoEnd<E> for End<T, E> {
     }
 }
 
-/// A task as the ledger sees it, until it is finished. It gives back the slot, then the
-/// ticket: when told to, or else when it is dropped.
+/// A task as the ledger sees it, until it is finished. It gives back the slot and then the
+/// ticket, at the latest when it is dropped.
 pub(crate) struct Record {
     pub(super) ticket: Ticket,
     location: Place,
@@ -241,7 +241,7 @@ pin_project! {
     }
 }
 
-/// What the drop of a future does that did not end well is nobody's business any more.
+/// A panic in the drop of a future that did not end well is swallowed: its task has failed already.
 #[cold]
 #[inline(never)]
 fn drop_future<F>(mut future: Pin<&mut Option<F>>) {

@@ -28,7 +28,7 @@ pub(crate) fn list(scope: &Arc<Shared>) -> Vec<TaskSnapshot> {
     found
 }
 
-/// Tells the log who is still running in a scope whose future waits since its context ended for
+/// Logs which tasks still run in a scope that has waited for them since its context ended for
 /// `cause`. Scopes that were taken over report their own.
 pub(crate) fn report(scope: &Arc<Shared>, cause: &Cancelled) {
     let mut stragglers = scope.ledger.unfinished();

@@ -25,8 +25,8 @@ pub(crate) struct Watch<'a> {
 }
 
 enum State<'a> {
-    /// It has not waited yet. The first wait only comes back after whoever is ready now: most
-    /// short scopes are done then, and never appeared in a snapshot.
+    /// It has not waited yet. The first wait only lets the tasks run that are ready now: most
+    /// short scopes are done then, and never appear in a snapshot.
     Fresh,
     /// It has waited once.
     Waited,

@@ -127,9 +127,9 @@ impl Context {
     /// ended.
     ///
     /// It runs on the thread that ends the context, or on the one that drives the timers, so it
-    /// must be short: set a flag, interrupt a query, wake somebody. No lock of ours is held while
+    /// must be short: set a flag, interrupt a query, wake a task. No lock of ours is held while
     /// it runs, so it may use any context, this one included. A panic in it is logged and harms
-    /// nobody else. Asking (`is_done`, `err`, `check`) never runs it: of a deadline that is first
+    /// nothing else. Asking (`is_done`, `err`, `check`) never runs it: of a deadline that is first
     /// noticed by a question, it runs on a thread of this crate.
     ///
     /// # Deadlocks
@@ -187,8 +187,8 @@ impl Context {
     /// Cancelling the token cancels nothing of ours. It lags behind
     /// [`is_done`](Context::is_done) by as long as the cancel takes to get there.
     ///
-    /// The token does not keep the context: once nothing else does, its deadline is nobody's
-    /// business any more, and only an end further up still cancels the token. Hold the context,
+    /// The token does not keep the context alive: once nothing else does, its deadline no longer
+    /// counts, and only the end of an ancestor still cancels the token. Hold the context,
     /// or something derived from it, for as long as the token is used.
     ///
     /// # Races

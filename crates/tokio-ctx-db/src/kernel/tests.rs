@@ -1,4 +1,4 @@
-//! What a real server does too seldom to be waited for, by a session that does as it is told.
+//! What a real server does too seldom to be waited for, by a session that tests control.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

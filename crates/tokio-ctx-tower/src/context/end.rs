@@ -16,8 +16,7 @@ use crate::context::summary::{Identity, RequestSummary};
 /// The right to end the context of one request, which it does when it is dropped.
 ///
 /// It moves with the request: first it is in the future of the response, then in its body.
-/// Whoever drops it early drops it while the client is still waiting, and that happens only
-/// when the client no longer does.
+/// It is dropped early only when the client no longer waits.
 pub(crate) struct RequestEnd {
     guard: CancelGuard,
     live: Arc<Live>,

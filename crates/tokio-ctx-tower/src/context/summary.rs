@@ -1,4 +1,4 @@
-//! What a request was like, for who counts and logs: [`RequestSummary`].
+//! What a request was like, for metrics and logs: [`RequestSummary`].
 
 use std::fmt;
 use std::time::Duration;

@@ -37,7 +37,7 @@ pub struct Baggage(Vec<Member>);
 struct Member {
     name: String,
     value: String,
-    /// As it came: the properties have no meaning but to who made them.
+    /// As it came: the properties mean something only to the sender that made them.
     properties: String,
 }
 

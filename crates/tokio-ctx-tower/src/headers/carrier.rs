@@ -131,7 +131,7 @@ impl Carrier for BTreeMap<String, String> {
 
 /// The text of the one entry of that name; `None` if there is none.
 ///
-/// An entry that came twice has no text: which of the two counts would depend on who reads.
+/// An entry that came twice has no text: readers would differ in which of the two counts.
 pub(crate) fn text_of<'c>(
     carrier: &'c impl Carrier,
     name: &HeaderName,

@@ -133,8 +133,8 @@ impl KeyList {
         ctx
     }
 
-    /// Writes the listed keys that `ctx` has. A header that is there already was set by
-    /// somebody who knew better.
+    /// Writes the listed keys that `ctx` has. A header that is there already
+    /// was set on purpose, and stays.
     pub(crate) fn write(&self, ctx: &Context, into: &mut impl Carrier) {
         if self.trace
             && into.texts(&TRACEPARENT).next().is_none()

@@ -163,7 +163,7 @@ where
                 Ok(response.map(|body| PropagateBody::new(body, done, is_grpc)))
             }
             Some(Err(error)) => Err(match this.ctx.err() {
-                // Told by the other end, or by the service inside, what we know better.
+                // The other end, or the service inside, reports what we know better.
                 Some(cancelled) => given_up(cancelled, *this.is_grpc),
                 None => failed(error),
             }),

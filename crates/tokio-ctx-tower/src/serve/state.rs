@@ -14,7 +14,7 @@ use super::lock;
 /// Nothing in it orders anything else: each is a fact that is looked at again.
 const ORDER: Ordering = Ordering::Relaxed;
 
-/// Since a moment that nobody has read from a clock yet.
+/// Since a moment that has not been read from a clock yet.
 const UNDATED: u64 = u64::MAX;
 
 /// The first bytes of a client that speaks HTTP/2 without having been asked.

@@ -85,7 +85,7 @@ impl<'a> Watch<'a> {
     }
 
     /// What the connection has to do now, if anything. Never over: a connection that was to
-    /// finish is told again when it does not.
+    /// finish is asked again when it does not.
     pub(super) fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Next> {
         self.state.date();
         loop {

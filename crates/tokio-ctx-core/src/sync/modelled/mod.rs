@@ -1,7 +1,7 @@
 //! The back end of model checkers: `--cfg loom` and `--cfg shuttle`.
 //!
 //! What is checked is this crate's protocols over a stand-in for the token and over a clock
-//! that moves when it is told to. Arc and Weak stay std's.
+//! that moves when a model moves it. Arc and Weak stay std's.
 
 pub(crate) mod clock;
 mod flag;

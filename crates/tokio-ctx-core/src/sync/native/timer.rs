@@ -35,7 +35,7 @@ const LATER: Duration = Duration::from_millis(10);
 static TIMELESS: Mutex<Vec<Place>> = Mutex::new(Vec::new());
 static ANY_TIMELESS: AtomicBool = AtomicBool::new(false);
 
-/// The place of whoever polls now.
+/// The place of the code that polls now.
 pub(crate) fn place() -> Place {
     match Handle::try_current() {
         Ok(handle) => {
