@@ -5,6 +5,7 @@ mod cut_examples;
 mod cut_points;
 mod cut_services;
 mod hanging_up;
+mod metrics;
 mod requests;
 mod serving;
 mod stage;
