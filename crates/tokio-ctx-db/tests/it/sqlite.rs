@@ -220,3 +220,20 @@ fn the_hooks_are_gone_afterwards_also_after_a_panic() {
     conn.execute("insert into t values (1)", []).unwrap();
     assert_eq!(rows(&conn), 1);
 }
+
+/// SQLite's own interrupt, without us: the left column of `docs/appendix/drivers.md`.
+#[test]
+fn an_interrupt_of_sqlite_is_lost_before_a_statement_and_hits_the_next_one_beside_another() {
+    let conn = memory();
+    let interrupt = conn.get_interrupt_handle();
+    interrupt.interrupt();
+    assert!(count(&conn, 1_000).is_ok(), "nothing ran, so it was lost");
+
+    // One statement is half read, and is never stepped again.
+    let sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n";
+    let mut half_read = conn.prepare(sql).unwrap();
+    let mut rows = half_read.query([]).unwrap();
+    rows.next().unwrap();
+    interrupt.interrupt();
+    assert!(count(&conn, 1_000).is_err(), "the next statement was hit");
+}

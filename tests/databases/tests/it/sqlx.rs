@@ -7,7 +7,7 @@ use std::time::Duration;
 use servers::Postgres;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, PgPool};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_ctx_core::Context;
 use tokio_ctx_db::Settings;
 use tokio_ctx_db::sqlx_postgres::Pool;
@@ -269,5 +269,21 @@ fn nobody_else_is_hit() {
         let counts = pool.counts();
         assert!(counts.cuts > 0, "nothing was cut: {counts:?}");
         assert_eq!(counts.cuts, counts.cleaned, "{counts:?}");
+    });
+}
+
+/// sqlx alone: the left column of `docs/appendix/drivers.md`.
+#[test]
+fn without_us_a_dropped_query_runs_on_and_holds_its_place() {
+    with_server(async |server| {
+        const SLEEP: &str = "select pg_sleep(1.02)";
+        let pool = PgPoolOptions::new().max_connections(1).connect(&server.url);
+        let pool = pool.await.unwrap();
+        let began = Instant::now();
+        let query = timeout(SOON, sqlx::raw_sql(SLEEP).execute(&pool)).await;
+        assert!(query.is_err(), "it was to be dropped");
+        assert_eq!(server.running(SLEEP).await, 1);
+        sqlx::raw_sql("select 1").execute(&pool).await.unwrap();
+        assert!(began.elapsed() >= Duration::from_secs(1));
     });
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL through deadpool-postgres: the thirteen rules of the protocol, and what they are for.
 
+mod alone;
 mod copy;
 mod drops;
 mod fence;
