@@ -1,4 +1,9 @@
 #![doc = include_str!("docs/crate.md")]
+#![doc = include_str!("docs/adopt.svg")]
+//!
+//! # Tasks are `'static`, the body may borrow
+//!
+#![doc = include_str!("docs/tasks.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(

@@ -34,6 +34,8 @@
 //! # }
 //! ```
 //!
+#![doc = include_str!("docs/cancel.svg")]
+//!
 //! # Where to look
 //!
 //! | to | use |

@@ -33,6 +33,8 @@
 //! # }
 //! ```
 //!
+#![doc = include_str!("docs/request.svg")]
+//!
 //! # Where to look
 //!
 //! | to | use |

@@ -1,4 +1,9 @@
 #![doc = include_str!("docs/crate.md")]
+#![doc = include_str!("docs/cancel.svg")]
+//!
+//! # Where to look
+//!
+#![doc = include_str!("docs/map.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(inline)]
