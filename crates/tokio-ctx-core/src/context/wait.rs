@@ -216,7 +216,7 @@ impl Context {
         let Some(node) = &self.lifetime else {
             return CancellationToken::new();
         };
-        let token = if node.arm() { node.token() } else { None };
+        let token = if node.arm(None) { node.token() } else { None };
         match token {
             Some(token) => token.child_token(),
             None => {

@@ -62,7 +62,13 @@ impl Future for Done<'_> {
         let Some(node) = *this.node else {
             return Poll::Pending;
         };
-        let polled = poll_node(node, this.wait.as_mut(), cx, CancellationToken::cancelled);
+        let polled = poll_node(
+            node,
+            this.wait.as_mut(),
+            cx,
+            None,
+            CancellationToken::cancelled,
+        );
         *this.is_terminated |= polled.is_ready();
         polled
     }
@@ -116,8 +122,26 @@ impl DoneOwned {
     }
 
     /// Why the context ended, if it did.
-    pub(crate) fn err(&self) -> Option<Cancelled> {
-        self.node.as_ref()?.outcome()
+    /// The outcome as an error, or what the clock said when there was none.
+    pub(crate) fn live_at(&self) -> Result<Option<u64>, Cancelled> {
+        self.node.as_ref().map(|node| node.live_at()).transpose()
+    }
+
+    /// Polls it. `seen`: what the clock said in this poll, if it was read already.
+    pub(crate) fn poll_after(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        seen: Option<u64>,
+    ) -> Poll<Cancelled> {
+        let mut this = self.project();
+        let Some(node) = this.node.as_ref() else {
+            return Poll::Pending;
+        };
+        let polled = poll_node(node, this.wait.as_mut(), cx, seen, |token| {
+            token.clone().cancelled_owned()
+        });
+        *this.is_terminated |= polled.is_ready();
+        polled
     }
 }
 
@@ -125,15 +149,7 @@ impl Future for DoneOwned {
     type Output = Cancelled;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Cancelled> {
-        let mut this = self.project();
-        let Some(node) = this.node.as_ref() else {
-            return Poll::Pending;
-        };
-        let polled = poll_node(node, this.wait.as_mut(), cx, |token| {
-            token.clone().cancelled_owned()
-        });
-        *this.is_terminated |= polled.is_ready();
-        polled
+        self.poll_after(cx, None)
     }
 }
 
@@ -155,9 +171,10 @@ fn poll_node<'a, W: Future<Output = ()>>(
     node: &'a Arc<Node>,
     mut wait: Pin<&mut Option<W>>,
     cx: &mut TaskContext<'_>,
+    seen: Option<u64>,
     start: impl FnOnce(&'a CancellationToken) -> W,
 ) -> Poll<Cancelled> {
-    if node.is_ended() || !node.arm() {
+    if node.is_ended() || !node.arm(seen) {
         return Poll::Ready(node.ended_outcome());
     }
     if wait.is_none() {

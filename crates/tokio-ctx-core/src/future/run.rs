@@ -54,11 +54,15 @@ impl<F: Future> Future for Run<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let mut seen = None;
         if !*this.has_started {
             *this.has_started = true;
-            if let Some(cancelled) = this.done.err() {
-                this.future.set(None);
-                return Poll::Ready(Err(cancelled));
+            match this.done.live_at() {
+                Ok(now) => seen = now,
+                Err(cancelled) => {
+                    this.future.set(None);
+                    return Poll::Ready(Err(cancelled));
+                }
             }
         }
         let Some(future) = this.future.as_mut().as_pin_mut() else {
@@ -69,7 +73,7 @@ impl<F: Future> Future for Run<F> {
             this.future.set(None);
             return Poll::Ready(Ok(output));
         }
-        let cancelled = ready!(this.done.poll(cx));
+        let cancelled = ready!(this.done.poll_after(cx, seen));
         this.future.set(None);
         Poll::Ready(Err(cancelled))
     }

@@ -23,7 +23,7 @@ impl Node {
         registered_at: Place,
     ) -> Option<Registration> {
         let callback = Callback { run, registered_at };
-        let token = if self.arm() { self.token() } else { None };
+        let token = if self.arm(None) { self.token() } else { None };
         let Some(token) = token else {
             call(callback, &self.ended_outcome());
             return None;

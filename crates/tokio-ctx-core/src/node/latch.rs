@@ -14,6 +14,19 @@ impl Node {
         self.settled(true)
     }
 
+    /// The outcome as an error, or what the clock said when there was none: for whoever waits next,
+    /// and would have to read it again. It is 0 without a deadline.
+    pub(crate) fn live_at(&self) -> Result<u64, Cancelled> {
+        let now = match self.deadline {
+            NEVER => 0,
+            _ => clock::now(),
+        };
+        if !self.is_ended() && now < self.deadline {
+            return Ok(now);
+        }
+        self.latch(true).map_or(Ok(now), Err)
+    }
+
     /// The outcome of the nearest node of this chain that holds one. Stores nothing.
     pub(crate) fn stored_outcome(self: &Arc<Node>) -> Option<Cancelled> {
         let holds_one = |node: &Arc<Node>| node.state.lock().outcome().cloned();

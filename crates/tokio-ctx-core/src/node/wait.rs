@@ -105,13 +105,15 @@ impl Node {
 
     /// Sees to it that somebody is woken at the deadline, at the place of the caller: its
     /// runtime, or the helper thread. Returns false when the deadline has passed.
-    pub(crate) fn arm(self: &Arc<Node>) -> bool {
+    ///
+    /// `seen`: what the clock said in this poll, if it was read already.
+    pub(crate) fn arm(self: &Arc<Node>, seen: Option<u64>) -> bool {
         if self.deadline == NEVER {
             return true;
         }
         let place = timer::place();
         let owner = self.deadline_owner();
-        owner.armed.load() == place || owner.arm_at(place)
+        owner.armed.load() == place || owner.arm_at(place, seen.unwrap_or_else(clock::now))
     }
 
     /// The node that holds the timers for this node's deadline: the one that set it, or the
@@ -123,8 +125,8 @@ impl Node {
     }
 
     #[cold]
-    fn arm_at(self: &Arc<Node>, place: timer::Place) -> bool {
-        if clock::now() >= self.deadline {
+    fn arm_at(self: &Arc<Node>, place: timer::Place, now: u64) -> bool {
+        if now >= self.deadline {
             return false;
         }
         // Armed ahead of the lock, since a runtime is foreign code: an alarm that is faster than
@@ -136,7 +138,7 @@ impl Node {
         let timer = match Timer::arm(place, self.deadline, &waker) {
             Ok(timer) => timer,
             Err(Refusal::Due) => return false,
-            Err(Refusal::NoTimers) => return place != HELPER && self.arm_at(HELPER),
+            Err(Refusal::NoTimers) => return place != HELPER && self.arm_at(HELPER, now),
         };
         let backstop = match place {
             HELPER => None,
@@ -173,7 +175,7 @@ impl Node {
         drop(timer);
         if self.is_ended() || clock::now() >= self.deadline {
             self.relay();
-        } else if !self.arm_at(HELPER) {
+        } else if !self.arm_at(HELPER, clock::now()) {
             // Lost with its runtime: callbacks and foreign tokens wait without polling, so
             // somebody has to go on counting. Here the deadline came while we looked.
             self.relay();
