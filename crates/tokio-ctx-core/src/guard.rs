@@ -7,9 +7,9 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cancelled::{Cancelled, Reason, SharedCause, because};
+use crate::cancelled::{Cancelled, Reason, because};
 use crate::context::Context;
-use crate::node::Node;
+use crate::node::{Node, Rare};
 use crate::sync::clock;
 
 /// A context, and the right to end it; dropping it ends the context.
@@ -71,7 +71,7 @@ impl Context {
     pub(crate) fn begin(
         &self,
         after: Option<Duration>,
-        cause: Option<SharedCause>,
+        cause: Option<Arc<Rare>>,
         location: &'static Location<'static>,
     ) -> CancelGuard {
         let limited = after.and_then(|after| {

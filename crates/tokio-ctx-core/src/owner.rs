@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
-use crate::node::Node;
+use crate::node::{Node, Rare};
 
 pub use crate::one_line::one_line;
 
@@ -119,10 +120,41 @@ pub fn with_values_of(handle: &CancelHandle, ctx: &Context) -> Option<Context> {
 pub fn begin(
     ctx: &Context,
     after: Option<Duration>,
-    cause: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Option<&DeadlineCause>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    ctx.begin(after, cause, location)
+    ctx.begin(after, cause.map(|cause| Arc::clone(&cause.0)), location)
+}
+
+/// The cause of a deadline, made once for all the contexts that [`begin`] with it.
+///
+/// # Examples
+///
+/// ```
+/// use std::panic::Location;
+/// use std::time::Duration;
+/// use tokio_ctx_core::{Context, owner};
+///
+/// let slow = owner::DeadlineCause::new(std::fmt::Error);
+/// let after = Some(Duration::ZERO);
+/// let request = owner::begin(&Context::background(), after, Some(&slow), Location::caller());
+/// assert!(request.err().unwrap().cause::<std::fmt::Error>().is_some());
+/// ```
+#[derive(Clone)]
+pub struct DeadlineCause(Arc<Rare>);
+
+impl DeadlineCause {
+    /// A cause that is reported where such a deadline ends a context.
+    #[must_use]
+    pub fn new(cause: impl Error + Send + Sync + 'static) -> DeadlineCause {
+        DeadlineCause(Arc::new(Rare::Cause(Arc::new(cause))))
+    }
+}
+
+impl fmt::Debug for DeadlineCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadlineCause").finish_non_exhaustive()
+    }
 }
 
 /// The owners on the lifetime of `ctx` that are still there, nearest first, its own included.

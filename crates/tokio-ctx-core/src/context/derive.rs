@@ -165,6 +165,7 @@ impl Context {
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
+        let cause = cause.map(|cause| Arc::new(Rare::Cause(cause)));
         match self.deadline_node(deadline, now, cause, location) {
             Some(node) => self.living(Some(node)),
             None => self.clone(),
@@ -176,7 +177,7 @@ impl Context {
         &self,
         deadline: u64,
         now: u64,
-        cause: Option<SharedCause>,
+        cause: Option<Arc<Rare>>,
         location: &'static Location<'static>,
     ) -> Option<Arc<Node>> {
         let parent = self.lifetime.as_ref();
@@ -191,9 +192,7 @@ impl Context {
             false => deadline.saturating_sub(now),
         };
         let mut node = Node::with_deadline(parent, deadline, after, location);
-        if let Some(cause) = cause {
-            node = node.with_rare(Rare::Cause(cause));
-        }
+        node.share_rare(cause);
         let node = Arc::new(node);
         if deadline <= now {
             // Ended at birth, for every clock.

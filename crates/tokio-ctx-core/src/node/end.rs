@@ -121,7 +121,7 @@ impl Node {
 
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
-        match self.rare.take().map(|rare| *rare) {
+        match self.rare.take().and_then(Arc::into_inner) {
             Some(Rare::Root(Root::Merge(merge))) => merge.unlink(pending),
             Some(Rare::Cause(cause)) => foreign::discard(cause),
             _ => {}

@@ -24,7 +24,7 @@ pub(super) const LATCHED: u8 = 3;
 pub(crate) struct Node {
     pub(super) parent: Option<Arc<Node>>,
     pub(super) made_at: Place,
-    pub(super) rare: Option<Box<Rare>>,
+    pub(super) rare: Option<Arc<Rare>>,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     pub(super) deadline: u64,
     /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each
@@ -168,8 +168,13 @@ impl Node {
     }
 
     pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
-        self.rare = Some(Box::new(rare));
+        self.rare = Some(Arc::new(rare));
         self
+    }
+
+    /// What was made ahead, for many nodes: the cause of a deadline.
+    pub(crate) fn share_rare(&mut self, rare: Option<Arc<Rare>>) {
+        self.rare = rare;
     }
 
     pub(crate) fn deadline(&self) -> u64 {

@@ -1,6 +1,5 @@
 //! The settings of a layer, and how the context of a request is made from them.
 
-use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Extensions, HeaderName, Request};
-use tokio_ctx_core::owner::in_flight;
+use tokio_ctx_core::owner::{DeadlineCause, in_flight};
 use tokio_ctx_core::{CancelGuard, Context, owner};
 use tracing::level_filters::LevelFilter;
 
@@ -36,7 +35,7 @@ pub(crate) struct Config {
 }
 
 /// A [`DeadlineSource`], made once and shared by all requests.
-type Cause = Arc<dyn Error + Send + Sync>;
+type Cause = DeadlineCause;
 
 /// A duration of the server's own.
 #[derive(Clone)]
@@ -101,14 +100,14 @@ pub(crate) fn with_capacity_for_a_router() -> Extensions {
 
 impl Limit {
     pub(crate) fn new(timeout: Duration, source: DeadlineSource) -> Limit {
-        let cause = Arc::new(source);
+        let cause = DeadlineCause::new(source);
         Limit { timeout, cause }
     }
 }
 
 impl TimeoutHeader {
     pub(crate) fn new(name: HeaderName, form: Form) -> TimeoutHeader {
-        let cause = Arc::new(DeadlineSource::Header(name.clone()));
+        let cause = DeadlineCause::new(DeadlineSource::Header(name.clone()));
         TimeoutHeader { name, form, cause }
     }
 }
@@ -198,7 +197,7 @@ impl Config {
     pub(crate) fn derive(&self, ctx: &Context, from: &impl Carrier) -> CancelGuard {
         let location = self.counters.live.location;
         let (timeout, cause) = self.limit(self.asked(from)).unzip();
-        let guard = owner::begin(ctx, timeout, cause.cloned(), location);
+        let guard = owner::begin(ctx, timeout, cause, location);
         if self.keys.is_empty() {
             return guard;
         }
