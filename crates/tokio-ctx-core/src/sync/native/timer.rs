@@ -29,7 +29,7 @@ pub(crate) const BACKSTOP: Place = u32::MAX - 1;
 
 /// How long after a deadline the helper rings as well, where a runtime may not be driven: later
 /// than the runtime's own timer, which then takes the alarm back.
-const LATER: Duration = Duration::from_millis(10);
+const LATER: Duration = Duration::from_millis(100);
 
 /// Runtimes that were found to be built without a time driver.
 static TIMELESS: Mutex<Vec<Place>> = Mutex::new(Vec::new());
