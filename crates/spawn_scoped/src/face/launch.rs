@@ -137,12 +137,13 @@ impl<'s> Launch<'s> {
         if self.under.is_some() || self.until.is_some() {
             ctx = self.own_context(&ticket, ctx);
         }
-        // A background task is asked later than the scope, and does not begin later.
+        // A background task is asked later than the scope, and does not begin later. A deadline
+        // that passed since anybody looked is seen by the task, and need not be looked for here.
         let scopes = (self.background && self.under.is_none()).then(|| scope.context());
         let ended = [Some(&ctx), scopes]
             .into_iter()
             .flatten()
-            .find(|ctx| ctx.is_done());
+            .find(|ctx| owner::has_ended(ctx));
         if let Some(ended) = ended {
             if let Some(cancelled) = self.stopped(&ticket, ended, refusal) {
                 return Err(cancelled);
