@@ -172,7 +172,8 @@ where
 
 /// Shows a live view, where there is one, that the scope did not end by itself.
 fn show_end(shared: &Shared) {
-    if !in_flight::is_observed() {
+    // At its own end there is nothing to show.
+    if !in_flight::is_observed() || !owner::has_ended(shared.context()) {
         return;
     }
     if let Some(why) = shared.context().err() {

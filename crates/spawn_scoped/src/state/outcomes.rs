@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Reason};
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 use crate::data::entry::Who;
 use crate::data::failure::{ErasedError, Payload, TaskFailure, panic_message, well_known_message};
@@ -13,6 +14,12 @@ use crate::foreign::drop_quietly;
 use crate::state::failures::{Line, Surplus};
 use crate::state::shared::Shared;
 use crate::sync::catch;
+
+/// Whether the text of an error that came after the end may be written to a log. A thousand tasks
+/// that end with their context would otherwise each write a text that nobody reads.
+fn is_logged() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
 
 impl Shared {
     /// The scope whose result a failure in here belongs to.
@@ -36,13 +43,16 @@ impl Shared {
     fn take_error(self: &Arc<Self>, who: &Who, error: ErasedError, matters: bool) -> Cancelled {
         // A task that fails after the end of its context failed because of it.
         let ended = self.context().err();
-        let failure = TaskFailure::new(who, Reason::TaskFailed, self.describe(&error));
+        let is_read = ended.is_none() || self.is_supervised() || is_logged();
+        let message = is_read.then(|| self.describe(&error)).flatten();
+        let failure = TaskFailure::new(who, Reason::TaskFailed, message);
         let cancelled = failure.cancelled();
         let was_asked = self.rare.lock().failures.enough;
         let decides = matters && !was_asked;
         let Some(scope) = self.foreground() else {
+            let message = self.describe(&error);
             let unseen = Surplus::Unseen(error);
-            self.log_surplus(&unseen, &failure);
+            self.log_surplus(&unseen, &TaskFailure::new(who, Reason::TaskFailed, message));
             drop_quietly(unseen);
             return ended.unwrap_or(cancelled);
         };
@@ -167,12 +177,15 @@ impl Shared {
 
     /// The body returned an error. Says whether that error decides, as far as is known.
     pub(crate) fn body_failed(&self, error: &ErasedError) -> bool {
-        let failure = TaskFailure::new(&self.body(), Reason::TaskFailed, self.describe(error));
         let ended = self.context().err();
+        let is_ended = ended.is_some();
         let only_cancelled = ended.is_some_and(|ended| self.says_cancelled(error, &ended));
         let (decides, surplus) = self.rare.lock().failures.body_failed(only_cancelled);
         drop_quietly(surplus);
-        self.end(failure.cancelled());
+        if !is_ended {
+            let failure = TaskFailure::new(&self.body(), Reason::TaskFailed, self.describe(error));
+            self.end(failure.cancelled());
+        }
         decides
     }
 
