@@ -35,6 +35,43 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct ContextError(Cancelled);
 
+/// What a response says of an error.
+struct Problem {
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+    json: &'static str,
+}
+
+/// Text that is put together here and not for each response; none of it needs an escape.
+macro_rules! problem {
+    ($status:literal, $code:literal, $title:literal) => {
+        Problem {
+            status: $status,
+            code: $code,
+            title: $title,
+            json: concat!(
+                r#"{"status":"#,
+                $status,
+                r#","code":""#,
+                $code,
+                r#"","title":""#,
+                $title,
+                r#""}"#
+            ),
+        }
+    };
+}
+
+static TIMEOUT: Problem = problem!(
+    504,
+    "deadline_exceeded",
+    "the deadline of the request has passed"
+);
+static SHUTDOWN: Problem = problem!(503, "shutting_down", "the server is shutting down");
+static GONE: Problem = problem!(499, "client_closed_request", "the client went away");
+static CANCELLED: Problem = problem!(500, "cancelled", "the request was cancelled");
+
 impl ContextError {
     /// What ended the context.
     ///
@@ -74,14 +111,8 @@ impl ContextError {
     /// ```
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.0.reason() {
-            _ if self.0.is_timeout() => StatusCode::GATEWAY_TIMEOUT,
-            Reason::Shutdown | Reason::Signal => StatusCode::SERVICE_UNAVAILABLE,
-            Reason::CallerGone => {
-                StatusCode::from_u16(499).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-            }
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        let status = StatusCode::from_u16(self.problem().status);
+        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The word for it that programs read.
@@ -101,21 +132,25 @@ impl ContextError {
     /// ```
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self.0.reason() {
-            _ if self.0.is_timeout() => "deadline_exceeded",
-            Reason::Shutdown | Reason::Signal => "shutting_down",
-            Reason::CallerGone => "client_closed_request",
-            _ => "cancelled",
-        }
+        self.problem().code
     }
 
     /// The sentence for it that people read. Gives away nothing of the server.
     pub(crate) fn title(&self) -> &'static str {
+        self.problem().title
+    }
+
+    /// All of it in JSON: RFC 9457.
+    pub(crate) fn json(&self) -> &'static str {
+        self.problem().json
+    }
+
+    fn problem(&self) -> &'static Problem {
         match self.0.reason() {
-            _ if self.0.is_timeout() => "the deadline of the request has passed",
-            Reason::Shutdown | Reason::Signal => "the server is shutting down",
-            Reason::CallerGone => "the client went away",
-            _ => "the request was cancelled",
+            _ if self.0.is_timeout() => &TIMEOUT,
+            Reason::Shutdown | Reason::Signal => &SHUTDOWN,
+            Reason::CallerGone => &GONE,
+            _ => &CANCELLED,
         }
     }
 

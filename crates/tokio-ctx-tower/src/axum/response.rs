@@ -4,7 +4,7 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
-use crate::context::body::{PROBLEM_JSON, problem_json};
+use crate::context::body::PROBLEM_JSON;
 use crate::error::ContextError;
 
 /// The [`status`](ContextError::status), and a body of `application/problem+json` with
@@ -13,7 +13,7 @@ use crate::error::ContextError;
 /// The error itself is among the response's extensions, for a layer that logs it.
 impl IntoResponse for ContextError {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(problem_json(&self)));
+        let mut response = Response::new(Body::from(self.json()));
         *response.status_mut() = self.status();
         let problem = HeaderValue::from_static(PROBLEM_JSON);
         response.headers_mut().insert(header::CONTENT_TYPE, problem);

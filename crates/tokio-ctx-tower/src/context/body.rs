@@ -118,7 +118,7 @@ pub(crate) fn answer_to<B>(error: &ContextError, protocol: Protocol) -> Response
         *response.headers_mut() = protocol::grpc_status(error);
     } else {
         *response.status_mut() = error.status();
-        bytes = Some(Box::new(problem_json(error)));
+        bytes = Some(Box::new(Bytes::from_static(error.json().as_bytes())));
     }
     let content_type = protocol.content_type();
     response
@@ -130,16 +130,8 @@ pub(crate) fn answer_to<B>(error: &ContextError, protocol: Protocol) -> Response
     })
 }
 
-/// The media type of [`problem_json`]: RFC 9457.
+/// The media type of [`ContextError::json`]: RFC 9457.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
-
-pub(crate) fn problem_json(error: &ContextError) -> Bytes {
-    let (status, code, title) = (error.status().as_u16(), error.code(), error.title());
-    // None of the three needs an escape.
-    Bytes::from(format!(
-        r#"{{"status":{status},"code":"{code}","title":"{title}"}}"#
-    ))
-}
 
 impl<B> Body for ContextBody<B>
 where

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum_core::body::Body;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::Body as HttpBody;
 use spawn_scoped::Spawner;
 use tokio::net::TcpStream;
@@ -155,6 +155,7 @@ impl ServeOptions {
                         tasks: Tasks(tasks),
                         stop,
                     },
+                    empty_extensions: with_capacity_for_a_router(),
                 };
                 async move { server.accept(listener, count).await }
             };
@@ -176,6 +177,7 @@ struct Server<S> {
     cuts: Arc<Cuts>,
     upgrades: Upgrades,
     connection: Connection,
+    empty_extensions: Extensions,
 }
 
 impl<S, B> Server<S>
@@ -211,7 +213,7 @@ where
     {
         undelayed(&mut io);
         let state = Arc::new(State::new());
-        let mut extensions = with_capacity_for_a_router();
+        let mut extensions = self.empty_extensions.clone();
         extensions.insert(ConnectInfo(peer));
         let requests = Requests {
             inner: self.service.clone(),
