@@ -16,12 +16,15 @@ struct Queue {
     next_id: u64,
     /// Whether the thread is there. It ends when nothing is expected.
     is_served: bool,
+    /// When the thread looks again of its own accord.
+    looks_at: Option<Instant>,
 }
 
 static QUEUE: Mutex<Queue> = Mutex::new(Queue {
     jobs: BTreeMap::new(),
     next_id: 0,
     is_served: false,
+    looks_at: None,
 });
 static CHANGED: Condvar = Condvar::new();
 
@@ -47,13 +50,10 @@ pub(super) fn after(pause: Duration, job: Job) -> Reminder {
     let mut queue = queue();
     let key = (due, queue.next_id);
     queue.next_id += 1;
-    let is_first = queue
-        .jobs
-        .first_key_value()
-        .is_none_or(|(first, _)| key < *first);
     queue.jobs.insert(key, job);
     if queue.is_served {
-        if is_first {
+        // Jobs are mostly taken back in time: it is woken for none that can wait until it looks.
+        if queue.looks_at.is_some_and(|at| due < at) {
             CHANGED.notify_one();
         }
         return Reminder(key);
@@ -72,8 +72,10 @@ fn serve() {
         };
         let now = Instant::now();
         if due > now {
+            guard.looks_at = Some(due);
             let waited = CHANGED.wait_timeout(guard, due - now);
             guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+            guard.looks_at = None;
             continue;
         }
         let job = guard.jobs.pop_first();
