@@ -25,8 +25,7 @@ use super::tasks::Tasks;
 use super::watch::{Next, Watch};
 use crate::error::BoxError;
 
-/// What a connection has to know of its server.
-#[derive(Clone)]
+/// What a connection has to know of its server. All connections share one.
 pub(super) struct Connection {
     pub(super) settings: Arc<Settings>,
     pub(super) tasks: Tasks,
@@ -38,8 +37,12 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Serves `requests` on `io` until the client or the server has had enough.
-    pub(super) async fn run<I, S, B>(self, io: I, state: Arc<State>, requests: Requests<S>)
-    where
+    pub(super) async fn run<I, S, B>(
+        self: Arc<Self>,
+        io: I,
+        state: Arc<State>,
+        requests: Requests<S>,
+    ) where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + 'static,

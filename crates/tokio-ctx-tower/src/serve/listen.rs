@@ -140,21 +140,21 @@ impl ServeOptions {
             let (set, counted, count) = (&settings, &cuts, &accepted);
             let server = move |tasks: Spawner, stop: Context| {
                 let service = app(&tasks);
-                let upgrades = Upgrades {
+                let upgrades = Arc::new(Upgrades {
                     tasks: tasks.clone(),
                     lifetime: stop.clone(),
                     location,
-                };
+                });
                 let server = Server {
                     service,
                     cuts: Arc::clone(counted),
                     upgrades,
-                    connection: Connection {
+                    connection: Arc::new(Connection {
                         settings: Arc::clone(set),
                         requests: tasks.context().clone(),
                         tasks: Tasks(tasks),
                         stop,
-                    },
+                    }),
                     empty_extensions: with_capacity_for_a_router(),
                 };
                 async move { server.accept(listener, count).await }
@@ -175,8 +175,8 @@ const BACKLOG: Duration = Duration::from_millis(10);
 struct Server<S> {
     service: S,
     cuts: Arc<Cuts>,
-    upgrades: Upgrades,
-    connection: Connection,
+    upgrades: Arc<Upgrades>,
+    connection: Arc<Connection>,
     empty_extensions: Extensions,
 }
 
@@ -220,10 +220,10 @@ where
             state: Arc::clone(&state),
             cuts: Arc::clone(&self.cuts),
             extensions,
-            upgrades: self.upgrades.clone(),
+            upgrades: Arc::clone(&self.upgrades),
             body_timeout: self.connection.settings.body_timeout,
         };
-        let connection = self.connection.clone();
+        let connection = Arc::clone(&self.connection);
         let tasks = &self.connection.tasks;
         tasks.spawn("connection", connection.run(io, state, requests));
     }

@@ -48,7 +48,7 @@ pub(super) struct Requests<S> {
     /// What each request gets, the address of its peer for one.
     pub(super) extensions: Extensions,
     /// What a request gets that asks for an upgrade.
-    pub(super) upgrades: Upgrades,
+    pub(super) upgrades: Arc<Upgrades>,
     pub(super) body_timeout: Option<Duration>,
 }
 
@@ -62,7 +62,7 @@ impl<S> Requests<S> {
             false => parts.extensions.extend(self.extensions.clone()),
         }
         if may_upgrade {
-            parts.extensions.insert(self.upgrades.clone());
+            parts.extensions.insert(Upgrades::clone(&self.upgrades));
         }
         let body = match (body.is_end_stream(), self.body_timeout) {
             (true, _) => Body::empty(),
