@@ -85,7 +85,7 @@ pub(crate) fn chain(root: &Context, depth: usize) -> Vec<Context> {
     nodes
 }
 
-/// The same of a token.
+/// A chain of child tokens.
 pub(crate) fn token_chain(root: &CancellationToken, depth: usize) -> Vec<CancellationToken> {
     let mut nodes = Vec::with_capacity(depth);
     for index in 0..depth {

@@ -189,7 +189,7 @@ fn bounded(begin: Box<dyn FnOnce(Context) -> Running + Send>, ctx: Context) -> R
     })
 }
 
-/// Runs one clean-up here and now.
+/// Runs one clean-up at once, on the task that calls.
 pub(crate) async fn run_now(
     scope: &Arc<Shared>,
     clean_up: CleanUp,

@@ -137,7 +137,7 @@ impl Record {
     }
 
     /// Tells the scope how the task ended, and leaves it. Everything of the
-    /// user's is gone by now, save what is in `end`.
+    /// user's is gone by now, except for what is in `end`.
     #[inline]
     pub(super) fn finish<T, E: Send + 'static>(&mut self, end: End<T, E>) -> Result<T, Cancelled> {
         let result = match end {

@@ -127,7 +127,7 @@ fn what_callbacks_hold_may_panic_when_it_is_dropped() {
         ctx.on_cancel(move |_| drop(kept)).disarm();
         drop(guard.disarm());
     }
-    // The same of a deadline's cause.
+    // And the cause of a deadline.
     drop(Context::background().with_timeout_cause(crate::support::HOUR, Hostile));
 }
 
