@@ -1,6 +1,6 @@
 //! What a function is given so that it can be cancelled.
 
-/// Something that a function is given and that can be cancelled: with the feature `context`
+/// A parameter by which a function can be cancelled: with the feature `context`
 /// tokio-ctx's `Context`, with the feature `token` tokio-util's `CancellationToken`.
 ///
 /// A type of your own, say the receiver of a shutdown channel in a newtype, takes a few lines:
@@ -31,10 +31,10 @@
 ///     .assert_ok();
 /// ```
 pub trait Signal: Sized + 'static {
-    /// Makes one, and what cancels it.
+    /// Makes a signal, and the closure that cancels it.
     fn signal() -> (Self, Box<dyn Fn()>);
 
-    /// Whether an error, as `Debug` prints it, says that it was this that was cancelled.
+    /// Whether an error, as `Debug` prints it, says that this signal was cancelled.
     fn is_named_by(error: &str) -> bool {
         let _ = error;
         false

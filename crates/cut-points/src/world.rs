@@ -57,9 +57,9 @@ pub fn world<W: 'static>(setup: impl AsyncFn() -> W + 'static) -> World<W> {
 }
 
 impl<W: 'static> World<W> {
-    /// What must hold after a cut: it panics if it does not hold.
+    /// Checks the world after a cut: `check` panics if something does not hold.
     ///
-    /// It runs once what was ready has run, and again after the second call.
+    /// It runs when everything that was ready has run, and again after the second call.
     pub fn check(mut self, check: impl AsyncFn(&W) + 'static) -> Self {
         let check = Rc::new(check);
         self.check = Some(Rc::new(move |world| {
@@ -109,9 +109,9 @@ impl<W: 'static> World<W> {
         self
     }
 
-    /// How long, in real time, there must be silence before the tool takes it that nothing more
-    /// comes from a socket or a thread: before a paused clock moves, and before it looks at what a
-    /// cut has left.
+    /// How long, in real time, sockets and threads must be silent before the tool concludes that
+    /// nothing more comes from them: before a paused clock moves, and before it looks at what a cut
+    /// has left.
     ///
     /// It is zero with a paused clock and 20 ms in [real time](World::real_time), unless it is set.
     pub fn quiet(mut self, silence: Duration) -> Self {
@@ -119,7 +119,7 @@ impl<W: 'static> World<W> {
         self
     }
 
-    /// The time that what a cut has left may take to come to its end, on the clock of the world.
+    /// How long the work that a cut has left may take to end, on the clock of the world.
     ///
     /// It is zero unless it is set: what is ready runs, but no sleep ends.
     pub fn settle(mut self, time: Duration) -> Self {
@@ -127,7 +127,7 @@ impl<W: 'static> World<W> {
         self
     }
 
-    /// How long a call or a check may take before it counts as one that never ends.
+    /// How long a call or a check may take before it counts as hanging.
     ///
     /// It is an hour with a paused clock and ten seconds in [real time](World::real_time).
     pub fn limit(mut self, time: Duration) -> Self {
@@ -209,7 +209,7 @@ impl<W: 'static> World<W> {
     ///
     /// The uses are those of [`fault_here`](crate::fault_here) and
     /// [`Faulty`](crate::Faulty) in the world, on the thread of the test. The call may return an
-    /// error, or try again and finish; what it does must hold the check, and a second call, in
+    /// error, or try again and finish; afterwards the check must hold, and a second call, in
     /// which nothing fails, must succeed.
     #[track_caller]
     pub fn fail_everywhere<O: Ending>(&self, run: impl AsyncFn(&W) -> O + 'static) -> Report {

@@ -7,7 +7,7 @@ use crate::name::Place;
 
 use super::line::one_line;
 
-/// What all cuts of one function came to: [`assert_ok`](Report::assert_ok) is for tests, `Display`
+/// The result of all cuts of one function: [`assert_ok`](Report::assert_ok) is for tests, `Display`
 /// for people.
 #[must_use = "a report fails no test by itself; `assert_ok` does"]
 #[derive(Debug)]
