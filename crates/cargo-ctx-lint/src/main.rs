@@ -1,8 +1,10 @@
-//! `cargo ctx-lint`: reads a workspace and reports how it uses `tokio_ctx`.
+#![doc = include_str!("../README.md")]
 //!
-//! The way of a run: [`cli`] reads the command line, [`workspace`] finds files and
+//! # How it works
+//!
+//! [`cli`] reads the command line, [`workspace`] finds files and
 //! [`config`], [`engine`] reads and parses them in parallel, [`resolve`] says which names
-//! are ours, [`walk`] shows each of the [`rules`] what it asks about, [`allow`] takes away
+//! are ours, [`walk`] shows each of the [`rules`] the nodes that it asks for, [`allow`] takes away
 //! what comments except, and [`report`] prints the rest.
 
 mod allow;
