@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
-use crate::node::{Node, Rare};
+use crate::node::Node;
 
 pub use crate::one_line::one_line;
 
@@ -98,8 +97,9 @@ pub fn with_values_of(handle: &CancelHandle, ctx: &Context) -> Option<Context> {
 /// A child with its guard and, in the same node, a deadline: what a service needs for each
 /// request, on behalf of the line at `location`.
 ///
-/// A deadline that is not earlier than the parent's changes nothing, as ever. `cause` is
-/// reported if it is this deadline that ends the context.
+/// A deadline that is not earlier than the parent's changes nothing, as ever. If it is this
+/// deadline that ends the context, the cause of the deadline of `cause_of` is reported: one context
+/// that has it stands for all that begin with it.
 ///
 /// # Examples
 ///
@@ -115,46 +115,21 @@ pub fn with_values_of(handle: &CancelHandle, ctx: &Context) -> Option<Context> {
 /// assert_eq!(request.remaining(), after);
 /// assert!(request.cancel());
 /// assert_eq!(request.err().unwrap().reason(), Reason::Cancelled);
+///
+/// let slow = Context::background().with_timeout_cause(Duration::from_secs(1), std::fmt::Error);
+/// let after = Some(Duration::ZERO);
+/// let request = owner::begin(&Context::background(), after, Some(&slow), Location::caller());
+/// assert!(request.err().unwrap().cause::<std::fmt::Error>().is_some());
 /// # }
 /// ```
 pub fn begin(
     ctx: &Context,
     after: Option<Duration>,
-    cause: Option<&DeadlineCause>,
+    cause_of: Option<&Context>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    ctx.begin(after, cause.map(|cause| Arc::clone(&cause.0)), location)
-}
-
-/// The cause of a deadline, made once for all the contexts that [`begin`] with it.
-///
-/// # Examples
-///
-/// ```
-/// use std::panic::Location;
-/// use std::time::Duration;
-/// use tokio_ctx_core::{Context, owner};
-///
-/// let slow = owner::DeadlineCause::new(std::fmt::Error);
-/// let after = Some(Duration::ZERO);
-/// let request = owner::begin(&Context::background(), after, Some(&slow), Location::caller());
-/// assert!(request.err().unwrap().cause::<std::fmt::Error>().is_some());
-/// ```
-#[derive(Clone)]
-pub struct DeadlineCause(Arc<Rare>);
-
-impl DeadlineCause {
-    /// A cause that is reported where such a deadline ends a context.
-    #[must_use]
-    pub fn new(cause: impl Error + Send + Sync + 'static) -> DeadlineCause {
-        DeadlineCause(Arc::new(Rare::Cause(Arc::new(cause))))
-    }
-}
-
-impl fmt::Debug for DeadlineCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadlineCause").finish_non_exhaustive()
-    }
+    let node = cause_of.and_then(|ctx| ctx.lifetime.as_ref());
+    ctx.begin(after, node.and_then(|node| node.shared_cause()), location)
 }
 
 /// The owners on the lifetime of `ctx` that are still there, nearest first, its own included.

@@ -177,6 +177,12 @@ impl Node {
         self.rare = rare;
     }
 
+    /// The cause of this node's deadline, for other nodes.
+    pub(crate) fn shared_cause(&self) -> Option<Arc<Rare>> {
+        self.deadline_cause()?;
+        self.rare.clone()
+    }
+
     pub(crate) fn deadline(&self) -> u64 {
         self.deadline
     }

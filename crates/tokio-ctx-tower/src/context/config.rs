@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Extensions, HeaderName, Request};
-use tokio_ctx_core::owner::{DeadlineCause, in_flight};
+use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{CancelGuard, Context, owner};
 use tracing::level_filters::LevelFilter;
 
@@ -34,8 +34,8 @@ pub(crate) struct Config {
     empty_extensions: Extensions,
 }
 
-/// A [`DeadlineSource`], made once and shared by all requests.
-type Cause = DeadlineCause;
+/// A context whose deadline has a [`DeadlineSource`] as its cause: made once, for all requests.
+type Cause = Context;
 
 /// A duration of the server's own.
 #[derive(Clone)]
@@ -98,16 +98,21 @@ pub(crate) fn with_capacity_for_a_router() -> Extensions {
     extensions
 }
 
+/// A context with a deadline that nobody waits for: it has the cause, and each request shares it.
+fn cause(source: DeadlineSource) -> Cause {
+    Context::background().with_timeout_cause(Duration::from_secs(1), source)
+}
+
 impl Limit {
     pub(crate) fn new(timeout: Duration, source: DeadlineSource) -> Limit {
-        let cause = DeadlineCause::new(source);
+        let cause = cause(source);
         Limit { timeout, cause }
     }
 }
 
 impl TimeoutHeader {
     pub(crate) fn new(name: HeaderName, form: Form) -> TimeoutHeader {
-        let cause = DeadlineCause::new(DeadlineSource::Header(name.clone()));
+        let cause = cause(DeadlineSource::Header(name.clone()));
         TimeoutHeader { name, form, cause }
     }
 }
