@@ -66,7 +66,7 @@ impl ServeReport {
     /// })
     /// .await;
     /// assert!(!report.is_clean());
-    /// assert_eq!(report.aborted()[0].name(), Some("stuck"));
+    /// assert_eq!(report.aborted()[0].name.as_deref(), Some("stuck"));
     /// # Ok(())
     /// # }
     /// ```
