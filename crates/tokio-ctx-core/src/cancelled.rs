@@ -8,6 +8,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::foreign;
 use crate::one_line::OneLine;
 
 /// A cause that several holders share.
@@ -71,6 +72,15 @@ struct Full {
     after: Option<Duration>,
     name: Option<Cow<'static, str>>,
     cause: Option<SharedCause>,
+}
+
+/// A cause is foreign, and its last holder may be anything that knows why a context ended.
+impl Drop for Full {
+    fn drop(&mut self) {
+        if let Some(cause) = self.cause.take() {
+            foreign::discard(cause);
+        }
+    }
 }
 
 /// What kind of event ended a context.

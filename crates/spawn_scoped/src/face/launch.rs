@@ -227,12 +227,18 @@ impl<'s> Launch<'s> {
         kind: TaskKind,
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<V, Cancelled>>,
     ) -> Result<Started<V>, (Cancelled, Who)> {
-        if let Err(limit) = self.claim() {
-            return Err((self.full(limit), self.who()));
-        }
-        match self.admit(Refusal::IsKept) {
+        let admitted = match self.claim() {
+            Ok(()) => self.admit(Refusal::IsKept),
+            Err(limit) => Err(self.full(limit)),
+        };
+        match admitted {
             Ok(admitted) => Ok(self.start_admitted(kind, admitted, spawn)),
-            Err(cancelled) => Err((cancelled, self.who())),
+            Err(cancelled) => {
+                // What it captured may panic when it is dropped. If that came after the value
+                // that is returned was made, nothing would drop that one (rust-lang/rust#47949).
+                drop(spawn);
+                Err((cancelled, self.who()))
+            }
         }
     }
 
@@ -242,8 +248,13 @@ impl<'s> Launch<'s> {
         kind: TaskKind,
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<V, Cancelled>>,
     ) -> Result<Started<V>, Cancelled> {
-        let admitted = self.admit(Refusal::IsReturned)?;
-        Ok(self.start_admitted(kind, admitted, spawn))
+        match self.admit(Refusal::IsReturned) {
+            Ok(admitted) => Ok(self.start_admitted(kind, admitted, spawn)),
+            Err(cancelled) => {
+                drop(spawn); // as above
+                Err(cancelled)
+            }
+        }
     }
 
     /// The span to run the task in; none if the subscriber panics, or a value that is printed.
@@ -293,7 +304,9 @@ impl<'s> Launch<'s> {
         E: Send + 'static,
     {
         if let Err(limit) = self.claim() {
-            return Err(self.full(limit));
+            let cancelled = self.full(limit);
+            drop(f); // as in `start`
+            return Err(cancelled);
         }
         let started = self.start_in_slot(TaskKind::Cooperative, cooperative::<E, _, _>(f))?;
         Ok(Task::running(started))

@@ -156,3 +156,25 @@ fn clones_outlive_the_context_and_stay_the_same() {
     assert!(clone.to_string().starts_with("cancelled: disk full"));
     assert!(std::thread::spawn(move || clone.to_string()).join().is_ok());
 }
+
+#[test]
+fn the_drop_of_a_cause_that_panics_reaches_nobody_who_knew_of_the_end() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("a cause")]
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    let ctx = Context::background().with_cancel();
+    ctx.cancel_with(Bomb);
+    let cancelled = ctx.err().expect("it ended");
+    drop(ctx);
+    let clone = cancelled.clone();
+    drop(cancelled);
+    let last = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(clone)));
+    assert!(last.is_ok());
+}
