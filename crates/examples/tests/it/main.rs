@@ -6,6 +6,7 @@ mod cut_points;
 mod cut_services;
 mod hanging_up;
 mod metrics;
+mod mistakes;
 mod requests;
 mod serving;
 mod stage;
