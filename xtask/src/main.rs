@@ -133,7 +133,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "soak",
-        about: "random trees of scopes for a minute and a half (not part of ci)",
+        about: "random trees of scopes and hostile types, in runtimes of every kind, for two minutes (not part of ci)",
         offered: soak::offered,
         options: &[],
         run: soak::run,

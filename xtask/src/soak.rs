@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::steps::{Cmd, Outcome, Steps};
 use crate::workspace::Workspace;
 
-/// The soak bounds itself to a minute and a half; this ends one that hangs, build included.
+/// The soak bounds itself to two minutes; this ends one that hangs, build included.
 const LIMIT: Duration = Duration::from_secs(900);
 
 pub(crate) fn offered(workspace: &Workspace) -> bool {
@@ -13,6 +13,6 @@ pub(crate) fn offered(workspace: &Workspace) -> bool {
 }
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {
-    let soak = Cmd::cargo("run --release -p spawn_scoped --example soak -- --seconds 90");
+    let soak = Cmd::cargo("run --release -p spawn_scoped --example soak -- --seconds 120");
     steps.run(workspace, "soak", &soak.limit(LIMIT))
 }

@@ -1,26 +1,36 @@
-//! Random trees of scopes with errors, panics, timeouts, drops and aborts, for a while.
+//! Random trees of scopes with errors, panics, timeouts, drops, aborts and hostile types, in
+//! runtimes of every kind, for a while.
 //!
 //! Run with `cargo run --release -p spawn_scoped --example soak -- --seconds 30`; with
 //! `--seed N` the trees of an earlier run are built again.
 //! The last line says how many scopes there were and what was leaked, and so does the status.
 
+use std::alloc::System;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use spawn_scoped::{root, scope, snapshot};
-use tokio_ctx_core::{Cancelled, Context};
+use spawn_scoped::snapshot;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-mod tree;
+mod log;
+mod settings;
+mod trees;
 
-use tree::{Expected, Live, Random};
+use log::Log;
+use settings::{SETTINGS, Soil};
+use trees::{Expected, Live};
 
-/// Trees that are under way at once.
-const AT_ONCE: usize = 64;
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// How much the process may grow after the first tenth of the time.
-const GROWTH: usize = 32 << 20;
+/// How many more allocations may be alive between two rounds than after the first tenth of the
+/// time: of threads that come and go, and tables that grow.
+const MORE: usize = 2_000;
+
+/// How long a round may take to let go of its last thing.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     let (seconds, seed) = match arguments() {
@@ -32,90 +42,79 @@ fn main() -> ExitCode {
     };
     println!("seed {seed}, {seconds} seconds");
     expect_panics();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    tracing::subscriber::set_global_default(Log).expect("the only one");
+    let soil = Soil {
+        live: Live::default(),
+        scopes: Arc::new(AtomicUsize::new(0)),
+        seed,
+    };
+    let (rounds, mut problems) = soak(Duration::from_secs(seconds), &soil);
+    let tree = snapshot();
+    if !tree.scopes.is_empty() {
+        problems.push(format!("still in the tree:\n{tree}"));
+    }
+    for problem in &problems {
+        println!("{problem}");
+    }
+    let scopes = soil.scopes.load(Ordering::Relaxed);
+    let leaked = soil.live.count() + tree.scopes.len();
+    println!(
+        "soak: {scopes} scopes in {rounds} rounds, {leaked} leaked ({})",
+        soil.live
+    );
+    match problems.is_empty() && leaked == 0 {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Goes through the settings until the time is over, or a round leaves something.
+fn soak(time: Duration, soil: &Soil) -> (u64, Vec<String>) {
+    let workers = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let (live, scopes) = (Live::default(), Arc::new(AtomicUsize::new(0)));
-    let growth = runtime.block_on(soak(seconds, seed, &live, &scopes));
-    let hanging = runtime.block_on(root().join_timeout(Duration::from_secs(20)));
-    // What is still there now was detached.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-
-    let mut leaked = live.count();
-    if let Err(stragglers) = hanging {
-        leaked += stragglers.len();
-        for straggler in stragglers.iter().take(10) {
-            println!("still running: {straggler}");
-        }
-    }
-    let tree = snapshot();
-    if !tree.scopes.is_empty() {
-        leaked += tree.scopes.len();
-        println!("still in the tree:\n{tree}");
-    }
-    if growth > GROWTH {
-        leaked += 1;
-        println!("the process grew by {} KiB", growth >> 10);
-    }
-    println!(
-        "soak: {} scopes, {leaked} leaked",
-        scopes.load(Ordering::Relaxed)
-    );
-    if leaked == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
-}
-
-/// Builds trees until the time is over. Returns by how much memory grew.
-async fn soak(seconds: u64, seed: u64, live: &Live, scopes: &Arc<AtomicUsize>) -> usize {
     let begun = Instant::now();
-    let time = Duration::from_secs(seconds);
-    let (mut trees, mut early) = (0u64, 0);
-    let ctx = Context::background();
-    while begun.elapsed() < time {
-        // A round has a scope around it, which waits for what its trees leave.
-        let round = scope(&ctx, async |s| {
-            for _ in 0..AT_ONCE {
-                trees += 1;
-                let random = Random::new(seed ^ trees.wrapping_mul(0x2545_f491_4f6c_dd1d));
-                let (live, scopes) = (live.clone(), scopes.clone());
-                let ctx = s.context().clone();
-                let task = tokio::spawn(async move {
-                    tree::tree(&ctx, random, live, scopes).await;
-                });
-                if trees % 7 == 0 {
-                    // An abort, somewhere.
-                    tokio::task::yield_now().await;
-                    task.abort();
-                }
-                s.spawn(async move |_| {
-                    if let Err(error) = task.await {
-                        assert!(
-                            error.try_into_panic().map_or(true, |p| p.is::<Expected>()),
-                            "a panic that nobody planned"
-                        );
-                    }
-                    Ok::<_, Cancelled>(())
-                });
-            }
-            Ok(())
-        });
-        round.await.expect("nothing in it fails");
-        if begun.elapsed() * 10 < time {
-            early = resident();
+    let mut problems = Vec::new();
+    let (mut rounds, mut early) = (0, None);
+    while begun.elapsed() < time && problems.is_empty() {
+        let setting = SETTINGS[rounds as usize % SETTINGS.len()];
+        let _watched = watch(format!("round {rounds}, {setting:?}"), soil.live.clone());
+        if let Err(problem) = setting.round(&workers, rounds, soil, PATIENCE) {
+            problems.push(format!("round {rounds}, {setting:?}: {problem}"));
+        }
+        rounds += 1;
+        if early.is_none() && begun.elapsed() * 10 > time {
+            early = Some(allocations());
         }
     }
-    resident().saturating_sub(early.max(1))
+    // What is still there now was detached.
+    workers.shutdown_timeout(Duration::from_secs(1));
+    let (early, late) = (early.unwrap_or_else(allocations), allocations());
+    println!("{early} allocations alive after a tenth of the time, {late} at its end");
+    if late > early + MORE {
+        problems.push(format!("{} more allocations are alive", late - early));
+    }
+    (rounds, problems)
 }
 
-/// The memory of this process, where the system tells.
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<usize>().ok());
-    pages.map_or(0, |pages| pages * 4096)
+/// Ends the process with what is known if a round hangs: until the value that is returned is
+/// dropped.
+fn watch(round: String, live: Live) -> mpsc::Sender<()> {
+    let (over, is_over) = mpsc::channel();
+    std::thread::spawn(move || {
+        if is_over.recv_timeout(3 * PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            println!("{round} hangs: {live}\n{}", snapshot());
+            std::process::abort();
+        }
+    });
+    over
+}
+
+/// The allocations that are alive.
+fn allocations() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.allocations.saturating_sub(stats.deallocations)
 }
 
 fn arguments() -> Result<(u64, u64), String> {
@@ -139,7 +138,10 @@ fn arguments() -> Result<(u64, u64), String> {
 fn expect_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if !info.payload().is::<Expected>() {
+        // A timer is tried before it is known that a runtime has none.
+        let text = info.payload().downcast_ref::<String>();
+        let text = text.map_or("", String::as_str);
+        if !info.payload().is::<Expected>() && !text.contains("timers are disabled") {
             usual(info);
         }
     }));

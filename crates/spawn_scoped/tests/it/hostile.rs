@@ -356,3 +356,49 @@ fn a_dropped_scope_with_a_hostile_layer_hands_its_tasks_on_while_unwinding() {
     });
     assert_eq!(live.count(), 0);
 }
+
+/// Holds a token, and is a cause.
+#[derive(Debug)]
+struct Held(#[expect(dead_code, reason = "held")] crate::support::LiveToken);
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("held")
+    }
+}
+
+impl Error for Held {}
+
+#[test]
+fn a_refused_task_whose_captures_panic_when_dropped_leaks_no_cause() {
+    let live = Live::default();
+    on_one_thread(async {
+        let ctx = Context::background().with_cancel();
+        ctx.cancel_with(Held(live.token()));
+        let result = scope(&ctx, async |s| {
+            let refused = |spawn: &dyn Fn(HostileDrop)| {
+                let bomb = HostileDrop(live.token());
+                assert!(catch_unwind(AssertUnwindSafe(|| spawn(bomb))).is_err());
+            };
+            refused(&|bomb| {
+                let _handle = s.spawn(async move |_| drop(bomb));
+            });
+            refused(&|bomb| {
+                let _handle = s.isolated(async move |_| drop(bomb));
+            });
+            refused(&|bomb| {
+                let _handle = s.spawn_blocking(move |_| drop(bomb));
+            });
+            refused(&|bomb| {
+                let _handle = s.task().spawn_cancellable(async move { drop(bomb) });
+            });
+            refused(&|bomb| {
+                let starting = s.start(async move |_, _: Ready<()>| drop(bomb));
+                let _ = pin!(starting).poll(&mut Poller::from_waker(Waker::noop()));
+            });
+            Ok::<_, Cancelled>(())
+        });
+        assert!(result.await.is_err());
+    });
+    assert_eq!(live.count(), 0);
+}

@@ -30,5 +30,5 @@ mod support;
 mod tree;
 mod unfinished;
 
-#[path = "../../examples/soak/tree.rs"]
-mod soak_tree;
+#[path = "../../examples/soak/trees/mod.rs"]
+mod soak_trees;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use spawn_scoped::scope;
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::soak_tree::{Expected, Live, Random, tree};
+use crate::soak_trees::{Expected, Live, Random, tree};
 use crate::support::on_both;
 
 #[test]
@@ -44,7 +45,13 @@ fn ten_thousand_scopes_dropped_at_random_points_leave_no_task_behind() {
                     Ok(())
                 });
                 outer.await.unwrap();
-                assert_eq!(live.count(), 0);
+                // A thread of ours may hold a last handle for a moment.
+                let mut looks = 0;
+                while live.count() > 0 {
+                    looks += 1;
+                    assert!(looks < 10_000, "still alive: {live}");
+                    std::thread::sleep(Duration::from_millis(1));
+                }
             }
         });
     }

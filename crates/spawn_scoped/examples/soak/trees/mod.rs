@@ -1,74 +1,33 @@
 //! Random trees of scopes that go wrong in every way there is.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
-use spawn_scoped::{Ready, Scope, ScopeOptions};
+use spawn_scoped::{Ready, Scope, ScopeOptions, SpanPolicy};
 use tokio_ctx_core::{Cancelled, Context};
+
+mod hostile;
+mod live;
+mod random;
+
+pub(crate) use hostile::Expected;
+use hostile::{Hostile, WithHostileWaker};
+pub(crate) use live::Live;
+use live::{Kind, LiveToken};
+pub(crate) use random::Random;
 
 /// How deep scopes nest.
 const DEEPEST: u32 = 3;
 
-/// The payload of every panic in here, so that a real one is told apart.
-pub(crate) struct Expected;
-
-/// Counts what is alive.
-#[derive(Clone, Default)]
-pub(crate) struct Live(Arc<AtomicUsize>);
-
-impl Live {
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn token(&self) -> LiveToken {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        LiveToken(self.clone())
-    }
-}
-
-/// One live thing: held by a task as a capture, or by a context as a value.
-pub(crate) struct LiveToken(Live);
-
-impl Drop for LiveToken {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 tokio_ctx_core::key! {
     /// Lives as long as the context of a tree does.
-    pub(crate) InContext: LiveToken
-}
-
-/// Numbers from a seed: the same seed, the same tree.
-#[derive(Clone)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn fork(&mut self) -> Self {
-        Random(self.next())
-    }
+    pub(crate) InContext: LiveToken;
+    /// Shown by spans, and hostile then.
+    pub(crate) Shown: Hostile, print
 }
 
 /// The error of every scope in here.
@@ -78,6 +37,12 @@ pub(crate) struct Failed;
 impl From<Cancelled> for Failed {
     fn from(_: Cancelled) -> Self {
         Failed
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failed")
     }
 }
 
@@ -121,18 +86,60 @@ impl<F: Future> Future for DropAfter<F> {
 /// scope around.
 pub(crate) async fn tree(ctx: &Context, mut random: Random, live: Live, counter: Arc<AtomicUsize>) {
     let seed = random.fork();
-    let token = live.token();
-    let ctx = ctx.with_value::<InContext>(token);
+    let ctx = ctx.with_value::<InContext>(live.token(Kind::Value));
     let ctx = match random.below(4) {
-        0 => ctx.with_timeout(Duration::from_micros(random.below(500))),
+        0 => ctx.with_value::<Shown>(Hostile::mild(&mut random, &live)),
         _ => ctx,
     };
-    let scopes = scope_of(ctx, seed, 0, live, counter);
-    if random.below(3) == 0 {
-        DropAfter::new(scopes, random.below(8)).await;
-    } else {
-        let _ = scopes.await;
+    let ctx = derived(&ctx, &mut random, &live);
+    let scopes = scope_of(ctx, seed, 0, live.clone(), counter);
+    match random.below(6) {
+        0 | 1 => {
+            let _ = DropAfter::new(scopes, random.below(8)).await;
+        }
+        2 => {
+            let _ = WithHostileWaker::new(scopes, &live).await;
+        }
+        _ => {
+            let _ = scopes.await;
+        }
     }
+}
+
+/// A context below `ctx`, of any kind, with a callback that tells when it is let go.
+fn derived(ctx: &Context, random: &mut Random, live: &Live) -> Context {
+    let soon = Duration::from_micros(random.below(500));
+    let (ctx, kind) = match random.below(8) {
+        0 | 1 => (ctx.with_timeout(soon), Kind::Timer),
+        2 => (
+            ctx.with_timeout_cause(soon, Hostile::new(random, live)),
+            Kind::Timer,
+        ),
+        3 => {
+            let ctx = ctx.with_cancel().disarm();
+            drop(ctx.token());
+            (ctx, Kind::Token)
+        }
+        // A shield: its scopes are still adopted by the scope around.
+        4 => (ctx.without_cancel().with_cancel().disarm(), Kind::Node),
+        5 => {
+            let other = Context::background().with_timeout(soon);
+            (ctx.merge(&other), Kind::Node)
+        }
+        6 => {
+            let guard = ctx.with_cancel();
+            guard.cancel_with(Hostile::new(random, live));
+            (guard.disarm(), Kind::Node)
+        }
+        _ => (ctx.with_cancel().disarm(), Kind::Node),
+    };
+    let (kept, hostile) = (live.token(kind), Hostile::new(random, live));
+    let called = move |_: &Cancelled| {
+        let _kept = &kept;
+        hostile.act();
+    };
+    ctx.on_cancel(called).disarm();
+    ctx
 }
 
 /// A scope with a few tasks, some of which have scopes. Boxed: it recurses.
@@ -149,18 +156,28 @@ fn scope_of(
         options = options.grace(Duration::from_millis(1 + random.below(3)));
     }
     if random.below(5) == 0 {
+        options = options.drain(Duration::from_micros(random.below(500)));
+    }
+    options = options.clean_up(Duration::from_millis(1));
+    if random.one_in(3) {
+        options = options.describe(|_| std::panic::panic_any(Expected));
+    }
+    if random.below(5) == 0 {
         options = options.supervise();
     }
     if random.below(4) == 0 {
-        options = options.limit(2);
+        options = options.limit(1 + random.below(2) as usize);
     }
     Box::pin(async move {
         options
             .run(&ctx, async |s| {
                 for _ in 0..random.below(5) {
                     spawn_one(&s, random.fork(), depth, &live, &counter).await;
+                    if random.one_in(3) {
+                        defer_one(&s, random.fork(), &live).await;
+                    }
                 }
-                match random.below(8) {
+                match random.below(9) {
                     0 => Err(Failed),
                     1 => std::panic::panic_any(Expected),
                     2 => {
@@ -171,11 +188,46 @@ fn scope_of(
                         tokio::task::yield_now().await;
                         Ok(1)
                     }
+                    4 => {
+                        s.cancel_with(Hostile::new(&mut random, &live));
+                        Ok(3)
+                    }
                     _ => Ok(2),
                 }
             })
             .await
     })
+}
+
+/// A clean-up of any kind, which may be run early or taken back.
+async fn defer_one(s: &Scope<Failed>, mut random: Random, live: &Live) {
+    let (token, ends) = (live.token(Kind::Value), random.below(5));
+    let hostile = random.one_in(4).then(|| Hostile::new(&mut random, live));
+    let work = async move |ctx: Context| {
+        let _held = (token, hostile);
+        tokio::task::yield_now().await;
+        match ends {
+            0 => Err(Failed),
+            1 => std::panic::panic_any(Expected),
+            // Is cut off.
+            2 => std::future::pending().await,
+            3 => Err(Failed::from(ctx.done().await)),
+            _ => Ok(()),
+        }
+    };
+    let deferred = match random.one_in(2) {
+        true => s.spawner().defer(work),
+        false => s.defer(work),
+    };
+    match random.below(6) {
+        0 => drop(deferred.stop()),
+        1 => {
+            let soon = s.context().with_timeout(Duration::from_millis(1));
+            let run = deferred.run_now(&soon);
+            drop(DropAfter::new(run, random.below(4)).await);
+        }
+        _ => drop(deferred),
+    }
 }
 
 /// A task of any kind.
@@ -186,19 +238,37 @@ async fn spawn_one(
     live: &Live,
     counter: &Arc<AtomicUsize>,
 ) {
-    let (token, inner, seed) = (live.token(), live.clone(), random.fork());
+    let (token, inner, seed) = (live.token(Kind::Task), live.clone(), random.fork());
     let counter = counter.clone();
     let sibling = s.clone();
     let what = random.below(8);
+    let hostile = random.one_in(6).then(|| Hostile::new(&mut random, live));
     let work = async move |ctx: Context| {
-        let _held = token;
+        let _held = (token, hostile);
         work(ctx, seed, depth, inner, counter, sibling, what).await
     };
-    match random.below(7) {
+    let spans = [
+        SpanPolicy::Child,
+        SpanPolicy::FollowsFrom,
+        SpanPolicy::Inherit,
+    ];
+    let span = spans[random.below(3) as usize];
+    match random.below(12) {
         0 => drop(s.task().background().spawn(work)),
+        7 => drop(s.isolated(work)),
+        8 => drop(s.spawner().task().name("isolated").span(span).spawn(work)),
+        9 => {
+            let other = derived(&Context::background(), &mut random, live);
+            drop(s.task().under(&other).spawn(work));
+        }
+        10 => {
+            let other = derived(s.context(), &mut random, live);
+            drop(s.task().background().until(&other).span(span).spawn(work));
+        }
+        11 => drop(WithHostileWaker::new(s.isolated(work), live).await),
         1 => drop(s.task().spawn_cancellable(work(s.context().clone()))),
         2 => {
-            let token = live.token();
+            let token = live.token(Kind::Task);
             drop(s.spawn_blocking(move |ctx| {
                 let _held = token;
                 ctx.check()?;
@@ -247,7 +317,7 @@ async fn work(
             }
         }
         4 => {
-            let token = live.token();
+            let token = live.token(Kind::Task);
             drop(sibling.spawn(async move |_| {
                 tokio::task::yield_now().await;
                 drop(token);
