@@ -7,10 +7,8 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use slab::Slab;
 
 use crate::cancelled::{Cancelled, Reason};
 use crate::context::Context;
@@ -19,19 +17,23 @@ use crate::value;
 /// So many ends are remembered.
 const LAST: usize = 100;
 
+/// More bytes than that are not kept for the next label.
+const MOST_ROOM: usize = 256;
+
 /// Entries are spread over so many lists, so that threads rarely wait for each other.
 const LISTS: usize = 16;
 
 static OBSERVED: AtomicBool = AtomicBool::new(false);
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-static FLIGHT: [Mutex<Slab<Arc<Entry>>>; LISTS] = [const { Mutex::new(Slab::new()) }; LISTS];
+static FLIGHT: [Mutex<List>; LISTS] = [const { Mutex::new(List::new()) }; LISTS];
+/// Locked behind a list of what is in flight, where both are.
 static ENDS: Mutex<Ends> = Mutex::new(Ends {
     last: VecDeque::new(),
     counts: Vec::new(),
 });
 
 /// Something that is in flight.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// Different for each entry of the process.
     pub id: u64,
@@ -78,6 +80,47 @@ pub struct End {
     pub at: Instant,
 }
 
+/// A place for each entry, which is used again with the room of its label: a request that is shown
+/// allocates nothing for it.
+struct List {
+    places: Vec<Place>,
+    free: Vec<usize>,
+}
+
+struct Place {
+    id: u64,
+    kind: &'static str,
+    label: String,
+    /// `None` where nothing is in flight.
+    ctx: Option<Context>,
+    since: Instant,
+}
+
+impl List {
+    const fn new() -> List {
+        List {
+            places: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+
+    fn num(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.places.iter().filter_map(|place| {
+            Some(Entry {
+                id: place.id,
+                kind: place.kind,
+                label: place.label.clone(),
+                ctx: place.ctx.clone()?,
+                since: place.since,
+            })
+        })
+    }
+}
+
 struct Ends {
     last: VecDeque<End>,
     /// One for each reason that came up, so there are few.
@@ -97,7 +140,7 @@ pub fn is_observed() -> bool {
 }
 
 /// Writes down something that begins; it is in flight until the value that is returned is
-/// dropped. `label` is called only if entries are kept.
+/// dropped. `label` writes its name, and is called only if entries are kept.
 ///
 /// # Examples
 ///
@@ -107,7 +150,7 @@ pub fn is_observed() -> bool {
 ///
 /// let ctx = Context::background();
 /// in_flight::observe();
-/// let begun = in_flight::enter("query", &ctx, || "select 1".to_owned());
+/// let begun = in_flight::enter("query", &ctx, |label| label.push_str("select 1"));
 /// let (entries, more) = in_flight::list(10);
 /// assert_eq!((entries[0].label.as_str(), more), ("select 1", 0));
 /// drop(begun);
@@ -115,10 +158,10 @@ pub fn is_observed() -> bool {
 /// ```
 #[must_use = "what is dropped at once is not in flight"]
 #[inline]
-pub fn enter(kind: &'static str, ctx: &Context, label: impl FnOnce() -> String) -> InFlight {
+pub fn enter(kind: &'static str, ctx: &Context, label: impl FnOnce(&mut String)) -> InFlight {
     match is_observed() {
         false => InFlight { place: None },
-        true => InFlight::begin(kind, ctx, label()),
+        true => InFlight::begin(kind, ctx, label),
     }
 }
 
@@ -131,66 +174,89 @@ pub struct InFlight {
 
 impl InFlight {
     #[cold]
-    fn begin(kind: &'static str, ctx: &Context, label: String) -> InFlight {
-        let entry = Arc::new(Entry {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            kind,
-            label,
-            ctx: ctx.clone(),
-            since: Instant::now(),
-        });
-        let list = list_of_this_thread();
-        let index = locked(&FLIGHT[list]).insert(entry);
+    fn begin(kind: &'static str, ctx: &Context, label: impl FnOnce(&mut String)) -> InFlight {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let (ctx, since) = (Some(ctx.clone()), Instant::now());
+        let number = list_of_this_thread();
+        let mut list = locked(&FLIGHT[number]);
+        let list = &mut *list;
+        let index = match list.free.pop() {
+            Some(index) => {
+                let place = &mut list.places[index];
+                (place.id, place.kind, place.ctx, place.since) = (id, kind, ctx, since);
+                index
+            }
+            None => {
+                let label = String::new();
+                list.places.push(Place {
+                    id,
+                    kind,
+                    label,
+                    ctx,
+                    since,
+                });
+                list.places.len() - 1
+            }
+        };
+        label(&mut list.places[index].label);
         InFlight {
-            place: Some((list, index)),
+            place: Some((number, index)),
         }
     }
-}
 
-impl InFlight {
     /// Ends it, and writes the end down with why it ended and the line that stands for it.
     pub fn finish(&mut self, why: &Cancelled, line: &'static Location<'static>) {
-        if let Some(entry) = self.take() {
+        self.leave(|place| {
             let at = Instant::now();
-            write_end(End {
-                id: entry.id,
-                kind: entry.kind,
+            let end = End {
+                id: place.id,
+                kind: place.kind,
+                label: String::new(),
                 why: why.clone(),
                 line,
-                age: Some(at.saturating_duration_since(entry.since)),
+                age: Some(at.saturating_duration_since(place.since)),
                 at,
-                // Nobody else has it, unless somebody looks right now.
-                label: match Arc::try_unwrap(entry) {
-                    Ok(entry) => entry.label,
-                    Err(shared) => shared.label.clone(),
-                },
-            });
-        }
+            };
+            write_end(end, &place.label)
+        });
     }
 
-    fn take(&mut self) -> Option<Arc<Entry>> {
-        let (list, index) = self.place.take()?;
-        locked(&FLIGHT[list]).try_remove(index)
+    /// Frees its place, after a last look at it.
+    fn leave<T>(&mut self, look: impl FnOnce(&Place) -> T) {
+        let Some((number, index)) = self.place.take() else {
+            return;
+        };
+        let (ctx, looked) = {
+            let mut list = locked(&FLIGHT[number]);
+            let list = &mut *list;
+            let place = &mut list.places[index];
+            let looked = look(place);
+            place.label.clear();
+            place.label.shrink_to(MOST_ROOM);
+            list.free.push(index);
+            (place.ctx.take(), looked)
+        };
+        // Values of contexts and causes are foreign: dropped outside of the lock.
+        drop((ctx, looked));
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        // Its context's values are foreign: dropped outside of the lock.
-        drop(self.take());
+        self.leave(|_| ());
     }
 }
 
 /// At most `limit` entries, oldest first, and how many more there are.
 #[must_use]
-pub fn list(limit: usize) -> (Vec<Arc<Entry>>, usize) {
-    let mut found: Vec<Arc<Entry>> = Vec::new();
+pub fn list(limit: usize) -> (Vec<Entry>, usize) {
+    let mut found: Vec<Entry> = Vec::new();
     let mut num = 0;
     for list in &FLIGHT {
         let list = locked(list);
-        num += list.len();
+        num += list.num();
         let room = limit.saturating_sub(found.len());
-        found.extend(list.iter().take(room).map(|(_, entry)| Arc::clone(entry)));
+        found.extend(list.entries().take(room));
     }
     found.sort_by_key(|entry| entry.id);
     let more = num - found.len().min(num);
@@ -207,33 +273,42 @@ pub fn ended(
     label: impl FnOnce() -> String,
 ) {
     if is_observed() {
-        write_end(End {
+        let end = End {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             kind,
-            label: label(),
+            label: String::new(),
             why: why.clone(),
             line,
             age,
             at: Instant::now(),
-        });
+        };
+        // Its cause is foreign: outside of the lock.
+        drop(write_end(end, &label()));
     }
 }
 
+/// Writes down `end` with `label`, for which it takes the room of the oldest one. That one is
+/// returned, for the caller to drop.
 #[cold]
-fn write_end(end: End) {
+fn write_end(mut end: End, label: &str) -> Option<End> {
     let reason = end.why.reason();
-    let oldest = {
-        let mut ends = locked(&ENDS);
-        match ends.counts.iter_mut().find(|(other, _)| *other == reason) {
-            Some((_, num)) => *num += 1,
-            None => ends.counts.push((reason, 1)),
-        }
-        let oldest = (ends.last.len() == LAST).then(|| ends.last.pop_front());
-        ends.last.push_back(end);
-        oldest
+    let mut ends = locked(&ENDS);
+    match ends.counts.iter_mut().find(|(other, _)| *other == reason) {
+        Some((_, num)) => *num += 1,
+        None => ends.counts.push((reason, 1)),
+    }
+    let mut oldest = match ends.last.len() {
+        LAST => ends.last.pop_front(),
+        _ => None,
     };
-    // Its cause is foreign: outside of the lock.
-    drop(oldest);
+    if let Some(oldest) = &mut oldest {
+        end.label = std::mem::take(&mut oldest.label);
+        end.label.clear();
+        end.label.shrink_to(MOST_ROOM);
+    }
+    end.label.push_str(label);
+    ends.last.push_back(end);
+    oldest
 }
 
 /// The last ends, newest first, and how many there were by reason since [`observe`].

@@ -206,7 +206,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         work: impl AsyncFnOnce(&mut S) -> T,
     ) -> Result<T, Error> {
         let (session, phase) = self.begin(ctx).await?;
-        let _shown = in_flight::enter("query", ctx, || S::NAME.to_owned());
+        let _shown = in_flight::enter("query", ctx, |label| label.push_str(S::NAME));
         match ctx.run(work(session)).await {
             // Rule 14.
             Ok(output) if session.may_be_out_of_step() => {
@@ -233,7 +233,10 @@ impl<S: Session, C: Cancel> Lease<S, C> {
     ) -> Result<Result<T, E>, Error> {
         let grace = self.common.settings.grace;
         let (session, phase) = self.begin(ctx).await?;
-        let _shown = in_flight::enter("query", ctx, || format!("{}, a transaction", S::NAME));
+        let _shown = in_flight::enter("query", ctx, |label| {
+            label.push_str(S::NAME);
+            label.push_str(", a transaction");
+        });
         match transaction(ctx, session, phase, grace, work).await {
             End::Answered(result) => {
                 *phase = Phase::Idle;
@@ -307,7 +310,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
         self.state = State::Cleaning(back);
         let clean_up = async move {
             let nobody = Context::background();
-            let _shown = in_flight::enter("interrupt", &nobody, || S::NAME.to_owned());
+            let _shown = in_flight::enter("interrupt", &nobody, |label| label.push_str(S::NAME));
             if let Some(session) = clean(doomed, cancel, phase).await {
                 // If nothing waits for it, it goes back to its pool.
                 let _ = give.send(session);

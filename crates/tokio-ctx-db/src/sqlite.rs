@@ -77,7 +77,7 @@ pub fn under<T, E>(
     ctx.check()?;
     let cut = Arc::new(AtomicBool::new(false));
     let hooked = Hooked::install(ctx, conn, &cut).map_err(Error::database)?;
-    let _shown = in_flight::enter("query", ctx, || "SQLite".to_owned());
+    let _shown = in_flight::enter("query", ctx, |label| label.push_str("SQLite"));
     let output = work(hooked.0);
     let was_cut = cut.load(Ordering::Relaxed);
     drop(hooked);

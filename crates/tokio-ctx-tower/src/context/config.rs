@@ -184,8 +184,10 @@ impl Config {
     pub(crate) fn begin<B>(&self, request: &mut Request<B>) -> RequestEnd {
         let above = request.extensions().get::<Context>();
         let guard = self.derive(above.unwrap_or(&self.server), request.headers());
-        let in_flight = in_flight::enter("request", &guard, || {
-            [request.method().as_str(), request.uri().path()].join(" ")
+        let in_flight = in_flight::enter("request", &guard, |label| {
+            label.push_str(request.method().as_str());
+            label.push(' ');
+            label.push_str(request.uri().path());
         });
         let live = Arc::clone(&self.counters.live);
         let is_wanted = live.on_end.is_some() || LevelFilter::current() >= LevelFilter::DEBUG;

@@ -133,7 +133,7 @@ impl<S: Sync> FromRequestParts<S> for Upgrade {
             None => upgrades.lifetime,
         };
         let ctx = ctx.with_cancel();
-        let in_flight = in_flight::enter("upgrade", &ctx, || parts.uri.path().to_owned());
+        let in_flight = in_flight::enter("upgrade", &ctx, |label| label.push_str(parts.uri.path()));
         Ok(Upgrade {
             tasks: upgrades.tasks,
             ctx,
