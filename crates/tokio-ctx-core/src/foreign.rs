@@ -9,13 +9,19 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
+use std::panic::Location;
 
-use crate::cancelled::{Cancelled, Place};
 use crate::one_line::OneLine;
 use crate::sync::{shield, thread_local};
 
 /// Calls what was given to us by the line at `given_at`, and logs its panic as that of `what`.
-pub(crate) fn call(what: &str, given_at: Place, cancelled: Option<&Cancelled>, f: impl FnOnce()) {
+pub(crate) fn call(
+    what: &str,
+    given_at: &'static Location<'static>,
+    cancelled: Option<&dyn fmt::Display>,
+    f: impl FnOnce(),
+) {
     let Err(payload) = shield(f) else {
         return;
     };
