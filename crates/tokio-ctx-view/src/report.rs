@@ -110,7 +110,7 @@ impl Report {
             num_tasks: scopes.iter().map(Scope::num_tasks).sum(),
             more_tasks: scopes.iter().map(Scope::num_more).sum(),
             scopes,
-            in_flight: flight.iter().map(|entry| Flight::of(entry)).collect(),
+            in_flight: flight.iter().map(Flight::of).collect(),
             more_in_flight,
             ends: ends.iter().map(End::of).collect(),
             counts: counts
