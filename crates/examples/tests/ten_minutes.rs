@@ -32,7 +32,9 @@ fn the_page_shows_the_program_that_is_tested() {
         .split("```rust,no_run\n")
         .nth(1)
         .and_then(|rest| rest.split("```").next());
-    assert_eq!(block, Some(PROGRAM));
+    // What another test calls is visible to it.
+    let program = PROGRAM.replace("pub(crate) ", "");
+    assert_eq!(block, Some(&*program));
 }
 
 #[test]

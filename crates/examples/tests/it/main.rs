@@ -5,7 +5,6 @@ mod cut_examples;
 mod cut_points;
 mod cut_services;
 mod hanging_up;
-mod metrics;
 mod mistakes;
 mod requests;
 mod serving;

@@ -42,7 +42,10 @@ mod signals {
         let (rest, status) = demo.end();
         assert_eq!(status.code(), Some(1), "{rest}");
         assert!(!rest.contains("acts as promised"), "{rest}");
-        assert!(rest.contains("demo: cancelled by a signal: SIGTERM"), "{rest}");
+        assert!(
+            rest.contains("demo: cancelled by a signal: SIGTERM"),
+            "{rest}"
+        );
     }
 
     fn check_stops_in_order(signal: &str, shown: &str) {
@@ -76,7 +79,10 @@ mod signals {
             assert!(rest.contains(&waited), "{rest}");
         }
         assert!(rest.contains("stopped in order after"), "{rest}");
-        assert!(rest.contains(&format!("cancelled by a signal: {shown}")), "{rest}");
+        assert!(
+            rest.contains(&format!("cancelled by a signal: {shown}")),
+            "{rest}"
+        );
     }
 
     async fn all_queries_run(server: SocketAddr) {

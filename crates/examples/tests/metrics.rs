@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use tokio_ctx::Context;
 use tokio_ctx::tower::serve;
 
-#[path = "../../examples/metrics.rs"]
+#[path = "../examples/metrics.rs"]
 #[expect(dead_code, reason = "its `main` is not run here")]
 mod example;
 
