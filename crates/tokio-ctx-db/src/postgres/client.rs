@@ -49,6 +49,9 @@ impl Client {
     /// closed when something else comes. This is why the method is here: a function that takes the
     /// driver's client and calls the driver's method is not seen.
     ///
+    /// Behind pgbouncer before 1.21, copy in a transaction only: outside of one, pgbouncer may give the
+    /// answer that is left over to another client.
+    ///
     /// [rust-postgres#789]: https://github.com/rust-postgres/rust-postgres/issues/789
     ///
     /// # Errors
