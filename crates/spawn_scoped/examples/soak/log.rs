@@ -1,4 +1,4 @@
-//! Whoever reads the log is foreign as well.
+//! A subscriber of the log is foreign code as well.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};

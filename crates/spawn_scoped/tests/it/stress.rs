@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use spawn_scoped::scope;
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::soak_trees::{Expected, Live, Random, tree};
+use crate::soak_trees::{Expected, Kind, Live, Random, tree};
 use crate::support::on_both;
 
 #[test]
@@ -45,7 +45,8 @@ fn ten_thousand_scopes_dropped_at_random_points_leave_no_task_behind() {
                     Ok(())
                 });
                 outer.await.unwrap();
-                // A thread of ours may hold a last handle for a moment.
+                assert_eq!(live.num(Kind::Task), 0, "{live}");
+                // A thread of ours may hold the last handle of a context for a moment.
                 let mut looks = 0;
                 while live.count() > 0 {
                     looks += 1;

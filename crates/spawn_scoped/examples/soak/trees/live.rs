@@ -42,6 +42,11 @@ impl Live {
         self.locked().1.len()
     }
 
+    pub(crate) fn num(&self, kind: Kind) -> usize {
+        let things = &self.locked().1;
+        things.values().filter(|(other, _)| *other == kind).count()
+    }
+
     #[track_caller]
     pub(crate) fn token(&self, kind: Kind) -> LiveToken {
         let mut things = self.locked();
@@ -54,13 +59,12 @@ impl Live {
 
 impl fmt::Display for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let things = &self.locked().1;
         for (index, (kind, name)) in NAMES.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            let num = things.values().filter(|(other, _)| other == kind).count();
+            let num = self.num(*kind);
             write!(f, "{comma}{num} {name}")?;
         }
-        for (_, place) in things.values().take(10) {
+        for (_, place) in self.locked().1.values().take(10) {
             write!(f, "\n  made at {place}")?;
         }
         Ok(())

@@ -16,8 +16,8 @@ mod random;
 
 pub(crate) use hostile::Expected;
 use hostile::{Hostile, WithHostileWaker};
-pub(crate) use live::Live;
-use live::{Kind, LiveToken};
+use live::LiveToken;
+pub(crate) use live::{Kind, Live};
 pub(crate) use random::Random;
 
 /// How deep scopes nest.
