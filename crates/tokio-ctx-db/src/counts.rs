@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Work that was cut: its context ended, or its future was dropped.
+    /// Work that was cut: its context ended, or its future was dropped. A COPY that the server
+    /// refused counts as well.
     pub cuts: u64,
     /// Cancels that were sent to the server; one cut may need several, or none.
     pub cancels: u64,

@@ -53,7 +53,7 @@ use crate::settings::{Settings, Turnstile};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A session, with its place in the pool.
-pub(crate) trait Session: Send + Sized + 'static {
+pub(crate) trait Session: Answers + Sized + 'static {
     type Transaction<'a>: Transaction;
 
     /// What a live view calls a query of it.
@@ -62,6 +62,14 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// Ends whatever transaction there is. A session without one is left as it is.
     fn rollback(&mut self) -> impl Future<Output = Rollback> + Send;
 
+    /// Takes the session out of its pool and closes it.
+    fn close(self);
+
+    fn begin(&mut self) -> impl Future<Output = Result<Self::Transaction<'_>, Error>> + Send;
+}
+
+/// Whether a driver still knows which answer is for which query (rule 14).
+pub(crate) trait Answers: Send {
     /// Whether the work may have made the driver lose count of the server's answers.
     fn may_be_out_of_step(&self) -> bool {
         false
@@ -71,25 +79,10 @@ pub(crate) trait Session: Send + Sized + 'static {
     fn is_in_step(&mut self) -> impl Future<Output = bool> + Send {
         async { true }
     }
-
-    /// Takes the session out of its pool and closes it.
-    fn close(self);
-
-    fn begin(&mut self) -> impl Future<Output = Result<Self::Transaction<'_>, Error>> + Send;
 }
 
 /// A transaction of a driver.
-pub(crate) trait Transaction: Send {
-    /// As [`Session::may_be_out_of_step`].
-    fn may_be_out_of_step(&self) -> bool {
-        false
-    }
-
-    /// As [`Session::is_in_step`].
-    fn is_in_step(&mut self) -> impl Future<Output = bool> + Send {
-        async { true }
-    }
-
+pub(crate) trait Transaction: Answers {
     fn commit(self) -> impl Future<Output = Result<(), Error>> + Send;
 
     fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send;

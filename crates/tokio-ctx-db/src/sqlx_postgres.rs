@@ -20,7 +20,7 @@ use tokio_ctx_core::Context;
 
 use crate::counts::Counts;
 use crate::error::Error;
-use crate::kernel::{self, Cancel, Common, Lease, Rollback, Sent, Session};
+use crate::kernel::{self, Answers, Cancel, Common, Lease, Rollback, Sent, Session};
 use crate::settings::Settings;
 
 /// How many answers of what was cut may come before that of a ping.
@@ -282,6 +282,8 @@ impl Connection {
     }
 }
 
+impl Answers for PoolConnection<Postgres> {}
+
 impl Session for PoolConnection<Postgres> {
     type Transaction<'a> = Transaction<'a, Postgres>;
 
@@ -332,6 +334,8 @@ impl Session for PoolConnection<Postgres> {
             .map_err(Error::database)
     }
 }
+
+impl Answers for Transaction<'_, Postgres> {}
 
 impl kernel::Transaction for Transaction<'_, Postgres> {
     async fn commit(self) -> Result<(), Error> {

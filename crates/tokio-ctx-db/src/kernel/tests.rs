@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tokio_ctx_core::Context;
 
-use super::{Cancel, Common, Lease, Rollback, Sent, Session, Transaction};
+use super::{Answers, Cancel, Common, Lease, Rollback, Sent, Session, Transaction};
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -34,6 +34,8 @@ struct Scripted {
     answers: VecDeque<(Duration, Rollback)>,
     log: Log,
 }
+
+impl Answers for Scripted {}
 
 impl Session for Scripted {
     type Transaction<'a> = Never;
@@ -63,6 +65,8 @@ impl Session for Scripted {
 
 /// There is none.
 struct Never(Infallible);
+
+impl Answers for Never {}
 
 impl Transaction for Never {
     async fn commit(self) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use bytes::Buf;
 use deadpool_postgres::Object;
 use tokio_postgres::{CopyInSink, SimpleQueryMessage, ToStatement};
 
-use crate::kernel;
+use crate::kernel::{self, Answers};
 
 /// The client of a [`Connection`](super::Connection), for the work that runs on it.
 ///
@@ -91,16 +91,6 @@ impl Client {
         self.object.copy_in(statement).await
     }
 
-    /// Rule 14 of the kernel.
-    pub(super) fn may_be_out_of_step(&self) -> bool {
-        self.has_copied.load(Ordering::Relaxed)
-    }
-
-    pub(super) async fn is_in_step(&mut self) -> bool {
-        // In a transaction that has failed no query has an answer.
-        matches!(self.ask_for_a_number("").await, Ok(true))
-    }
-
     /// Whether the number that is asked for after `sql` is what comes.
     pub(super) async fn ask_for_a_number(
         &mut self,
@@ -116,6 +106,16 @@ impl Client {
             *self.has_copied.get_mut() = false;
         }
         Ok(has_come)
+    }
+}
+
+impl Answers for Client {
+    fn may_be_out_of_step(&self) -> bool {
+        self.has_copied.load(Ordering::Relaxed)
+    }
+
+    async fn is_in_step(&mut self) -> bool {
+        matches!(self.ask_for_a_number("").await, Ok(true))
     }
 }
 

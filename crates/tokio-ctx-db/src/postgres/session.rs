@@ -12,14 +12,6 @@ impl Session for Client {
 
     const NAME: &'static str = "PostgreSQL";
 
-    fn may_be_out_of_step(&self) -> bool {
-        self.may_be_out_of_step()
-    }
-
-    async fn is_in_step(&mut self) -> bool {
-        self.is_in_step().await
-    }
-
     async fn rollback(&mut self) -> Rollback {
         match self.ask_for_a_number("ROLLBACK; ").await {
             Ok(true) => Rollback::Done,

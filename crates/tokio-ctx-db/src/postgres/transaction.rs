@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::client::Client;
 use crate::error::Error;
-use crate::kernel;
+use crate::kernel::{self, Answers};
 
 /// An open transaction of a [`Connection`](super::Connection).
 ///
@@ -90,7 +90,7 @@ impl Transaction<'_> {
     }
 }
 
-impl kernel::Transaction for Transaction<'_> {
+impl Answers for Transaction<'_> {
     fn may_be_out_of_step(&self) -> bool {
         self.client.may_be_out_of_step()
     }
@@ -98,7 +98,9 @@ impl kernel::Transaction for Transaction<'_> {
     async fn is_in_step(&mut self) -> bool {
         self.client.is_in_step().await
     }
+}
 
+impl kernel::Transaction for Transaction<'_> {
     async fn commit(self) -> Result<(), Error> {
         if self.is_spoiled {
             self.execute("ROLLBACK").await?;
