@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use deadpool_postgres::Object;
 use tokio::time::{Instant, timeout};
+use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::support::{Server, connections, with_server};
+use super::support::{Server, connections, first, with_server};
 
 const SOON: Duration = Duration::from_millis(60);
 
@@ -72,10 +72,7 @@ fn a_copy_that_is_refused_leaves_an_answer_for_the_next_query() {
             let Ok(next) = pool.get().await else { continue };
             let number = format!("{number}");
             let answer = next.simple_query(&format!("select {number}")).await;
-            let is_own = answer.is_ok_and(|answer| {
-                let own = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some(&*number));
-                answer.iter().any(own)
-            });
+            let is_own = answer.is_ok_and(|answer| first(&answer) == Some(&*number));
             if !is_own {
                 return;
             }

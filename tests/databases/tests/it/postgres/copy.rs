@@ -9,9 +9,8 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
 use tokio_ctx_core::Context;
 use tokio_ctx_db::postgres::{Client, Connection, Pool};
-use tokio_postgres::SimpleQueryMessage;
 
-use super::support::{PATIENCE, Server, assert_idle, with_server};
+use super::support::{PATIENCE, Server, assert_idle, first, with_server};
 
 const SOON: Duration = Duration::from_millis(60);
 
@@ -127,11 +126,7 @@ fn copy_is_cut_before_it_has_begun_and_nobody_gets_its_answers() {
                     c.simple_query(&format!("select {number}")).await
                 });
                 let answer = next.await.unwrap().unwrap();
-                let row = answer.iter().find_map(|message| match message {
-                    SimpleQueryMessage::Row(row) => row.get(0),
-                    _ => None,
-                });
-                assert_eq!(row, Some(&*number.to_string()));
+                assert_eq!(first(&answer), Some(&*number.to_string()));
             }
             Ok::<(), tokio_postgres::Error>(())
         });
@@ -176,11 +171,7 @@ async fn assert_answers_are_their_own(pool: &Pool) {
         let sql = format!("select {number}");
         let answer = db.under(&ctx, async |c| c.simple_query(&sql).await);
         let answer = answer.await.unwrap().unwrap();
-        let row = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0),
-            _ => None,
-        });
-        assert_eq!(row, Some(&*number));
+        assert_eq!(first(&answer), Some(&*number));
         assert_idle(&mut db).await;
     }
 }

@@ -133,11 +133,15 @@ pub(super) async fn assert_idle(db: &mut Connection) {
     let ctx = Context::background();
     let answer = db.under(&ctx, async |c| c.simple_query(sql).await);
     let answer = answer.await.unwrap().unwrap();
-    let row = answer.iter().find_map(|message| match message {
+    assert_eq!(first(&answer), Some("t"), "a transaction is open");
+}
+
+/// The first column of the first row.
+pub(super) fn first(answer: &[SimpleQueryMessage]) -> Option<&str> {
+    answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,
-    });
-    assert_eq!(row, Some("t"), "a transaction is open");
+    })
 }
 
 /// The number of the session that `client` speaks to.
