@@ -55,7 +55,7 @@ async fn a_query_through_tls_is_cancelled_through_tls() -> Result<(), Box<dyn Er
     };
     let conninfo = server.conninfo().replace("127.0.0.1", "localhost");
     let mut config: Config = conninfo.parse()?;
-    // Whoever does not get TLS gets an error.
+    // Without TLS a connection fails, and so does a cancel.
     config.ssl_mode(tokio_postgres::config::SslMode::Require);
     let connections = deadpool_postgres::Pool::builder(Manager::new(config.clone(), tls.clone()))
         .max_size(1)

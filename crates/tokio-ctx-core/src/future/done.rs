@@ -121,7 +121,6 @@ impl DoneOwned {
         }
     }
 
-    /// Why the context ended, if it did.
     /// The outcome as an error, or what the clock said when there was none.
     pub(crate) fn live_at(&self) -> Result<Option<u64>, Cancelled> {
         self.node.as_ref().map(|node| node.live_at()).transpose()

@@ -14,8 +14,8 @@ impl Node {
         self.settled(true)
     }
 
-    /// The outcome as an error, or what the clock said when there was none: for whoever waits next,
-    /// and would have to read it again. It is 0 without a deadline.
+    /// The outcome as an error, or what the clock said when there was none: for a wait that
+    /// follows, which would have to read it again. It is 0 without a deadline.
     pub(crate) fn live_at(&self) -> Result<u64, Cancelled> {
         let now = match self.deadline {
             NEVER => 0,
