@@ -31,7 +31,6 @@ mod watch;
 
 pub use data::failure::TaskFailure;
 pub use data::refused::Refused;
-pub use data::span::SpanPolicy;
 pub use data::task_snapshot::TaskSnapshot;
 pub use face::defer::Deferred;
 pub use face::options::{ScopeOptions, ScopeReport};

@@ -193,7 +193,8 @@ where
     B: Send + 'static,
     R: Body<Data = Bytes> + Send + 'static,
 {
-    type Response = Response<ScopedBody<R>>;
+    /// Its body ends once the tasks of the request are joined.
+    type Response = Response<Boxed<R>>;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
@@ -275,6 +276,9 @@ fn is_sent_first<R: Body<Data = Bytes>>(response: &Response<ScopedBody<R>>) -> b
     }
 }
 
+/// The body of a response.
+type Boxed<R> = Pin<Box<dyn Body<Data = Bytes, Error = <R as Body>::Error> + Send>>;
+
 /// What runs the handler and joins its tasks.
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -292,8 +296,8 @@ struct ScopedFuture<R, E> {
 /// Nothing in it is pinned but what is in a box.
 impl<R, E> Unpin for ScopedFuture<R, E> {}
 
-impl<R: Body<Data = Bytes>, E> Future for ScopedFuture<R, E> {
-    type Output = Result<Response<ScopedBody<R>>, E>;
+impl<R: Body<Data = Bytes> + Send + 'static, E> Future for ScopedFuture<R, E> {
+    type Output = Result<Response<Boxed<R>>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -319,45 +323,14 @@ impl<R: Body<Data = Bytes>, E> Future for ScopedFuture<R, E> {
         });
         Poll::Ready(answer.map(|mut response| {
             response.body_mut().tail = tail;
-            response
+            response.map(|body| Box::pin(body) as Boxed<R>)
         }))
     }
 }
 
 pin_project! {
     /// The body of a response whose end waits for the tasks of its request.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::convert::Infallible;
-    /// use std::sync::atomic::{AtomicBool, Ordering};
-    /// use bytes::Bytes;
-    /// use futures_util::stream::iter;
-    /// use http::{Request, Response};
-    /// use http_body::Frame;
-    /// use http_body_util::{BodyExt as _, StreamBody};
-    /// use tokio_ctx::tower::request_scope::{RequestScope, RequestScopeLayer, ScopedBody};
-    /// # use tower::{ServiceExt, service_fn};
-    /// # use tower_layer::Layer;
-    ///
-    /// static AUDITED: AtomicBool = AtomicBool::new(false);
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() {
-    /// let handler = service_fn(|request: Request<()>| async move {
-    ///     let scope = request.extensions().get::<RequestScope>().unwrap();
-    ///     scope.spawn(async |_ctx| Ok(AUDITED.store(true, Ordering::Relaxed)));
-    ///     let frame = |part: &'static str| Ok::<_, Infallible>(Frame::data(Bytes::from(part)));
-    ///     Ok::<_, Infallible>(Response::new(StreamBody::new(iter(["hel", "lo"].map(frame)))))
-    /// });
-    /// let response = RequestScopeLayer::new().layer(handler).oneshot(Request::new(())).await;
-    /// let body: ScopedBody<_> = response.unwrap().into_body();
-    /// assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
-    /// assert!(AUDITED.load(Ordering::Relaxed), "the end of the body came after the task");
-    /// # }
-    /// ```
-    pub struct ScopedBody<B> {
+    struct ScopedBody<B> {
         // Before `inner`: the tasks are asked to stop before the stream they feed is dropped.
         tail: Option<Tail>,
         // The last frame, held back while the tasks are joined: servers read no further.
@@ -455,13 +428,5 @@ impl<B: Body<Data = Bytes>> Body for ScopedBody<B> {
                 .as_ref()
                 .map_or_else(SizeHint::default, |(hint, _)| *hint),
         }
-    }
-}
-
-impl<B> fmt::Debug for ScopedBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedBody")
-            .field("is_joined", &self.tail.is_none())
-            .finish_non_exhaustive()
     }
 }

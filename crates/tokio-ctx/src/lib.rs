@@ -16,8 +16,8 @@ pub use tokio_ctx_core::{
 #[doc(inline)]
 pub use spawn_scoped::{
     Deferred, IsolatedOutput, Ready, Refused, Root, Scope, ScopeOptions, ScopeReport,
-    ScopeSnapshot, Snapshot, SpanPolicy, Spawner, Task, TaskFailure, TaskOptions, TaskOutput,
-    TaskSnapshot, policy, root, scope, snapshot,
+    ScopeSnapshot, Snapshot, Spawner, Task, TaskFailure, TaskOptions, TaskOutput, TaskSnapshot,
+    policy, root, scope, snapshot,
 };
 
 #[cfg(feature = "axum")]

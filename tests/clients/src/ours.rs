@@ -12,7 +12,7 @@ use tokio_ctx::tower::ContextError;
 use tokio_ctx::tower::propagate::PropagateLayer;
 use tokio_ctx::tower::reqwest::send;
 use tokio_ctx::tower::tonic::under;
-use tokio_ctx::{CancelHandle, Context};
+use tokio_ctx::{CancelHandle, Cancelled, Context};
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
@@ -71,7 +71,7 @@ fn propagate() -> PropagateLayer {
 
 /// The whole body of a GET.
 async fn by_reqwest(ctx: Context, url: String) -> Result<String> {
-    let response = send(&ctx, &propagate(), reqwest::Client::new().get(url)).await?;
+    let response = send(&ctx, &propagate(), reqwest::Client::new().get(url)).await??;
     Ok(response.error_for_status()?.text().await?)
 }
 
@@ -137,9 +137,8 @@ fn is_for_the_context(result: Result<String>) -> Result<()> {
         Err(error) => error,
     };
     let first: &(dyn Error + 'static) = &*error;
-    let is_ours = std::iter::successors(Some(first), |&error| error.source()).any(|error| {
-        error.is::<ContextError>() || error.is::<tokio_ctx::tower::reqwest::SendError>()
-    });
+    let is_ours = std::iter::successors(Some(first), |&error| error.source())
+        .any(|error| error.is::<ContextError>() || error.is::<Cancelled>());
     is_ours.then_some(()).ok_or(error)
 }
 

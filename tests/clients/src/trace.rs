@@ -17,7 +17,8 @@ pub(crate) async fn call_on(ctx: Context, Json(calls): Json<Value>) -> StatusCod
         let request = http.post(url).body(call["arguments"].to_string());
         let request = request.header("content-type", "application/json");
         let response = send(&span(&ctx), &propagate, request).await;
-        if !response.is_ok_and(|response| response.status().is_success()) {
+        let is_good = |response: reqwest::Response| response.status().is_success();
+        if !response.is_ok_and(|response| response.is_ok_and(is_good)) {
             return StatusCode::BAD_GATEWAY;
         }
     }

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::data::span::SpanPolicy;
 use crate::data::text::Name;
 
 /// The options, without the type of the error.
@@ -15,7 +14,6 @@ pub(crate) struct Config {
     pub(crate) drain: Option<Duration>,
     pub(crate) clean_up: Option<Duration>,
     pub(crate) limit: Option<usize>,
-    pub(crate) span: SpanPolicy,
     pub(crate) supervise: bool,
     pub(crate) keep_body: bool,
     pub(crate) describe: Option<Describe>,

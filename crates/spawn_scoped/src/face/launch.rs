@@ -7,13 +7,13 @@ use std::task::Poll;
 
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
+use tracing::level_filters::LevelFilter;
 
 use crate::data::entry::{Entry, Place, TaskKind, Who};
 use crate::data::failure::TaskFailure;
-use crate::data::span::SpanPolicy;
 use crate::data::text::Name;
 use crate::face::spawner::Spawner;
-use crate::foreign::quietly;
+use crate::foreign::{drop_quietly, quietly};
 use crate::kernel::slots::Slots;
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
@@ -25,7 +25,7 @@ pub(crate) struct Launch<'s> {
     scope: &'s Spawner,
     location: Place,
     pub(crate) name: Option<Name>,
-    pub(crate) span: Option<SpanPolicy>,
+    pub(crate) span: Option<Span>,
     pub(crate) under: Option<Context>,
     pub(crate) until: Option<Context>,
     pub(crate) background: bool,
@@ -237,6 +237,7 @@ impl<'s> Launch<'s> {
                 // What it captured may panic when it is dropped. If that came after the value
                 // that is returned was made, nothing would drop that one (rust-lang/rust#47949).
                 drop(spawn);
+                drop_quietly(self.span.take());
                 Err((cancelled, self.who()))
             }
         }
@@ -252,19 +253,22 @@ impl<'s> Launch<'s> {
             Ok(admitted) => Ok(self.start_admitted(kind, admitted, spawn)),
             Err(cancelled) => {
                 drop(spawn); // as above
+                drop_quietly(self.span.take());
                 Err(cancelled)
             }
         }
     }
 
-    /// The span to run the task in; none if the subscriber panics, or a value that is printed.
+    /// The span to run the task in; none if the subscriber panics.
     #[inline]
-    fn make_span(&self, ctx: &Context) -> Option<Span> {
-        if SpanPolicy::is_moot() {
-            return None;
-        }
-        let policy = self.span.unwrap_or_else(|| self.scope.shared.span_policy());
-        quietly(|| policy.make_span(&self.who(), ctx)).flatten()
+    fn take_span(&mut self) -> Option<Span> {
+        let span = match self.span.take() {
+            Some(span) => span,
+            // No subscriber reads spans.
+            None if LevelFilter::current() == LevelFilter::OFF => return None,
+            None => quietly(Span::current)?,
+        };
+        (!span.is_disabled()).then_some(span)
     }
 
     /// A panic of `spawn` drops the record, and with it slot and ticket.
@@ -279,7 +283,7 @@ impl<'s> Launch<'s> {
         let since = home.time();
         let has_own = self.under.is_some() || self.until.is_some();
         let own = has_own.then(|| ctx.clone());
-        let span = self.make_span(&ctx);
+        let span = self.take_span();
         let extra = Extra::of(self.name.clone(), span, own, self.isolated);
         if let Some(slot) = self.slot.take() {
             slot.pass_on();

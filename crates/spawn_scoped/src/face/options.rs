@@ -11,7 +11,6 @@ use tokio_ctx_core::{Cancelled, Context};
 
 use crate::data::config::Config;
 use crate::data::failure::TaskFailure;
-use crate::data::span::SpanPolicy;
 use crate::data::text::Name;
 use crate::face::run::{Late, run};
 use crate::face::scope::Scope;
@@ -200,21 +199,6 @@ where
         self
     }
 
-    /// How tasks relate to the tracing span that is current where they are spawned.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Cancelled, ScopeOptions, SpanPolicy};
-    ///
-    /// let options = ScopeOptions::<Cancelled>::new().span(SpanPolicy::FollowsFrom);
-    /// assert!(format!("{options:?}").contains("FollowsFrom"));
-    /// ```
-    pub fn span(mut self, policy: SpanPolicy) -> Self {
-        self.config.span = policy;
-        self
-    }
-
     /// A failing task is reported, but ends nothing and decides nothing.
     ///
     /// Its error is among the late ones of [`run_reported`](Self::run_reported), and code that
@@ -396,7 +380,6 @@ impl<E> fmt::Debug for ScopeOptions<E> {
             .field("grace", &self.config.grace)
             .field("drain", &self.config.drain)
             .field("limit", &self.config.limit)
-            .field("span", &self.config.span)
             .field("supervise", &self.config.supervise)
             .field("keep_body", &self.config.keep_body)
             .finish_non_exhaustive()

@@ -178,7 +178,7 @@ impl<E: Send + 'static> Scope<E> {
         self.task().slot()
     }
 
-    /// A task with a name, a span policy, or another of the things that are rarely set.
+    /// A task with a name, a span, or another of the things that are rarely set.
     ///
     /// # Examples
     ///
@@ -269,7 +269,7 @@ impl Spawner {
         self.task().slot()
     }
 
-    /// An isolated task with a name, a span policy, or another of the things that are rarely set.
+    /// An isolated task with a name, a span, or another of the things that are rarely set.
     ///
     /// # Examples
     ///

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use tokio_ctx_core::{Cancelled, Context};
+use tracing::Span;
 
 use crate::data::entry::{Place, TaskKind};
 use crate::data::refused::{Refused, Why};
-use crate::data::span::SpanPolicy;
 use crate::data::text::Name;
 use crate::face::launch::{Launch, cooperative};
 use crate::face::scope::Scope;
@@ -28,14 +28,14 @@ use crate::task::work::{Cancellable, Work};
 /// # Examples
 ///
 /// ```
-/// use tokio_ctx::{Cancelled, Context, SpanPolicy, scope};
+/// use tokio_ctx::{Cancelled, Context, scope};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Cancelled> {
 /// let rows = scope(&Context::background(), async |s| {
 ///     s.task()
 ///         .name("count rows")
-///         .span(SpanPolicy::Child)
+///         .span(tracing::info_span!("count", table = "orders"))
 ///         .spawn_blocking(|_ctx| Ok::<_, Cancelled>(300_000))
 ///         .await
 /// })
@@ -81,18 +81,25 @@ impl<'s, S> TaskOptions<'s, S> {
         self
     }
 
-    /// How the task relates to the current tracing span, if not as the scope says.
+    /// The tracing span that the task runs in, in place of the one that is current where it is
+    /// spawned.
+    ///
+    /// A span lives until everything inside it is done, so a task that outlives its request by
+    /// design should not run in the request's span. Give it a span that
+    /// [follows from](Span::follows_from) that one, or [none](Span::none).
+    /// [`Context::printable_values`] has what a span of a task may say of its context.
     ///
     /// # Examples
     ///
     /// ```
-    /// use tokio_ctx::{Cancelled, Context, SpanPolicy, scope};
+    /// use tokio_ctx::{Cancelled, Context, scope};
+    /// use tracing::Span;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Cancelled> {
     /// scope(&Context::background(), async |s| {
-    ///     let task = s.task().span(SpanPolicy::None).spawn(async |_| {
-    ///         assert!(tracing::Span::current().is_none());
+    ///     let task = s.task().span(Span::none()).spawn(async |_| {
+    ///         assert!(Span::current().is_none());
     ///         Ok::<_, Cancelled>(())
     ///     });
     ///     task.await?;
@@ -101,8 +108,8 @@ impl<'s, S> TaskOptions<'s, S> {
     /// .await
     /// # }
     /// ```
-    pub fn span(mut self, policy: SpanPolicy) -> Self {
-        self.launch.span = Some(policy);
+    pub fn span(mut self, span: Span) -> Self {
+        self.launch.span = Some(span);
         self
     }
 

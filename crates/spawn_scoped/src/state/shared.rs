@@ -12,7 +12,6 @@ use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
 use crate::data::cleanup::CleanUps;
 use crate::data::config::Config;
 use crate::data::entry::Place;
-use crate::data::span::SpanPolicy;
 use crate::data::text::Name;
 use crate::foreign::wake;
 use crate::kernel::ledger::Ledger;
@@ -222,13 +221,6 @@ impl Shared {
 
     pub(crate) fn drain(&self) -> Option<Duration> {
         self.config.as_ref()?.drain
-    }
-
-    #[inline]
-    pub(crate) fn span_policy(&self) -> SpanPolicy {
-        self.config
-            .as_ref()
-            .map_or(SpanPolicy::Inherit, |config| config.span)
     }
 
     pub(crate) fn is_supervised(&self) -> bool {

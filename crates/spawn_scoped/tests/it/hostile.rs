@@ -2,16 +2,17 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Wake, Waker};
 use std::time::Duration;
 
-use spawn_scoped::{Ready, ScopeOptions, SpanPolicy, Spawner, policy, root, scope, snapshot};
+use spawn_scoped::{Ready, ScopeOptions, Spawner, policy, root, scope, snapshot};
 use tokio_ctx_core::{Cancelled, Context, Reason};
 use tracing::subscriber::with_default;
-use tracing::{Event, Metadata, Subscriber, span};
+use tracing::{Event, Metadata, Span, Subscriber, span};
 
 use crate::support::{Live, current_thread, patiently};
 
@@ -101,16 +102,20 @@ async fn all_that_is_logged() {
     let result: Result<(), Boxed> = ScopeOptions::new()
         .name("all")
         .run(&ctx, async |s| {
-            for policy in [
-                SpanPolicy::Inherit,
-                SpanPolicy::Child,
-                SpanPolicy::FollowsFrom,
-                SpanPolicy::None,
-            ] {
-                let task = s.task().span(policy);
-                assert_eq!(task.spawn(async |_| Ok::<_, Boxed>(7)).await?, 7);
-                let task = s.task().span(policy);
-                assert_eq!(task.spawn_blocking(|_| Ok::<_, Boxed>(7)).await?, 7);
+            // To drop this one is to panic: each clone of it is the crate's to drop.
+            let mine = ManuallyDrop::new(tracing::info_span!("mine"));
+            let none = ManuallyDrop::new(Span::none());
+            for span in [None, Some(none), Some(mine)] {
+                let task = || match &span {
+                    Some(span) => s.task().span(Span::clone(span)),
+                    None => s.task(),
+                };
+                assert_eq!(task().spawn(async |_| Ok::<_, Boxed>(7)).await?, 7);
+                let blocking = task().spawn_blocking(|_| Ok::<_, Boxed>(7));
+                assert_eq!(blocking.await?, 7);
+                let late = Context::background().with_timeout(Duration::ZERO);
+                let refused = task().under(&late).spawn(async |_| Ok::<_, Boxed>(7));
+                assert_eq!(refused.await.unwrap_err().reason(), Reason::Deadline);
             }
             // Its failure is for nobody but the log.
             drop(Spawner::isolated(&s, async |_| Err::<(), _>("isolated")));

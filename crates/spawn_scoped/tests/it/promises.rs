@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use spawn_scoped::policy::{collect_all, first_ok, map, race};
-use spawn_scoped::{Ready, Scope, ScopeOptions, SpanPolicy, TaskFailure, root, scope};
+use spawn_scoped::{Ready, Scope, ScopeOptions, TaskFailure, root, scope};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio_ctx_core::{Cancelled, Context, Reason};
@@ -880,7 +880,7 @@ async fn spans() {
     let request = Request::new(&spans);
     let (inside, outside) = scope(&Context::background(), async |s| {
         let inside = request.inside(|| s.spawn(own_id));
-        let outside = request.inside(|| s.task().span(SpanPolicy::None).spawn(own_id));
+        let outside = request.inside(|| s.task().span(Span::none()).spawn(own_id));
         Ok((inside.await?, outside.await?))
     })
     .await

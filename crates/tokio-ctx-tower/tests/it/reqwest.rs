@@ -5,12 +5,21 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_ctx_core::{Context, Reason};
+use tokio_ctx_core::{Cancelled, Context, Reason};
+use tokio_ctx_tower::ContextError;
 use tokio_ctx_tower::headers::{Baggage, HeaderKey};
 use tokio_ctx_tower::propagate::PropagateLayer;
-use tokio_ctx_tower::reqwest::{SendError, send};
+use tokio_ctx_tower::reqwest::send;
 
 use crate::stage::{Shop, Stage, within};
+
+/// What ended the context, if that is why: before the response came, or in the middle of its body.
+fn why<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Cancelled> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| {
+        let in_body = error.downcast_ref().map(ContextError::cancelled);
+        in_body.or_else(|| error.downcast_ref())
+    })
+}
 
 #[tokio::test]
 async fn deadline_and_keys_go_along_and_the_response_is_as_it_was() {
@@ -24,7 +33,8 @@ async fn deadline_and_keys_go_along_and_the_response_is_as_it_was() {
     let request = reqwest::Client::new()
         .get(&url)
         .header("x-token", "hunter2");
-    let response = within(send(&ctx, &propagate, request)).await.unwrap();
+    let response = within(send(&ctx, &propagate, request)).await;
+    let response = response.unwrap().unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.url().as_str(), url);
     assert!(response.remote_addr().is_some() && response.content_length().is_some());
@@ -44,15 +54,15 @@ async fn a_request_is_given_up_before_and_after_its_head() {
         let request = reqwest::Client::new().get(format!("http://{}{path}", stage.address));
         let propagate = PropagateLayer::new();
         let calling = async {
-            send(&ctx, &propagate, request).await?.bytes().await?;
-            Ok::<(), SendError>(())
+            send(&ctx, &propagate, request).await??.bytes().await?;
+            Ok::<(), Box<dyn Error>>(())
         };
         let (result, ()) = tokio::join!(within(calling), async {
             stage.started().await;
             ctx.cancel_with("no longer interesting");
         });
         let error = result.unwrap_err();
-        let why = error.ended().unwrap_or_else(|| panic!("{path}: {error:?}"));
+        let why = why(&*error).unwrap_or_else(|| panic!("{path}: {error:?}"));
         assert!(
             why.to_string().contains("no longer interesting"),
             "{path}: {why}"
@@ -80,11 +90,10 @@ async fn a_slow_server_cannot_outlive_the_deadline() {
     let request = reqwest::Client::new().get(url);
     let response = within(send(&ctx, &PropagateLayer::new(), request))
         .await
+        .unwrap()
         .unwrap();
     let error = within(response.bytes()).await.unwrap_err();
-    assert!(error.source().is_some());
-    let ended = SendError::from(error);
-    assert!(ended.ended().unwrap().cancelled().is_timeout());
+    assert!(why(&error).unwrap().is_timeout());
     // The connection is closed, so the server notices.
     within(serving).await.unwrap();
 }
@@ -92,10 +101,19 @@ async fn a_slow_server_cannot_outlive_the_deadline() {
 #[tokio::test]
 async fn an_ended_context_sends_nothing() {
     let ctx = Context::background().with_timeout(Duration::ZERO);
-    // Nobody listens there: the error would be another one.
-    let request = reqwest::Client::new().get("http://127.0.0.1:9/");
-    let error = within(send(&ctx, &PropagateLayer::new(), request))
-        .await
-        .unwrap_err();
-    assert!(matches!(error, SendError::Ended(_)), "{error:?}");
+    let sent = |ctx| async move {
+        // Nobody listens there.
+        let request = reqwest::Client::new().get("http://127.0.0.1:9/");
+        within(send(ctx, &PropagateLayer::new(), request)).await
+    };
+    assert!(sent(&ctx).await.unwrap_err().is_timeout());
+    let of_reqwest = sent(&Context::background()).await.unwrap().unwrap_err();
+    assert!(of_reqwest.is_connect());
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_made_is_an_error_of_reqwest() {
+    let request = reqwest::Client::new().get("no address");
+    let sent = send(&Context::background(), &PropagateLayer::new(), request).await;
+    assert!(sent.unwrap().unwrap_err().is_builder());
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
-use spawn_scoped::{Ready, Scope, ScopeOptions, SpanPolicy};
+use spawn_scoped::{Ready, Scope, ScopeOptions};
 use tokio_ctx_core::{Cancelled, Context};
+use tracing::Span;
 
 mod hostile;
 mod live;
@@ -247,12 +248,11 @@ async fn spawn_one(
         let _held = (token, hostile);
         work(ctx, seed, depth, inner, counter, sibling, what).await
     };
-    let spans = [
-        SpanPolicy::Child,
-        SpanPolicy::FollowsFrom,
-        SpanPolicy::Inherit,
-    ];
-    let span = spans[random.below(3) as usize];
+    let span = match random.below(3) {
+        0 => tracing::info_span!("task"),
+        1 => tracing::info_span!(parent: None, "task"),
+        _ => Span::none(),
+    };
     match random.below(12) {
         0 => drop(s.task().background().spawn(work)),
         7 => drop(s.isolated(work)),
