@@ -223,6 +223,12 @@ const OPERATIONS: &[Operation] = &[
             });
         })),
     },
+    Operation {
+        name: "request",
+        work: "request to an axum hello-world with the layer, no connection",
+        ours: work::requests_with_layer,
+        rival: Some(("without", work::requests_without_layer)),
+    },
 ];
 
 fn poll_once<F: Future>(future: F) {

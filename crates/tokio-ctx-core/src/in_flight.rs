@@ -204,15 +204,27 @@ impl InFlight {
         }
     }
 
-    /// Ends it, and writes the end down with why it ended and the line that stands for it.
-    pub fn finish(&mut self, why: &Cancelled, line: &'static Location<'static>) {
+    /// Ends it, and writes the end down with why `ctx`, its context, ended and the line that
+    /// stands for it. Nothing is written of a context that has not ended.
+    #[inline]
+    pub fn finish(&mut self, ctx: &Context, line: &'static Location<'static>) {
+        if self.place.is_none() {
+            return;
+        }
+        if let Some(why) = ctx.err() {
+            self.finish_with(why, line);
+        }
+    }
+
+    #[cold]
+    fn finish_with(&mut self, why: Cancelled, line: &'static Location<'static>) {
         self.leave(|place| {
             let at = Instant::now();
             let end = End {
                 id: place.id,
                 kind: place.kind,
                 label: String::new(),
-                why: why.clone(),
+                why,
                 line,
                 age: Some(at.saturating_duration_since(place.since)),
                 at,

@@ -16,10 +16,7 @@ pub(crate) enum Extent {
     Upgrade,
     /// As many bytes as are left to send.
     Bytes(u64),
-    /// Bytes of an unknown number, encoded by a layer that took the length away. Whether they
-    /// were whole or a stream can no longer be seen.
-    Encoded,
-    /// A stream, which ends when it ends.
+    /// Bytes of an unknown number, which end when they end.
     Stream,
 }
 
@@ -62,7 +59,6 @@ impl Extent {
         match length.or_else(|| length_of(response.headers())) {
             Some(0) => Extent::Empty,
             Some(length) => Extent::Bytes(length),
-            None if is_encoded(response.headers()) => Extent::Encoded,
             None => Extent::Stream,
         }
     }
@@ -90,11 +86,4 @@ impl Extent {
 fn length_of(headers: &HeaderMap) -> Option<u64> {
     let length = headers.get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
-}
-
-/// Whether a layer, or the handler, has compressed the body.
-pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body::Frame;
 
 use crate::error::ContextError;
@@ -27,6 +27,14 @@ pub(crate) enum Protocol {
 const TRAILERS_FLAG: u8 = 0x80;
 
 impl Protocol {
+    /// What a request speaks. Calls of gRPC are POSTs: no other request is looked through.
+    pub(crate) fn of_request<B>(request: &Request<B>) -> Protocol {
+        match *request.method() {
+            Method::POST => Protocol::of(request.headers()),
+            _ => Protocol::Http,
+        }
+    }
+
     /// Anything that is not recognised is [`Protocol::Http`].
     pub(crate) fn of(headers: &HeaderMap) -> Protocol {
         let Some(value) = headers.get(header::CONTENT_TYPE) else {
@@ -134,6 +142,22 @@ mod tests {
             ("", Protocol::Http),
         ] {
             assert_eq!(of(content_type), protocol, "{content_type:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_post_is_a_call_of_grpc() {
+        for (method, protocol) in [
+            (Method::POST, Protocol::Grpc),
+            (Method::GET, Protocol::Http),
+            (Method::OPTIONS, Protocol::Http),
+        ] {
+            let request = Request::builder()
+                .method(&method)
+                .header(header::CONTENT_TYPE, "application/grpc")
+                .body(())
+                .unwrap();
+            assert_eq!(Protocol::of_request(&request), protocol, "{method}");
         }
     }
 }

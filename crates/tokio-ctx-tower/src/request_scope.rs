@@ -270,7 +270,7 @@ async fn run<S, B, R>(
 fn is_sent_first<R: Body<Data = Bytes>>(response: &Response<ScopedBody<R>>) -> bool {
     match response.body().extent {
         Extent::Empty => false,
-        Extent::Upgrade | Extent::Encoded | Extent::Stream => true,
+        Extent::Upgrade | Extent::Stream => true,
         // Of a body that is whole the tasks cannot be a part.
         Extent::Bytes(_) => response.body().size_hint().exact().is_none(),
     }

@@ -12,6 +12,7 @@ mod values;
 
 pub(crate) use self::chains::{chain, token_chain};
 pub(crate) use self::scopes::{Flavour, bare, join_set, scoped};
+pub(crate) use self::services::{requests_with_layer, requests_without_layer};
 pub(crate) use self::threads::together;
 pub(crate) use self::values::{ABSENT, absent_among, chain_of_values, look_up_first};
 

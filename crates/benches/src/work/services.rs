@@ -7,10 +7,15 @@
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::HOST;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, ServiceExt};
@@ -28,15 +33,52 @@ const CONNECTIONS: usize = 8;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const BODY: &[u8] = b"Hello, World!";
 
+/// The service without the layer.
+fn bare() -> Router {
+    Router::new().route("/", get(async || BODY))
+}
+
+/// As `docs/services.md` has it: `Router::layer` boxes each route anew, whatever the layer does.
+fn layered() -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone
+{
+    let layer = ContextLayer::new(&Context::background()).default_timeout(Duration::from_secs(30));
+    around(&layer, bare())
+}
+
+/// So many requests to the service without a connection, and without the layer.
+pub(crate) fn requests_without_layer(times: u32) {
+    call(bare(), times);
+}
+
+/// So many requests to the service without a connection.
+pub(crate) fn requests_with_layer(times: u32) {
+    call(layered(), times);
+}
+
+fn call<S>(mut service: S, times: u32)
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let mut cx = TaskContext::from_waker(Waker::noop());
+    for _ in 0..times {
+        let mut request = Request::new(Body::empty());
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static("localhost"));
+        let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut cx) else {
+            panic!("a hello waits for nothing");
+        };
+        let mut body = response.into_body();
+        while !body.is_end_stream() {
+            let polled = Pin::new(&mut body).poll_frame(&mut cx);
+            assert!(matches!(polled, Poll::Ready(Some(Ok(_)))));
+        }
+    }
+}
+
 pub(super) fn hello<'a>() -> Group<'a> {
     let runtime = Arc::new(Flavour::Workers(1).runtime());
-    let bare = Router::new().route("/", get(async || BODY));
-    let layer = ContextLayer::new(&Context::background()).default_timeout(Duration::from_secs(30));
-    // As `docs/services.md` has it: `Router::layer` boxes each route anew, whatever the layer
-    // does.
-    let layered = around(&layer, bare.clone());
-    let mut without = Client::new(&runtime, bare);
-    let mut with = Client::new(&runtime, layered);
+    let mut without = Client::new(&runtime, bare());
+    let mut with = Client::new(&runtime, layered());
     Group::new()
         .timed("with the layer", move |times| {
             // The runtime lives as long as its clients do.

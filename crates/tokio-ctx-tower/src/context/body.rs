@@ -8,16 +8,12 @@ use bytes::Bytes;
 use http::{Response, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio_ctx_core::future::DoneOwned;
 
+use crate::context::cut_off::CutOff;
 use crate::context::end::RequestEnd;
 use crate::error::{BoxError, ContextError};
-use crate::extent::{self, Asked, Extent};
+use crate::extent::{Asked, Extent};
 use crate::protocol::{self, Protocol};
-
-/// How many frames that are ready may still go out once the context has ended: an answer that
-/// is complete is not cut, a stream that is always ready is.
-const LAST_FRAMES: u8 = 4;
 
 pin_project! {
     /// The body of a response under [`ContextLayer`](crate::ContextLayer).
@@ -59,13 +55,8 @@ pin_project! {
         end: Option<RequestEnd>,
         // What is still to come: servers read no further.
         extent: Extent,
-        protocol: Protocol,
-        is_encoded: bool,
-        // Bytes that were sent since the last whole group of base64.
-        in_group: u8,
-        last_frames: u8,
-        // Made when a stream makes us wait for the first time, which most bodies never do.
-        done: Option<Pin<Box<DoneOwned>>>,
+        // `None` if the body is left to finish.
+        cut_off: Option<CutOff>,
         #[pin]
         inner: Inner<B>,
     }
@@ -95,16 +86,11 @@ impl<B: Body<Data = Bytes>> ContextBody<B> {
             }
             end = None;
         }
-        let protocol = Protocol::of(response.headers());
-        let is_encoded = extent::is_encoded(response.headers());
+        let cut_off = CutOff::of(extent, response.headers());
         response.map(|body| ContextBody {
             end,
             extent,
-            protocol,
-            is_encoded,
-            in_group: 0,
-            last_frames: LAST_FRAMES,
-            done: None,
+            cut_off,
             inner: Inner::Body { body },
         })
     }
@@ -158,47 +144,22 @@ where
         let Some(end) = this.end else {
             return polled.map_err(Into::into);
         };
-        let is_cut = match &polled {
-            _ if !is_cut_with_context(*this.extent, *this.protocol) => false,
-            Poll::Ready(Some(Ok(_))) if !end.context().is_done() => false,
-            Poll::Ready(Some(Ok(_))) => {
-                *this.last_frames = this.last_frames.saturating_sub(1);
-                *this.last_frames == 0
-            }
-            Poll::Ready(_) => false,
-            Poll::Pending => {
-                let done = || Box::pin(end.context().done_owned());
-                this.done
-                    .get_or_insert_with(done)
-                    .as_mut()
-                    .poll(cx)
-                    .is_ready()
-            }
-        };
-        if is_cut {
-            let cancelled = end.cancelled();
+        if let Some(cut_off) = this.cut_off
+            && cut_off.is_due(end.context(), &polled, cx)
+        {
+            let last = end.cancelled().and_then(|why| cut_off.last(why));
             *this.end = None;
-            *this.done = None;
+            *this.cut_off = None;
             // What the stream holds is let go at once.
             this.inner.set(Inner::Own { bytes: None });
-            let error = cancelled.map(ContextError::from);
-            return Poll::Ready(error.and_then(|error| match this.protocol {
-                Protocol::Events => None,
-                // What an encoder made cannot be continued in plain.
-                protocol if !*this.is_encoded => {
-                    match protocol.last_frame(&error, *this.in_group == 0) {
-                        Some(frame) => Some(Ok(frame)),
-                        None => Some(Err(error.into())),
-                    }
-                }
-                _ => Some(Err(error.into())),
-            }));
+            return Poll::Ready(last);
         }
         let is_over = match &polled {
             Poll::Pending => false,
             Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                *this.in_group = (*this.in_group + (length % 4) as u8) % 4;
+                if let Some(cut_off) = this.cut_off {
+                    cut_off.pass(frame);
+                }
                 this.extent.pass(frame);
                 this.extent.is_over() || this.inner.as_ref().get_ref().is_over()
             }
@@ -207,7 +168,7 @@ where
         if is_over {
             end.done();
             *this.end = None;
-            *this.done = None;
+            *this.cut_off = None;
         }
         polled.map_err(Into::into)
     }
@@ -241,26 +202,9 @@ impl<B> ContextBody<B> {
         ContextBody {
             end: None,
             extent: Extent::Empty,
-            protocol: Protocol::Http,
-            is_encoded: false,
-            in_group: 0,
-            last_frames: 0,
-            done: None,
+            cut_off: None,
             inner: Inner::Own { bytes: None },
         }
-    }
-}
-
-/// Whether the end of its context cuts a body off.
-///
-/// One whose length is known is left to finish, and so is one that was encoded on the way,
-/// since whether that was whole can no longer be seen. What says itself that it is a stream is
-/// one, encoded or not.
-fn is_cut_with_context(extent: Extent, protocol: Protocol) -> bool {
-    match extent {
-        Extent::Stream => true,
-        Extent::Encoded => protocol != Protocol::Http,
-        Extent::Empty | Extent::Upgrade | Extent::Bytes(_) => false,
     }
 }
 
@@ -280,7 +224,7 @@ impl<B> fmt::Debug for ContextBody<B> {
         f.debug_struct("ContextBody")
             .field("context", &ctx)
             .field("extent", &self.extent)
-            .field("protocol", &self.protocol)
+            .field("is_cut_off", &self.cut_off.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -97,11 +97,10 @@ impl Drop for RequestEnd {
         };
         let ended = owner::cancelled(reason, self.live.location, cause);
         owner::cancel(&self.guard.handle(), ended);
-        let Some(why) = self.guard.err() else {
-            return;
-        };
-        self.in_flight.finish(&why, self.live.location);
-        if let Some(identity) = self.identity.take() {
+        self.in_flight.finish(&self.guard, self.live.location);
+        if let Some(identity) = self.identity.take()
+            && let Some(why) = self.guard.err()
+        {
             let ctx = Context::clone(&self.guard);
             let summary = RequestSummary::new(ctx, identity, self.status, why);
             // A hook, or a subscriber, that panics must not take down what drops a request.

@@ -71,7 +71,7 @@ impl Kind {
     pub(crate) fn of<B>(request: &Request<B>, answers_when_done: bool) -> Kind {
         Kind {
             asked: Asked::by(request.method()),
-            protocol: Protocol::of(request.headers()),
+            protocol: Protocol::of_request(request),
             answers_when_done,
         }
     }

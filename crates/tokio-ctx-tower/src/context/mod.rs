@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod config;
+pub(crate) mod cut_off;
 pub(crate) mod end;
 pub(crate) mod future;
 pub(crate) mod layer;

@@ -85,7 +85,7 @@ impl<S: Service<Request<B>>, B> PropagateFuture<S, B> {
         PropagateFuture {
             done: ctx.done_owned(),
             ctx,
-            is_grpc: Protocol::of(request.headers()).is_grpc(),
+            is_grpc: Protocol::of_request(&request).is_grpc(),
             state: State::Waiting {
                 config,
                 service,

@@ -105,9 +105,7 @@ impl Drop for End {
     fn drop(&mut self) {
         let finished = owner::cancelled(Reason::RequestFinished, self.location, None);
         owner::cancel(&self.ctx.handle(), finished);
-        if let Some(why) = self.ctx.err() {
-            self.in_flight.finish(&why, self.location);
-        }
+        self.in_flight.finish(&self.ctx, self.location);
     }
 }
 
