@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "crates/spawn_scoped/Cargo.toml",
         &[
+            "anyhow",
             "futures-core",
             "loom",
             "pin-project",

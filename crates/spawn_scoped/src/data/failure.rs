@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio_ctx_core::{Cancelled, Reason, owner};
 use tracing::Level;
 
+use crate::data::config::Describe;
 use crate::data::entry::Who;
 use crate::data::text::one_line;
 use crate::foreign;
@@ -285,13 +286,24 @@ pub(crate) fn panic_message(payload: &Payload) -> Option<String> {
     Some(one_line(text).into_owned())
 }
 
-/// The text of an error whose type is one that many scopes use.
-pub(crate) fn well_known_message(error: &(dyn Any + Send)) -> Option<String> {
+/// The text of an error: what `describe` makes, or else that of a type that many scopes use.
+pub(crate) fn message(error: &(dyn Any + Send), describe: Option<&Describe>) -> Option<String> {
+    match describe {
+        Some(describe) => describe(error),
+        None => well_known_message(error),
+    }
+}
+
+fn well_known_message(error: &(dyn Any + Send)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
         return Some(error.to_string());
     }
     if let Some(error) = error.downcast_ref::<std::io::Error>() {
         return Some(error.to_string());
+    }
+    #[cfg(feature = "anyhow")]
+    if let Some(error) = error.downcast_ref::<anyhow::Error>() {
+        return Some(format!("{error:#}"));
     }
     error.downcast_ref::<Cancelled>().map(ToString::to_string)
 }
@@ -305,15 +317,24 @@ pub(crate) fn well_known_to_say_cancelled(error: &(dyn Any + Send)) -> Option<bo
     if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
         return Some(has_cancelled(&**error));
     }
+    #[cfg(feature = "anyhow")]
+    if let Some(error) = error.downcast_ref::<anyhow::Error>() {
+        return Some(has_cancelled(error.as_ref()));
+    }
     let error = error.downcast_ref::<std::io::Error>()?;
     Some(has_cancelled(error))
 }
 
 fn has_cancelled(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(|error| {
-        // The source of an I/O error is the source of what is in it.
-        let inner = error.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        error.is::<Cancelled>() || matches!(inner, Some(inner) if inner.is::<Cancelled>())
+    std::iter::successors(Some(error), |&error| match inside(error) {
+        Some(inner) => Some(inner),
+        None => error.source(),
     })
+    .any(<dyn Error>::is::<Cancelled>)
+}
+
+/// What is in an I/O error, whose source is the source of that.
+fn inside<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    Some(inner)
 }

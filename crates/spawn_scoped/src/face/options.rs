@@ -265,7 +265,11 @@ where
     /// How to put an error into words, for the cause that the other tasks are cancelled with
     /// and for logs.
     ///
-    /// Boxed errors, [`io::Error`](std::io::Error) and [`Cancelled`] need no such help.
+    /// The text also tells which errors only say that their task was cancelled: those with the
+    /// text of the [`Cancelled`] in theirs. For errors that are structs nothing else does, so
+    /// without it the first of them decides.
+    /// Boxed errors, [`io::Error`](std::io::Error), [`Cancelled`], and with the feature `anyhow`
+    /// those of anyhow, need no such help; an enum needs it only for the text.
     ///
     /// # Examples
     ///

@@ -11,12 +11,14 @@ use std::task::{Context as Poller, Poll};
 use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
-use crate::data::config::Config;
+use crate::data::config::{Config, Describe};
 use crate::data::entry::Place;
-use crate::data::failure::{ErasedError, Payload, TaskFailure, well_known_to_say_cancelled};
+use crate::data::failure::{
+    ErasedError, Payload, TaskFailure, message, well_known_to_say_cancelled,
+};
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
-use crate::foreign::{drop_quietly, log, quietly};
+use crate::foreign::{drop_quietly, log};
 use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
 use crate::state::cleanup::{self, CleanUpLater};
@@ -280,19 +282,28 @@ fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<
     BodyEnd::Overruled
 }
 
-/// Whether `error` only says "cancelled". Where the type of the error does not tell, an enum's
-/// variant does: the one that the application turns a [`Cancelled`] into.
-fn says_cancelled<E: From<Cancelled> + 'static>(
+/// Whether `error` only says "cancelled": it has a [`Cancelled`] inside, as far as its type tells,
+/// or the text of one in its text. Any other type is compared with the error that the application
+/// makes of a [`Cancelled`]: by the variant of an enum, and by the text that `describe` makes.
+fn says_cancelled<E: From<Cancelled> + Send + 'static>(
     error: &(dyn Any + Send),
     ended: &Cancelled,
+    describe: Option<&Describe>,
 ) -> bool {
-    if let Some(known) = well_known_to_say_cancelled(error) {
+    let known = well_known_to_say_cancelled(error);
+    if known == Some(true) {
+        return true;
+    }
+    let text = message(error, describe);
+    if matches!(&text, Some(text) if text.contains(&ended.to_string())) {
+        return true;
+    }
+    if let Some(known) = known {
         return known;
     }
-    let made_of = quietly(|| discriminant(&E::from(ended.clone())));
-    error
-        .downcast_ref::<E>()
-        .is_some_and(|error| Some(discriminant(error)) == made_of)
+    let made_of = E::from(ended.clone());
+    let is_alike = error.downcast_ref().map(discriminant) == Some(discriminant(&made_of));
+    is_alike && message(&made_of, describe) == text
 }
 
 /// Waits until the last one has left `ledger_of`, aborting after the grace.

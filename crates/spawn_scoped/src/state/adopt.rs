@@ -24,7 +24,7 @@ global! {
 }
 
 pub(crate) fn open() -> Current {
-    let shared = Shared::open(&Context::background(), here(), None, None, |_, _| false);
+    let shared = Shared::open(&Context::background(), here(), None, None, |_, _, _| false);
     Current {
         ticket: Ticket::owed(&shared),
         shared,

@@ -1,6 +1,5 @@
 //! How tasks and bodies end, as the scope takes note of it.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use tokio_ctx_core::{Cancelled, Reason};
@@ -8,12 +7,11 @@ use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use crate::data::entry::Who;
-use crate::data::failure::{ErasedError, Payload, TaskFailure, panic_message, well_known_message};
+use crate::data::failure::{ErasedError, Payload, TaskFailure, message, panic_message};
 use crate::data::text::{Name, one_line};
-use crate::foreign::drop_quietly;
+use crate::foreign::{drop_quietly, quietly};
 use crate::state::failures::{Line, Surplus};
 use crate::state::shared::Shared;
-use crate::sync::catch;
 
 /// Whether the text of an error that came after the end may be written to a log. A thousand tasks
 /// that end with their context would otherwise each write a text that nobody reads.
@@ -96,7 +94,9 @@ impl Shared {
 
     /// Whether `error` only says that its task was cancelled, as far as that can be known.
     pub(crate) fn says_cancelled(&self, error: &ErasedError, ended: &Cancelled) -> bool {
-        catch(|| (self.says_cancelled)(&**error, ended)).unwrap_or_default()
+        let config = self.config.as_ref();
+        let describe = config.and_then(|config| config.describe.as_ref());
+        quietly(|| (self.says_cancelled)(&**error, ended, describe)).unwrap_or_default()
     }
 
     /// A clean-up returned an error of the scope's type.
@@ -228,20 +228,11 @@ impl Shared {
 
     /// The text of an error, where this scope can know it.
     pub(crate) fn describe(&self, error: &ErasedError) -> Option<String> {
-        let error: &(dyn Any + Send) = &**error;
+        let config = self.config.as_ref();
+        let describe = config.and_then(|config| config.describe.as_ref());
         // The text is user code: a panic in it must not lose the error.
-        catch(|| {
-            let told = self
-                .config
-                .as_ref()
-                .and_then(|config| config.describe.as_ref());
-            match told {
-                Some(describe) => describe(error),
-                None => well_known_message(error),
-            }
-            .map(|text| one_line(text.into()).into_owned())
-        })
-        .unwrap_or_default()
+        let text = quietly(|| message(&**error, describe))?;
+        text.map(|text| one_line(text.into()).into_owned())
     }
 
     /// What is said of an error by what became of it.

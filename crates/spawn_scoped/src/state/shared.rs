@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
 
 use crate::data::cleanup::CleanUps;
-use crate::data::config::Config;
+use crate::data::config::{Config, Describe};
 use crate::data::entry::Place;
 use crate::data::text::Name;
 use crate::foreign::wake;
@@ -42,7 +42,8 @@ pub(crate) struct Shared {
 }
 
 /// Whether an error only says that its task was cancelled, as the context was that ended so.
-pub(crate) type SaysCancelled = fn(&(dyn Any + Send), &Cancelled) -> bool;
+/// The last argument is what makes a text of the error, if anything does.
+pub(crate) type SaysCancelled = fn(&(dyn Any + Send), &Cancelled, Option<&Describe>) -> bool;
 
 /// One unit of the ledger's count. Falls when it is given back, or dropped. `None` from then on.
 #[derive(Debug)]
