@@ -11,13 +11,17 @@ mod wire;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use examples::client::Answer;
 use examples::timeline::millis;
 use tokio_ctx::Context;
 
-use self::client::Call;
+use self::client::{ask, what_runs};
 use self::wire::{Event, Fleet, Micros, What, now};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The first digits of the id of the clients' trace.
+const TRACE: &str = "facade00";
 
 /// How long work may go on after its client went away, or after its deadline.
 const BOUND: Duration = Duration::from_millis(50);
@@ -40,9 +44,9 @@ fn main() -> ExitCode {
     let ctx = Context::background();
     let outcome = match arguments[..] {
         [] => runtime.block_on(play()),
-        ["edge", next] => runtime.block_on(process::edge(&ctx, next)),
-        ["catalog", next] => runtime.block_on(process::backend(&ctx, "catalog", Some(next))),
-        ["pricing"] => runtime.block_on(process::backend(&ctx, "pricing", None)),
+        ["edge", next] => runtime.block_on(process::run(&ctx, "edge", Some(next))),
+        ["catalog", next] => runtime.block_on(process::run(&ctx, "catalog", Some(next))),
+        ["pricing"] => runtime.block_on(process::run(&ctx, "pricing", None)),
         _ => Err("usage: cargo run -p examples --bin fleet".into()),
     };
     outcome.unwrap_or_else(|error| {
@@ -73,6 +77,10 @@ fn act(number: u32, title: &str) {
 /// Prints what somebody saw, and how long into the act.
 fn line(after: Duration, who: &str, what: &str) {
     println!("{:>9} ms  {who:<7}  {what}", after.as_millis());
+}
+
+fn shown(Answer { status, body }: &Answer) -> String {
+    format!("{status} {body}")
 }
 
 /// Prints what the processes saw since `start`.
@@ -125,10 +133,6 @@ fn lefts(events: &[Event]) -> Vec<Duration> {
     events.iter().filter_map(left).collect()
 }
 
-fn of_trace(events: &[Event], trace: &str) -> bool {
-    events.iter().all(|event| event.trace == trace)
-}
-
 fn stopped(events: &[Event]) -> impl Iterator<Item = &Event> {
     events
         .iter()
@@ -141,14 +145,14 @@ async fn patient_client(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), Fail
         "a client that has five seconds for a tenth of one of work",
     );
     let start = now();
-    let call = Call::send(fleet.edge, 100, "grpc-timeout: 5S", "patient").await?;
+    let call = ask(fleet.edge, TRACE, 100, &[("grpc-timeout", "5S")]).await?;
     let answer = call.answer().await?;
     let events = fleet.events(6).await?;
     tell(&events, start, None);
-    line(now().since(start), "client", &answer.line());
+    line(now().since(start), "client", &shown(&answer));
     judge.that(answer.status == 200, "the answer is 200");
     judge.that(
-        of_trace(&events, &answer.trace),
+        events.iter().all(|event| event.trace == TRACE),
         "all three saw the trace of the client",
     );
     let lefts = lefts(&events);
@@ -169,12 +173,12 @@ async fn short_deadline(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), Fail
     let (mut in_time, mut answer) = (false, None);
     for _ in 0..TRIES {
         let start = now();
-        let call = Call::send(fleet.edge, 10_000, "grpc-timeout: 500m", "hurried").await?;
+        let call = ask(fleet.edge, TRACE, 10_000, &[("grpc-timeout", "500m")]).await?;
         let got = call.answer().await?;
         let took = now().since(start);
         let events = fleet.events(6).await?;
         tell(&events, start, None);
-        line(took, "client", &got.line());
+        line(took, "client", &shown(&got));
         let ends = stopped(&events).map(|event| event.at.since(start));
         in_time = ends.max().is_some_and(|last| last <= deadline + BOUND)
             && stopped(&events).count() == 3
@@ -199,11 +203,11 @@ async fn hang_up(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), Failure> {
     let (mut in_time, mut callers_gone, mut listed) = (false, false, 0);
     for _ in 0..TRIES {
         let start = now();
-        let call = Call::send(fleet.edge, 10_000, "grpc-timeout: 9S", "fickle").await?;
+        let call = ask(fleet.edge, TRACE, 10_000, &[("grpc-timeout", "9S")]).await?;
         let mut events = fleet.events(3).await?;
         listed = 0;
         for view in &fleet.views {
-            let text = client::what_runs(*view).await?;
+            let text = what_runs(*view).await?;
             listed += usize::from(text.contains("IN FLIGHT (1)") && text.contains(" left"));
         }
         let hung_up = now();
@@ -235,14 +239,15 @@ async fn nobody_is_trusted(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), F
         "a client that asks for an hour and says that it is an administrator",
     );
     let start = now();
-    let headers = "grpc-timeout: 1H\r\nx-admin: yes\r\nbaggage: not a list";
-    let answer = Call::send(fleet.edge, 20, headers, "greedy")
-        .await?
-        .answer()
-        .await?;
+    let headers = [
+        ("grpc-timeout", "1H"),
+        ("x-admin", "yes"),
+        ("baggage", "not a list"),
+    ];
+    let answer = ask(fleet.edge, TRACE, 20, &headers).await?.answer().await?;
     let events = fleet.events(6).await?;
     tell(&events, start, None);
-    line(now().since(start), "client", &answer.line());
+    line(now().since(start), "client", &shown(&answer));
     let lefts = lefts(&events);
     let clamped = lefts.len() == 3 && lefts.iter().all(|left| *left <= LONGEST);
     judge.that(answer.status == 200, "the answer is 200");
@@ -257,13 +262,13 @@ async fn nobody_is_trusted(fleet: &mut Fleet, judge: &mut Judge) -> Result<(), F
 async fn shutdown(mut fleet: Fleet, judge: &mut Judge) -> Result<(), Failure> {
     act(5, "the edge is asked to stop while it works");
     let start = now();
-    let call = Call::send(fleet.edge, 10_000, "grpc-timeout: 9S", "unlucky").await?;
+    let call = ask(fleet.edge, TRACE, 10_000, &[("grpc-timeout", "9S")]).await?;
     let mut events = fleet.events(3).await?;
     fleet.stop_edge();
     let answer = call.answer().await?;
     events.extend(fleet.events(3).await?);
     tell(&events, start, None);
-    line(now().since(start), "client", &answer.line());
+    line(now().since(start), "client", &shown(&answer));
     let is_503 = answer.status == 503 && answer.body.contains("shutting_down");
     judge.that(is_503, "the answer is 503, and says shutting_down");
     judge.that(

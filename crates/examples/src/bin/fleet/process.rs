@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_ctx::scope;
 use tokio_ctx::tower::headers::{HeaderKey, TraceContext};
 use tokio_ctx::tower::propagate::{PropagateLayer, PropagateService};
-use tokio_ctx::tower::serve::{ServeOptions, ServeReport, serve};
+use tokio_ctx::tower::serve::{ServeOptions, serve};
 use tokio_ctx::tower::tonic::{context, to_status, under};
 use tokio_ctx::tower::{ContextError, ContextLayer};
 use tokio_ctx::view::View;
@@ -110,29 +110,24 @@ impl IntoResponse for NoAnswer {
 
 impl Hop {
     fn new(name: &'static str, next: Option<&str>) -> Result<Hop, Failure> {
-        let Some(next) = next else {
-            return Ok(Hop { name, next: None });
-        };
-        let channel = Endpoint::try_from(format!("http://{next}"))?.connect_lazy();
-        let propagate = PropagateLayer::new().reserve(RESERVE).trace_context();
-        Ok(Hop {
-            name,
-            next: Some(BackendClient::new(propagate.layer(channel))),
-        })
+        let mut hop = Hop { name, next: None };
+        if let Some(next) = next {
+            let channel = Endpoint::try_from(format!("http://{next}"))?.connect_lazy();
+            let propagate = PropagateLayer::new().reserve(RESERVE).trace_context();
+            hop.next = Some(BackendClient::new(propagate.layer(channel)));
+        }
+        Ok(hop)
     }
 
+    /// Tells the audience what became of a request.
     fn tell(&self, ctx: &Context, what: What) {
-        let trace = ctx
-            .value::<TraceContext>()
-            .map_or("none".into(), ToString::to_string);
-        // Without the version, and enough of the id to tell one from another.
-        let trace = trace.chars().skip(3).take(8).collect();
-        let is_admin = ctx.value::<Admin>().is_some();
+        let trace = ctx.value::<TraceContext>().map(ToString::to_string);
         Event {
             process: self.name.to_owned(),
             at: now(),
-            trace,
-            is_admin,
+            // Without the version, and enough of the id to tell one from another.
+            trace: trace.unwrap_or_default().chars().skip(3).take(8).collect(),
+            is_admin: ctx.value::<Admin>().is_some(),
             what,
         }
         .tell();
@@ -140,12 +135,8 @@ impl Hop {
 
     /// Works for that long, and has the next process work at the same time.
     async fn work(&self, ctx: &Context, millis: u64) -> Result<(), NoAnswer> {
-        self.tell(
-            ctx,
-            What::Received {
-                left: ctx.remaining(),
-            },
-        );
+        let left = ctx.remaining();
+        self.tell(ctx, What::Received { left });
         scope(ctx, async |s| {
             let hop = self.clone();
             // Not stopped by being dropped, which a thread cannot be: it asks.
@@ -167,12 +158,8 @@ impl Hop {
         let begun = Instant::now();
         while begun.elapsed() < time {
             if let Err(cancelled) = ctx.check() {
-                self.tell(
-                    ctx,
-                    What::Stopped {
-                        why: sentence(&cancelled),
-                    },
-                );
+                let why = sentence(&cancelled);
+                self.tell(ctx, What::Stopped { why });
                 return Err(cancelled.into());
             }
             thread::sleep(Duration::from_millis(1));
@@ -188,27 +175,43 @@ fn sentence(cancelled: &Cancelled) -> String {
     text.split(" (").next().unwrap_or_default().to_owned()
 }
 
-/// Runs the edge, until its standard input is closed.
-pub(crate) async fn edge(ctx: &Context, next: &str) -> Result<ExitCode, Failure> {
-    let hop = Hop::new("edge", Some(next))?;
+/// Runs a process, until its standard input is closed; one that has no `next` ends the chain.
+pub(crate) async fn run(
+    ctx: &Context,
+    name: &'static str,
+    next: Option<&str>,
+) -> Result<ExitCode, Failure> {
+    let hop = Hop::new(name, next)?;
     let ctx = until_stdin_closes(ctx);
+    let [service, view] = [listen().await?, listen().await?];
+    let mut layer = None;
+    let serving = ServeOptions::new()
+        .drain(DRAIN)
+        .serve(&ctx, service, |server| {
+            let requests = ContextLayer::new(server.context()).trace_context();
+            let requests = layer.insert(requests.max_timeout(LONGEST)).clone();
+            let routes = match name {
+                "edge" => Router::new()
+                    .route("/work/{millis}", get(handler))
+                    .with_state(hop),
+                _ => tonic::service::Routes::new(BackendServer::new(hop)).into_axum_router(),
+            };
+            routes.layer(requests)
+        });
+    let page = Router::new().route_service("/debug/ctx", View::new(&ctx));
+    let (report, _) = tokio::join!(serving, serve(&ctx, view, |_| page));
+    // The server is joined, so nothing may be left of any request.
+    Ok(match layer.as_ref().map(ContextLayer::live_requests) {
+        Some(0) if report.is_clean() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// A port of loopback, whose number the process says first.
+async fn listen() -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    let viewing = view(&ctx).await?;
-    let options = ServeOptions::new().drain(DRAIN);
-    let mut layer = None;
-    let serving = options.serve(&ctx, listener, |server| {
-        let requests = ContextLayer::new(server.context())
-            .max_timeout(LONGEST)
-            .trace_context();
-        layer = Some(requests.clone());
-        Router::new()
-            .route("/work/{millis}", get(handler))
-            .layer(requests)
-            .with_state(hop)
-    });
-    let (report, _) = tokio::join!(serving, viewing);
-    Ok(end(&report, layer.as_ref()))
+    Ok(listener)
 }
 
 async fn handler(
@@ -220,51 +223,12 @@ async fn handler(
     Ok("done")
 }
 
-/// Runs a backend, until its standard input is closed.
-pub(crate) async fn backend(
-    ctx: &Context,
-    name: &'static str,
-    next: Option<&str>,
-) -> Result<ExitCode, Failure> {
-    let hop = Hop::new(name, next)?;
-    let ctx = until_stdin_closes(ctx);
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", listener.local_addr()?);
-    let viewing = view(&ctx).await?;
-    let options = ServeOptions::new().drain(DRAIN);
-    let mut layer = None;
-    let serving = options.serve(&ctx, listener, |server| {
-        let requests = ContextLayer::new(server.context()).trace_context();
-        layer = Some(requests.clone());
-        let routes = tonic::service::Routes::new(BackendServer::new(hop));
-        routes.into_axum_router().layer(requests)
-    });
-    let (report, _) = tokio::join!(serving, viewing);
-    Ok(end(&report, layer.as_ref()))
-}
-
-/// Serves the page with what runs, on a port of its own on loopback.
-async fn view(ctx: &Context) -> Result<impl Future<Output = ServeReport>, Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{}", listener.local_addr()?);
-    let page = Router::new().route_service("/debug/ctx", View::new(ctx));
-    Ok(serve(ctx, listener, |_| page))
-}
-
 #[tonic::async_trait]
 impl Backend for Hop {
     async fn work(&self, request: Request<Order>) -> Result<tonic::Response<Done>, Status> {
         let ctx = context(&request);
         Hop::work(self, &ctx, request.into_inner().millis).await?;
         Ok(tonic::Response::new(Done {}))
-    }
-}
-
-/// The server is joined, so nothing may be left of any request.
-fn end(report: &ServeReport, layer: Option<&ContextLayer>) -> ExitCode {
-    match layer.map(ContextLayer::live_requests) {
-        Some(0) if report.is_clean() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
     }
 }
 

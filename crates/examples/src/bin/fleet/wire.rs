@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
@@ -16,7 +16,7 @@ use super::Failure;
 const LONG: Duration = Duration::from_secs(20);
 
 /// Microseconds of the clock that all processes of a machine share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Micros(u64);
 
 pub(crate) fn now() -> Micros {
@@ -33,7 +33,7 @@ impl Micros {
 }
 
 /// What a process saw of a request.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Event {
     pub(crate) process: String,
     pub(crate) at: Micros,
@@ -44,7 +44,7 @@ pub(crate) struct Event {
     pub(crate) what: What,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum What {
     Received { left: Option<Duration> },
     Finished,
@@ -54,42 +54,7 @@ pub(crate) enum What {
 impl Event {
     /// Tells the process that started this one, in a line of its own.
     pub(crate) fn tell(&self) {
-        let (what, detail) = match &self.what {
-            What::Received { left } => {
-                ("received", json!(left.map(|left| left.as_micros() as u64)))
-            }
-            What::Finished => ("finished", Value::Null),
-            What::Stopped { why } => ("stopped", json!(why)),
-        };
-        let Event {
-            process,
-            at: Micros(at),
-            trace,
-            is_admin,
-            ..
-        } = self;
-        println!("{}", json!([what, process, at, trace, is_admin, detail]));
-    }
-
-    fn read(line: &str) -> Option<Event> {
-        let line: Value = serde_json::from_str(line).ok()?;
-        let detail = &line[5];
-        Some(Event {
-            process: line[1].as_str()?.to_owned(),
-            at: Micros(line[2].as_u64()?),
-            trace: line[3].as_str()?.to_owned(),
-            is_admin: line[4].as_bool()?,
-            what: match line[0].as_str()? {
-                "received" => What::Received {
-                    left: detail.as_u64().map(Duration::from_micros),
-                },
-                "finished" => What::Finished,
-                "stopped" => What::Stopped {
-                    why: detail.as_str()?.to_owned(),
-                },
-                _ => return None,
-            },
-        })
+        println!("{}", serde_json::json!(self));
     }
 }
 
@@ -126,12 +91,9 @@ impl Fleet {
         let mut address = None;
         let mut views = Vec::new();
         for name in ["pricing", "catalog", "edge"] {
-            let arguments = [
-                Some(name.to_owned()),
-                address.as_ref().map(SocketAddr::to_string),
-            ];
             let mut child = Command::new(std::env::current_exe()?)
-                .args(arguments.into_iter().flatten())
+                .arg(name)
+                .args(address.as_ref().map(SocketAddr::to_string))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()?;
@@ -196,9 +158,9 @@ async fn listens(
     let (send_address, mut addresses) = unbounded_channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            match Event::read(&line) {
-                Some(event) => drop(events.send(event)),
-                None => drop(send_address.send(line)),
+            match serde_json::from_str(&line) {
+                Ok(event) => drop(events.send(event)),
+                Err(_) => drop(send_address.send(line)),
             }
         }
     });
