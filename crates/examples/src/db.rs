@@ -6,6 +6,7 @@
 mod error;
 mod table;
 
+use std::error::Error;
 use std::fmt;
 use std::fs;
 use std::io::Write as _;
@@ -18,7 +19,6 @@ use rusqlite::{Connection, OpenFlags};
 use tokio_ctx::Context;
 use tokio_ctx::db::sqlite;
 
-use self::error::Failure;
 pub use self::error::{OpenError, QueryError};
 use self::table::{HISTORY, Table, WINDOW};
 
@@ -178,14 +178,13 @@ impl Database {
             total = self.table.total_up_to("d"),
         );
         self.stoppable(ctx, |conn| {
-            let answer = conn.query_row(&sql, [days], |row| {
+            Ok(conn.query_row(&sql, [days], |row| {
                 Ok(Busiest {
                     day: row.get(0)?,
                     total: row.get::<_, i64>(1)?.unsigned_abs(),
                     days,
                 })
-            })?;
-            Ok(answer)
+            })?)
         })
     }
 
@@ -265,7 +264,7 @@ impl Database {
     fn stoppable<T>(
         &self,
         ctx: &Context,
-        query: impl FnOnce(&Connection) -> Result<T, Failure>,
+        query: impl FnOnce(&Connection) -> Result<T, Box<dyn Error>>,
     ) -> Result<T, QueryError> {
         ctx.check()?;
         let mut conn = self.connect().map_err(|e| self.failed(e))?;

@@ -118,15 +118,13 @@ impl<'a> Stage<'a> {
     pub(super) async fn request(&self, line: &str, headers: &[(&str, &str)]) -> Judgement<Call> {
         let mut all = vec![("x-trace-id", self.trace.as_str())];
         all.extend(headers);
-        let shown: String = all
-            .iter()
-            .map(|(name, value)| format!(", {name}: {value}"))
-            .collect();
+        let shown = all.iter().map(|(name, value)| format!(", {name}: {value}"));
+        let shown: String = shown.collect();
         self.tell("client", &format!("{line}{shown}"));
         Ok(Call::send(self.address, line, &all).await?)
     }
 
-    pub(super) async fn answer(&self, call: Call) -> Judgement<Answer> {
+    pub(super) async fn answer(&self, call: Call, status: u16) -> Judgement<Answer> {
         let answer = call.answer().await?;
         let shown = match answer.json()["title"].as_str() {
             Some(problem) => format!("gets {}: {problem}", answer.status),
@@ -138,6 +136,8 @@ impl<'a> Stage<'a> {
             ),
         };
         self.tell("client", &shown);
+        let got = answer.status;
+        ensure!(got == status, "status {got} instead of {status}");
         Ok(answer)
     }
 

@@ -1,6 +1,7 @@
 //! What the service promises to clients that behave badly, over real sockets.
 
 mod bad_input;
+mod boxed_errors;
 mod cut_examples;
 mod cut_points;
 mod cut_services;
