@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use http_body::{Body, Frame};
+use tokio_ctx_core::Context;
 
 /// What follows the head of a response.
 ///
@@ -79,6 +80,24 @@ impl Extent {
                 left => Extent::Bytes(left),
             };
         }
+    }
+}
+
+/// What may still pass of a body whose context has ended: a few frames that are ready, so that
+/// an answer which is complete is not cut. A stream that is always ready is.
+pub(crate) struct LastFrames(u8);
+
+impl LastFrames {
+    pub(crate) fn new() -> LastFrames {
+        LastFrames(4)
+    }
+
+    /// Whether a frame that is ready comes too late.
+    pub(crate) fn is_too_late(&mut self, ctx: &Context) -> bool {
+        if ctx.is_done() {
+            self.0 = self.0.saturating_sub(1);
+        }
+        self.0 == 0
     }
 }
 

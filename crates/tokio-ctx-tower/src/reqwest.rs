@@ -84,7 +84,7 @@ pub async fn send(
 
     let url = response.url().clone();
     let (parts, body) = http::Response::<Body>::from(response).into_parts();
-    let body = PropagateBody::new(body, call.done_owned(), false);
+    let body = PropagateBody::new(call, body, false);
     // The address is among the extensions that only reqwest can make.
     let mut response = http::Response::builder()
         .url(url)

@@ -10,12 +10,8 @@ use tokio_ctx_core::future::DoneOwned;
 use tokio_ctx_core::{Cancelled, Context};
 
 use crate::error::{BoxError, ContextError};
-use crate::extent::Extent;
+use crate::extent::{Extent, LastFrames};
 use crate::protocol::Protocol;
-
-/// How many frames that are ready may still go out once the context has ended: an answer that
-/// is complete is not cut, a stream that is always ready is.
-const LAST_FRAMES: u8 = 4;
 
 /// What has to be known of a body that ends with its context.
 pub(crate) struct CutOff {
@@ -23,7 +19,7 @@ pub(crate) struct CutOff {
     is_encoded: bool,
     /// Bytes that were sent since the last whole group of base64.
     in_group: u8,
-    last_frames: u8,
+    last_frames: LastFrames,
     /// Made when the stream makes us wait for the first time, which most never do.
     done: Option<Pin<Box<DoneOwned>>>,
 }
@@ -42,7 +38,7 @@ impl CutOff {
             protocol,
             is_encoded,
             in_group: 0,
-            last_frames: LAST_FRAMES,
+            last_frames: LastFrames::new(),
             done: None,
         })
     }
@@ -60,10 +56,7 @@ impl CutOff {
                 let done = self.done.get_or_insert_with(done).as_mut();
                 done.poll(cx).is_ready()
             }
-            Poll::Ready(Some(Ok(_))) if ctx.is_done() => {
-                self.last_frames = self.last_frames.saturating_sub(1);
-                self.last_frames == 0
-            }
+            Poll::Ready(Some(Ok(_))) => self.last_frames.is_too_late(ctx),
             Poll::Ready(_) => false,
         }
     }

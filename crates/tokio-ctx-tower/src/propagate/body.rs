@@ -6,15 +6,18 @@ use std::task::{Context as TaskContext, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio_ctx_core::Context;
 use tokio_ctx_core::future::DoneOwned;
 
 use super::given_up;
 use crate::error::BoxError;
+use crate::extent::LastFrames;
 
 pin_project! {
     /// The body of a response that came through a
     /// [`PropagateLayer`](crate::propagate::PropagateLayer). It fails when the context of the request
-    /// ends before the body does.
+    /// ends before the body does: with a [`ContextError`](crate::ContextError) that has the
+    /// reason, or with its status where the call is one of gRPC and tonic is known.
     ///
     /// # Examples
     ///
@@ -49,17 +52,21 @@ pin_project! {
         // `None` once the context has ended, so that the request is given up at once.
         #[pin]
         inner: Option<B>,
+        ctx: Context,
         #[pin]
         done: DoneOwned,
+        last_frames: LastFrames,
         is_grpc: bool,
     }
 }
 
 impl<B> PropagateBody<B> {
-    pub(crate) fn new(inner: B, done: DoneOwned, is_grpc: bool) -> PropagateBody<B> {
+    pub(crate) fn new(ctx: Context, inner: B, is_grpc: bool) -> PropagateBody<B> {
         PropagateBody {
             inner: Some(inner),
-            done,
+            done: ctx.done_owned(),
+            ctx,
+            last_frames: LastFrames::new(),
             is_grpc,
         }
     }
@@ -81,18 +88,23 @@ where
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        // What has arrived is handed out: the other end is the one that stops.
-        let polled = inner.poll_frame(cx).map_err(Into::into);
-        if polled.is_ready() {
-            return polled;
-        }
-        match this.done.poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(cancelled) => {
-                this.inner.set(None);
-                Poll::Ready(Some(Err(given_up(cancelled, *this.is_grpc))))
-            }
-        }
+        let polled = inner.poll_frame(cx);
+        let cancelled = match &polled {
+            Poll::Pending => match this.done.poll(cx) {
+                Poll::Ready(cancelled) => Some(cancelled),
+                Poll::Pending => return Poll::Pending,
+            },
+            // What has arrived is handed out: most answers are complete with it.
+            Poll::Ready(Some(Ok(_))) if this.last_frames.is_too_late(this.ctx) => this.ctx.err(),
+            // The other end, or the connection, reports what we know better.
+            Poll::Ready(Some(Err(_))) => this.ctx.err(),
+            Poll::Ready(_) => None,
+        };
+        let Some(cancelled) = cancelled else {
+            return polled.map_err(Into::into);
+        };
+        this.inner.set(None);
+        Poll::Ready(Some(Err(given_up(cancelled, *this.is_grpc))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -109,8 +121,7 @@ where
 /// An empty body, as tonic wants to make one.
 impl<B: Default> Default for PropagateBody<B> {
     fn default() -> PropagateBody<B> {
-        let done = tokio_ctx_core::Context::background().done_owned();
-        PropagateBody::new(B::default(), done, false)
+        PropagateBody::new(Context::background(), B::default(), false)
     }
 }
 

@@ -159,8 +159,8 @@ where
         let mut this = self.project();
         let result = match answer {
             Some(Ok(response)) => {
-                let (done, is_grpc) = (this.ctx.done_owned(), *this.is_grpc);
-                Ok(response.map(|body| PropagateBody::new(body, done, is_grpc)))
+                let (ctx, is_grpc) = (this.ctx.clone(), *this.is_grpc);
+                Ok(response.map(|body| PropagateBody::new(ctx, body, is_grpc)))
             }
             Some(Err(error)) => Err(match this.ctx.err() {
                 // The other end, or the service inside, reports what we know better.

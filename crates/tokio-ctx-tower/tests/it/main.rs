@@ -1,6 +1,7 @@
 //! What this crate promises, over real sockets wherever a socket can make a difference.
 
 mod bodies;
+mod cut_answers;
 mod deadlines;
 mod draining;
 mod ends;
