@@ -3,12 +3,15 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use axum::body::Bytes;
-use futures_util::stream;
-use http::{HeaderMap, Request, Response};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::post;
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio_ctx_core::{Context, Reason};
 use tokio_ctx_tower::ContextLayer;
 use tower::{ServiceExt, service_fn};
@@ -26,6 +29,10 @@ async fn a_request_is_finished_when_its_body_is() {
         "GET /sized",
         "HEAD /look",
         "HEAD /sized",
+        "HEAD /large/encoded",
+        // Of a stream without an end.
+        "HEAD /endless",
+        "HEAD /silent",
     ] {
         let answer = ask(stage.address, line, &[]).await;
         assert!(
@@ -95,6 +102,46 @@ async fn a_stream_that_is_cut_off_says_so() {
         assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR), "{path}");
     }
     stage.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_an_encoded_body_is_gone() {
+    let mut stage = Stage::start().await;
+    let gzip = [("accept-encoding", "gzip")];
+    let mut client = send(stage.address, "GET /large/encoded", &gzip).await;
+    within(client.read_u8()).await.unwrap();
+    drop(client);
+    assert_eq!(stage.ended().await.0, Reason::CallerGone);
+    stage.shut_down().await;
+}
+
+/// Base64 comes in groups of four: a status that follows half a group would not decode.
+#[tokio::test]
+async fn a_text_of_grpc_web_that_is_cut_inside_a_group_is_broken_off() {
+    for (part, is_whole) in [("AAAA", true), ("AAA", false), ("AAAAA", false), ("", true)] {
+        let answer = post(async move || {
+            let parts = stream::iter([Ok::<_, Infallible>(part)]).chain(stream::pending());
+            let text = [(header::CONTENT_TYPE, "application/grpc-web-text+proto")];
+            (text, Body::from_stream(parts))
+        });
+        let layer = ContextLayer::new(&Context::background());
+        let app = Router::new().route("/", answer).layer(layer);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+        let headers = [("grpc-timeout", "60m"), ("content-length", "0")];
+        let mut client = send(address, "POST /", &headers).await;
+        let mut text = String::new();
+        within(client.read_to_string(&mut text)).await.unwrap();
+        assert_eq!(
+            text.ends_with("\r\n0\r\n\r\n"),
+            is_whole,
+            "{part:?}: {text}"
+        );
+        // The flag and the length of the status, and how it begins.
+        assert_eq!(text.contains("gAAAA"), is_whole, "{part:?}: {text}");
+        serving.abort();
+    }
 }
 
 /// It was whole when its deadline passed, and only the client is slow.

@@ -189,16 +189,25 @@ async fn a_client_can_only_shorten() {
                 .map_or(0.0, |left| left.as_secs_f64() * 1e3)
                 .to_string()
         });
+        let layer = layer
+            .timeout_header(HeaderName::from_static("x-timeout-ms"))
+            .deadline_header(HeaderName::from_static("ce-expirytime"));
         let app = Router::new().route("/", look).layer(layer);
         let serving = tokio::spawn(async move { axum::serve(listener, app).await });
         for (asked, most) in [
-            (None, longest),
-            (Some("99999999H"), longest),
-            (Some("30S"), longest),
-            (Some("5S"), 5_000.0),
+            (&[][..], longest),
+            (&[("grpc-timeout", "99999999H")], longest),
+            (&[("grpc-timeout", "30S")], longest),
+            (&[("grpc-timeout", "5S")], 5_000.0),
+            (&[("x-timeout-ms", "999999999999999h")], longest),
+            (&[("x-timeout-ms", "5000")], 5_000.0),
+            (&[("ce-expirytime", "2999-12-31T23:59:59Z")], longest),
+            (
+                &[("grpc-timeout", "5S"), ("x-timeout-ms", "30000")],
+                5_000.0,
+            ),
         ] {
-            let headers: Vec<_> = asked.iter().map(|asked| ("grpc-timeout", *asked)).collect();
-            let answer = ask(address, "GET /", &headers).await;
+            let answer = ask(address, "GET /", asked).await;
             let left: f64 = answer.body.parse().unwrap();
             assert!(left <= most && left > most - 4_000.0, "{asked:?}: {left}");
         }
