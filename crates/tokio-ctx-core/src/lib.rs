@@ -103,6 +103,8 @@ mod one_line;
 pub mod owner;
 #[cfg(all(feature = "signal", any(unix, windows), not(any(loom, shuttle))))]
 mod signal;
+#[cfg(not(feature = "signal"))]
+mod signal_off;
 mod sync;
 mod value;
 

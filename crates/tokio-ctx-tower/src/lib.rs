@@ -96,5 +96,4 @@ pub mod tonic;
 
 pub use context::layer::ContextLayer;
 pub use error::ContextError;
-#[cfg(feature = "axum")]
 pub use serve::serve;

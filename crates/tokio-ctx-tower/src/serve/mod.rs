@@ -47,6 +47,8 @@ mod connection;
 mod io;
 #[cfg(feature = "axum")]
 mod listen;
+#[cfg(not(feature = "axum"))]
+mod listen_off;
 mod options;
 mod order;
 mod report;
@@ -68,6 +70,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "axum")]
 pub use self::listen::serve;
+#[cfg(not(feature = "axum"))]
+pub use self::listen_off::serve;
 pub use self::options::ServeOptions;
 pub use self::report::ServeReport;
 #[cfg(feature = "axum")]

@@ -1,0 +1,10 @@
+//! features: tower
+//! rustc says: `serve` needs the feature `axum` of tokio-ctx
+
+use tokio_ctx::Context;
+use tokio_ctx::tower::serve::ServeOptions;
+
+async fn run(ctx: &Context, listener: std::net::TcpListener) {
+    let options = ServeOptions::new();
+    options.serve(ctx, listener, |server| server.context().name().is_some()).await;
+}
