@@ -7,6 +7,44 @@
 //!
 //! Go has this in `database/sql`: `QueryContext` and its drivers.
 //!
+//! ```
+//! # #[cfg(feature = "rusqlite-0_41")] {
+//! use std::time::Duration;
+//! use rusqlite::Connection;
+//! use tokio_ctx::{Context, db::sqlite};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut db = Connection::open_in_memory()?;
+//! let ctx = Context::background().with_timeout(Duration::from_millis(50));
+//! let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n";
+//! let stopped = sqlite::under(&ctx, &mut db, |db| db.query_row(endless, [], |row| row.get::<_, i64>(0)));
+//! assert!(stopped.unwrap_err().cancelled().unwrap().is_timeout());
+//!
+//! // The connection is clean, and its next user has it to itself.
+//! let ctx = Context::background();
+//! let sum = sqlite::under(&ctx, &mut db, |db| db.query_row("select 1 + 1", [], |row| row.get::<_, i64>(0)));
+//! assert_eq!(sum??, 2);
+//! # Ok(())
+//! # }
+//! # main().unwrap();
+//! # }
+//! ```
+//!
+//! With PostgreSQL the work is async, on a pool that looks after its connections:
+//!
+//! ```no_run
+//! # #[cfg(feature = "deadpool-postgres-0_14")] {
+//! use tokio_ctx::{Context, db::postgres::Pool};
+//!
+//! # type Error = Box<dyn std::error::Error>;
+//! async fn report(ctx: &Context, pool: &Pool, id: i64) -> Result<i64, Error> {
+//!     let mut db = pool.get(ctx).await?;
+//!     let sql = "select total from slow_report($1)";
+//!     Ok(db.under(ctx, async |c| c.query_one(sql, &[&id]).await).await??.get(0))
+//! }
+//! # }
+//! ```
+//!
 //! # What it does
 //!
 //! - When the context ends, the query is cancelled at the server, and the call returns once it has
