@@ -203,6 +203,7 @@ pub fn finish(handle: &CancelHandle, cancelled: Cancelled) -> bool {
 /// assert!(owner::has_ended(&ctx));
 /// ```
 #[must_use]
+#[inline]
 pub fn has_ended(ctx: &Context) -> bool {
     ctx.lifetime.as_ref().is_some_and(|node| node.is_ended())
 }

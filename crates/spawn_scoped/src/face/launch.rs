@@ -82,6 +82,7 @@ impl<'s> Launch<'s> {
     }
 
     /// Background tasks take no slots.
+    #[inline]
     fn slots(&self) -> Option<&'s Slots> {
         match self.background {
             true => None,
@@ -90,6 +91,7 @@ impl<'s> Launch<'s> {
     }
 
     /// Takes a slot where tasks need one, unless it has one. The limit, if all are taken.
+    #[inline]
     pub(crate) fn claim(&mut self) -> Result<(), usize> {
         match self.slots() {
             None => self.slot = None,
@@ -126,24 +128,21 @@ impl<'s> Launch<'s> {
 
     /// Counts the task, unless the scope is over, its context has ended, or
     /// there is no runtime.
+    #[inline]
     fn admit(&self, refusal: Refusal) -> Result<(Ticket, Context), Cancelled> {
-        let scope = self.scope;
-        let mut ticket = Ticket::enter(&scope.shared).ok_or_else(|| self.scope_is_over())?;
-        let mut ctx = scope.context().clone();
-        if self.background {
-            let entered = scope.shared.enter_background(&ticket, &ctx);
-            (ticket, ctx) = entered.ok_or_else(|| self.scope_is_over())?;
-        }
-        if self.under.is_some() || self.until.is_some() {
-            ctx = self.own_context(&ticket, ctx);
-        }
+        let scopes = self.scope.context();
+        let ticket = Ticket::enter(&self.scope.shared).ok_or_else(|| self.scope_is_over())?;
+        let (ticket, ctx) = match self.background || self.has_own_context() {
+            false => (ticket, scopes.clone()),
+            true => self.enter_elsewhere(ticket)?,
+        };
         // A background task is asked later than the scope, and does not begin later. A deadline
         // that passed since anybody looked is seen by the task, and need not be looked for here.
-        let scopes = (self.background && self.under.is_none()).then(|| scope.context());
-        let ended = [Some(&ctx), scopes]
-            .into_iter()
-            .flatten()
-            .find(|ctx| owner::has_ended(ctx));
+        let scopes = (self.background && self.under.is_none()).then_some(scopes);
+        let ended = match owner::has_ended(&ctx) {
+            true => Some(&ctx),
+            false => scopes.filter(|scopes| owner::has_ended(scopes)),
+        };
         if let Some(ended) = ended {
             if let Some(cancelled) = self.stopped(&ticket, ended, refusal) {
                 return Err(cancelled);
@@ -151,6 +150,25 @@ impl<'s> Launch<'s> {
         }
         if !rt::is_running() {
             return Err(self.lost(&ticket));
+        }
+        Ok((ticket, ctx))
+    }
+
+    fn has_own_context(&self) -> bool {
+        self.under.is_some() || self.until.is_some()
+    }
+
+    /// Counts a background task in its own ledger, and makes the context of a task that has one
+    /// of its own.
+    #[inline(never)]
+    fn enter_elsewhere(&self, ticket: Ticket) -> Result<(Ticket, Context), Cancelled> {
+        let (mut ticket, mut ctx) = (ticket, self.scope.context().clone());
+        if self.background {
+            let entered = self.scope.shared.enter_background(&ticket, &ctx);
+            (ticket, ctx) = entered.ok_or_else(|| self.scope_is_over())?;
+        }
+        if self.has_own_context() {
+            ctx = self.own_context(&ticket, ctx);
         }
         Ok((ticket, ctx))
     }
@@ -279,22 +297,25 @@ impl<'s> Launch<'s> {
         (ticket, ctx): (Ticket, Context),
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<V, Cancelled>>,
     ) -> Started<V> {
-        let home = ticket.shared().clone();
+        // A background task is written down in the background's own ledger.
+        let background = self.background.then(|| ticket.shared().clone());
+        let home = background.as_ref().unwrap_or(&self.scope.shared);
         let since = home.time();
-        let has_own = self.under.is_some() || self.until.is_some();
-        let own = has_own.then(|| ctx.clone());
+        let own = self.has_own_context().then(|| ctx.clone());
         let span = self.take_span();
         let extra = Extra::of(self.name.clone(), span, own, self.isolated);
         if let Some(slot) = self.slot.take() {
             slot.pass_on();
         }
         let handle = spawn(Record::new(ticket, self.location, extra), ctx);
-        let entry = Entry::new(handle.abort_handle(), self.who(), kind, since);
+        let abort = handle.abort_handle();
+        let entry = || Entry::new(abort, self.who(), kind, since);
         home.ledger.write(entry);
         Started {
             handle,
             who: self.who(),
-            home,
+            // Only a scope that aborts is asked why a task was dropped.
+            home: home.grace().is_some().then(|| home.clone()),
         }
     }
 

@@ -106,8 +106,8 @@ pub(crate) fn id_of(task: &TaskHandle) -> u64 {
 /// Whether a runtime is there to take a task.
 #[inline]
 pub(crate) fn is_running() -> bool {
-    // Inside a task the answer costs no count of the runtime's.
-    tokio::task::try_id().is_some() || Handle::try_current().is_ok()
+    // The id of a task says less: a task of a `LocalSet` has one without a runtime.
+    Handle::try_current().is_ok()
 }
 
 #[inline]

@@ -88,7 +88,7 @@ pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option
         TaskKind::Cooperative,
         home.time(),
     );
-    home.ledger.write(entry);
+    home.ledger.write(|| entry);
     Some(handle)
 }
 

@@ -20,6 +20,7 @@ impl Ticket {
     }
 
     /// One more, unless the last one has left.
+    #[inline]
     pub(crate) fn enter(shared: &Arc<Shared>) -> Option<Ticket> {
         shared.ledger.enter().then(|| Ticket(Some(shared.clone())))
     }

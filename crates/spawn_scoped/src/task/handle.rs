@@ -111,7 +111,7 @@ impl Drop for Refusal {
 pub(crate) struct Started<V> {
     pub(crate) handle: JoinHandle<Result<V, Cancelled>>,
     pub(crate) who: Who,
-    pub(crate) home: Arc<Shared>,
+    pub(crate) home: Option<Arc<Shared>>,
 }
 
 impl<T> Task<T> {
@@ -138,8 +138,7 @@ impl<T> Task<T> {
     }
 
     #[inline]
-    fn new(state: State<T>, who: Who, home: Arc<Shared>) -> Self {
-        let scope = home.grace().is_some().then_some(home);
+    fn new(state: State<T>, who: Who, scope: Option<Arc<Shared>>) -> Self {
         Self { state, who, scope }
     }
 

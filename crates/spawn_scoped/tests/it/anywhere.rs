@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use spawn_scoped::{ScopeOptions, policy, root, scope};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::LocalSet;
 use tokio_ctx_core::{Cancelled, Context, Reason};
 
 use crate::support::{Live, current_thread};
@@ -214,6 +215,23 @@ fn a_scope_without_tasks_needs_no_runtime() {
         }))
     });
     assert_eq!(result.unwrap(), Reason::Cancelled);
+}
+
+/// A local task has a number of its own wherever it is polled, so that says nothing of a runtime.
+#[test]
+fn a_spawn_from_a_local_task_without_a_runtime_is_lost_rather_than_a_panic() {
+    let result = in_time(|| {
+        let local = LocalSet::new();
+        let task = local.spawn_local(async {
+            scope(&Context::background(), async |s| {
+                s.spawn(async |_| Ok::<_, Cancelled>(()));
+                Ok(())
+            })
+            .await
+        });
+        block_on(local.run_until(task)).expect("no panic")
+    });
+    assert_eq!(result.unwrap_err().reason(), Reason::TaskLost);
 }
 
 #[tokio::test(start_paused = true)]
