@@ -119,6 +119,10 @@ where
     /// this time is over, then follow the [`grace`](Self::grace) and the abort.
     /// When all have finished before that, the scope returns what its body returned.
     ///
+    /// It belongs to the scope that takes work in, a worker's or a server's. A scope around that
+    /// one needs none: a task hears of the end when the drain of its scope is over, and a drain
+    /// of its own would only begin then.
+    ///
     /// # Examples
     ///
     /// ```

@@ -11,6 +11,9 @@
 //! 4. what still runs after the [grace](ServeOptions::grace), 5 s unless set, is aborted, and
 //!    the [report](ServeReport) says what that was.
 //!
+//! They are the drain and the grace of the server's [scope](spawn_scoped::ScopeOptions), and set
+//! here alone: what takes work in has a drain, and the scopes around it have none.
+//!
 //! Both together are less than the 30 seconds that Kubernetes allows. There, a pod still gets
 //! connections for a moment after its SIGTERM: [`linger`](ServeOptions::linger) goes on
 //! accepting for so long, while the readiness probe already fails.
@@ -66,8 +69,6 @@ mod upload;
 #[cfg(feature = "axum")]
 mod watch;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 #[cfg(feature = "axum")]
 pub use self::listen::serve;
 #[cfg(not(feature = "axum"))]
@@ -76,8 +77,3 @@ pub use self::options::ServeOptions;
 pub use self::report::ServeReport;
 #[cfg(feature = "axum")]
 pub use self::upgrade::Upgrade;
-
-/// No invariant spans what is locked here, so none is broken by a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

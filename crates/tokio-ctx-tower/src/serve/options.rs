@@ -27,6 +27,9 @@ use super::settings::Settings;
 /// | `http2_pings` | after 60 s, for 20 s | a connection that does not answer is closed |
 /// | `max_connection_age` | none | its responses are finished, and it is closed |
 ///
+/// Go's `ReadHeaderTimeout` and `IdleTimeout` are `head_timeout` and `idle_timeout`; the deadline
+/// of a request does the work of `ReadTimeout` and `WriteTimeout`.
+///
 /// All but the first three are for the feature `axum`. The module [`serve`](super) has the
 /// order in which a server stops.
 ///
@@ -80,6 +83,11 @@ impl ServeOptions {
 
     /// Leaves requests alone for that long before their contexts end.
     ///
+    /// It is the [drain](spawn_scoped::ScopeOptions::drain) of the server's scope, whose jobs
+    /// have it too: [`run`](Spawner::run) and the waiting for a slot end at once. A scope around
+    /// the server needs no drain of its own, and should have none: its tasks, the server among
+    /// them, would hear of the end only when it is over.
+    ///
     /// # Examples
     ///
     /// ```
@@ -93,7 +101,8 @@ impl ServeOptions {
         self
     }
 
-    /// Aborts what still runs that long after requests were asked to stop. A closure of
+    /// Aborts what still runs that long after requests were asked to stop: the
+    /// [grace](spawn_scoped::ScopeOptions::grace) of the server's scope. A closure of
     /// `spawn_blocking` that has begun cannot be aborted, and is waited for.
     ///
     /// # Examples

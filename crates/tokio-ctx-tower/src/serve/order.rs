@@ -3,15 +3,13 @@
 use std::future::pending;
 use std::panic::Location;
 use std::pin::pin;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use spawn_scoped::{Scope, ScopeOptions, Spawner};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
-use super::lock;
 use super::report::ServeReport;
 use super::settings::Settings;
 
@@ -37,50 +35,43 @@ where
     F: FnOnce(Spawner, Context) -> Fut,
     Fut: Future<Output = T>,
 {
-    // Everything of `ctx` but its end, which the requests outlive by the drain.
-    let requests = ctx.without_cancel().with_cancel();
+    // Ends with `ctx`, or with the server. The requests outlive it by the drain of their scope.
+    let accepts = ctx.with_cancel();
     // ctx-lint: allow(context-not-passed) a switch of its own, which ends with nothing else
     let cut = Context::background().with_cancel();
-    let (begun, has_begun) = oneshot::channel::<()>();
-    let (running, is_running) = oneshot::channel::<()>();
-    let known = Mutex::new(None::<Spawner>);
-    let unfinished = || {
-        lock(&known)
-            .as_ref()
-            .map_or_else(Vec::new, Spawner::unfinished)
-    };
+    let (begun, has_begun) = oneshot::channel::<Spawner>();
     let mut output = None;
     let mut asked_at = None;
     let mut report = ServeReport::default();
 
-    let mut options = ScopeOptions::new().name("server").supervise();
+    let mut options = ScopeOptions::new()
+        .name("server")
+        .supervise()
+        .drain(settings.drain);
     if let Some(grace) = settings.grace.checked_add(MOMENT) {
         options = options.grace(grace);
     }
-    let served = options.run(&requests, async |s: Scope<Cancelled>| {
-        *lock(&known) = Some(s.spawner().clone());
-        drop(begun);
-        let stop = s.context().merge(ctx);
-        output = cut.run(server(s.spawner().clone(), stop)).await.ok();
-        drop(running);
+    let served = options.run(&accepts, async |s: Scope<Cancelled>| {
+        let tasks = s.spawner();
+        drop(begun.send(tasks.clone()));
+        let stop = tasks.context().merge(&accepts);
+        output = cut.run(server(tasks.clone(), stop)).await.ok();
+        let stopped = owner::cancelled(Reason::Shutdown, location, None);
+        owner::cancel(&accepts.handle(), stopped);
         Ok(())
     });
     let stopping = async {
-        drop(has_begun.await);
-        tokio::select! {
-            _ = ctx.done() => {}
-            _ = is_running => {}
-        }
+        let Ok(tasks) = has_begun.await else {
+            return pending().await;
+        };
+        let why = accepts.done().await;
         asked_at = Some(Instant::now());
-        let shut_down = || owner::cancelled(Reason::Shutdown, location, None);
-        let why = ctx.err().unwrap_or_else(shut_down);
         tracing::info!(%why, "the server stops");
-        sleep(settings.drain).await;
+        tasks.context().done().await;
         let ended_at = Instant::now();
-        owner::cancel(&requests.handle(), why);
 
         sleep_until(ended_at + PATIENCE.min(settings.grace / 2)).await;
-        report.stragglers = unfinished();
+        report.stragglers = tasks.unfinished();
         for straggler in &report.stragglers {
             tracing::warn!(%straggler, "the server waits");
         }
@@ -88,7 +79,7 @@ where
             Some(at) => sleep_until(at).await,
             None => pending().await,
         }
-        report.aborted = unfinished();
+        report.aborted = tasks.unfinished();
         on_cut();
         cut.cancel();
         pending().await

@@ -2,14 +2,12 @@
 //!
 //! Its socket, its requests and its task each see a part of what decides whether it is idle.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
-
-use super::lock;
 
 /// Nothing in it orders anything else: each is a fact that is looked at again.
 const ORDER: Ordering = Ordering::Relaxed;
@@ -182,4 +180,9 @@ impl State {
         }
         is_cut
     }
+}
+
+/// No invariant spans what is locked here, so none is broken by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use spawn_scoped::Spawner;
+use spawn_scoped::{ScopeOptions, Spawner, scope};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
-use tokio_ctx_core::{CancelGuard, Context};
+use tokio_ctx_core::{CancelGuard, Cancelled, Context};
 use tokio_ctx_tower::serve::{ServeOptions, ServeReport};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 
@@ -189,6 +190,94 @@ async fn a_server_that_lingers_takes_new_connections_for_one_request_each() {
     assert!(report.is_clean(), "{report}");
     assert!(report.took() >= Duration::from_millis(500), "{report}");
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+/// What a job of the server takes in ends with the server; what it has taken in has the drain.
+#[tokio::test(start_paused = true)]
+async fn a_job_of_the_server_takes_in_nothing_more_and_has_the_drain() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ctx = Context::background().with_timeout(Duration::from_secs(10));
+    let (tell, mut told) = unbounded_channel();
+    let began = tokio::time::Instant::now();
+    let served = ServeOptions::new().serve(&ctx, listener, |server| {
+        let intake = server.clone();
+        server.isolated(async move |ctx| {
+            let next = intake.run(std::future::pending::<()>()).await;
+            tell.send((next.is_err(), began.elapsed())).unwrap();
+            let why = ctx.done().await;
+            tell.send((why.is_timeout(), began.elapsed())).unwrap();
+        });
+        Router::new()
+    });
+    let report = served.await;
+    assert!(report.is_clean(), "{report}");
+    for (what, seconds) in [("the intake", 10), ("the job", 30)] {
+        let (has_ended, at) = told.recv().await.unwrap();
+        assert!(has_ended, "{what}");
+        assert_eq!(at.as_secs(), seconds, "{what}");
+    }
+}
+
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// A server with work that goes on until it is asked to stop.
+async fn busy_server(ctx: Context) -> Result<(), Cancelled> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = ServeOptions::new().drain(DRAIN);
+    let served = options.serve(&ctx, listener, |server| {
+        server.isolated(async |ctx| drop(ctx.done().await));
+        Router::new()
+    });
+    assert!(served.await.is_clean());
+    Ok(())
+}
+
+/// A worker with a job that goes on until it is asked to stop.
+async fn busy_worker(ctx: Context) -> Result<(), Cancelled> {
+    let options = ScopeOptions::new().drain(DRAIN);
+    let worked = options.run(&ctx, async |s| {
+        s.isolated(async |ctx| drop(ctx.done().await));
+        Ok(())
+    });
+    worked.await
+}
+
+/// How long it takes the whole to end once its context has.
+async fn takes(whole: impl AsyncFnOnce(&Context) -> Result<(), Cancelled>) -> u64 {
+    let ctx = Context::background().with_cancel();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ctx.cancel();
+        tokio::time::Instant::now()
+    };
+    let (ended, asked) = tokio::join!(whole(&ctx), stop);
+    ended.unwrap();
+    asked.elapsed().as_secs()
+}
+
+/// What takes work in has the drain, and the scopes around it have none.
+#[tokio::test(start_paused = true)]
+async fn a_server_and_a_worker_drain_at_the_same_time() {
+    let beside = takes(async |ctx| {
+        let both = scope(ctx, async |s| {
+            s.spawn(busy_server);
+            s.spawn(busy_worker);
+            Ok(())
+        });
+        both.await
+    });
+    assert_eq!(beside.await, 20);
+
+    // A task of a scope that drains hears of the end only then.
+    let around = takes(async |ctx| {
+        let options = ScopeOptions::new().drain(DRAIN);
+        let server = options.run(ctx, async |s| {
+            s.spawn(busy_server);
+            Ok(())
+        });
+        server.await
+    });
+    assert_eq!(around.await, 40);
 }
 
 #[tokio::test]
