@@ -10,8 +10,8 @@ use crate::workspace::Workspace;
 /// `rust-version` of the workspace; tidy holds the two together.
 pub(crate) const MSRV: &str = "1.85";
 
-/// Features that need a newer compiler than their crate, for a dependency's sake: whoever leaves
-/// them out builds with the older one.
+/// Features that need a newer compiler than their crate, for a dependency's sake: without them
+/// the crate builds with the older one.
 const NEWER: &[(&str, &[&str], &str)] = &[("tokio-ctx", &["tower", "axum", "tonic"], "1.88")];
 
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps, _: &[String]) -> Outcome {

@@ -174,7 +174,7 @@ fn depth(depth: usize) -> Group<'static> {
             assert!(nodes.iter().rev().all(Context::is_done));
         })
         .per(per)
-        .side("the same of tokens", move || {
+        .side("tokens alone", move || {
             let root = CancellationToken::new();
             let nodes = work::token_chain(&root, depth);
             root.cancel();
@@ -288,7 +288,7 @@ fn shared(threads: usize) -> Group<'static> {
                 black_box(parent.with_cancel().cancel());
             })
         })
-        .timed("the same of tokens", move |times| {
+        .timed("tokens alone", move |times| {
             work::together(threads, times, || token.child_token().cancel())
         })
         .timed("is_done", move |times| {

@@ -6,8 +6,8 @@ use std::process::Command;
 use crate::go::Go;
 use crate::heap;
 
-/// Facts for the head of the document.
-pub(crate) fn facts(go: &Go) -> Vec<(&'static str, String)> {
+/// What stands at the head of the document.
+pub(crate) fn about(go: &Go) -> Vec<(&'static str, String)> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     vec![
         ("machine", format!("{}, {cpus} CPUs", cpu())),

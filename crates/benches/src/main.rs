@@ -159,7 +159,7 @@ fn compare(options: &Options) -> io::Result<()> {
         rows.extend(sizes::rows());
     }
     rows.sort_by_key(|row| order(row.id));
-    let facts = machine::facts(&go);
+    let about = machine::about(&go);
     if !options.no_write && !options.keep_disturbed && options.rows.is_empty() {
         let mode = if options.quick {
             "a quick run"
@@ -167,17 +167,17 @@ fn compare(options: &Options) -> io::Result<()> {
             "a full run"
         };
         let mut head = format!("Written by {mode} of `cargo xtask bench`.\n\n| | |\n|---|---|\n");
-        for (name, value) in &facts {
+        for (name, value) in &about {
             head.push_str(&format!("| {name} | {value} |\n"));
         }
         document::write("machine", &head)?;
         document::write("table", &table::markdown(&rows))?;
     }
     if options.json {
-        println!("{}", table::json(&rows, &facts));
+        println!("{}", table::json(&rows, &about));
         eprintln!("{}", table::summary(&rows));
     } else {
-        for (name, value) in &facts {
+        for (name, value) in &about {
             println!("{name}: {value}");
         }
         print!("\n{}\n", table::text(&rows));

@@ -1,7 +1,7 @@
 //! Whether the machine was ours while we measured.
 //!
 //! Another busy process does not only slow things down: it can make a slow thing look fast,
-//! because it takes a core from whoever uses two. So a round in which others used the CPU is
+//! because it takes a core from a rival that uses two. So a round in which others used the CPU is
 //! thrown away and repeated.
 
 use std::fs;

@@ -104,9 +104,9 @@ pub(crate) fn markdown(rows: &[Row]) -> String {
 }
 
 /// For programs.
-pub(crate) fn json(rows: &[Row], facts: &[(&str, String)]) -> String {
+pub(crate) fn json(rows: &[Row], about: &[(&str, String)]) -> String {
     let number = |figure: Option<f64>| figure.map_or_else(|| "null".to_owned(), |f| format!("{f}"));
-    let facts: Vec<String> = facts
+    let about: Vec<String> = about
         .iter()
         .map(|(name, value)| format!("{}:{}", quoted(name), quoted(value)))
         .collect();
@@ -139,8 +139,8 @@ pub(crate) fn json(rows: &[Row], facts: &[(&str, String)]) -> String {
         .collect();
     let (passed, with_target) = score(rows);
     format!(
-        "{{\"facts\":{{{}}},\"passed\":{passed},\"with_target\":{with_target},\"rows\":[{}]}}",
-        facts.join(","),
+        "{{\"machine\":{{{}}},\"passed\":{passed},\"with_target\":{with_target},\"rows\":[{}]}}",
+        about.join(","),
         rows_text.join(","),
     )
 }

@@ -1,4 +1,4 @@
-//! A queue whose messages carry the context of whoever sent them.
+//! A queue whose messages carry the context of their sender.
 //!
 //! Run: `cargo run -p examples --example message_queue`
 //!

@@ -4,7 +4,7 @@
 //!
 //! Authentication happens once, at the edge, and what it found travels in the context under
 //! a key that only this module can name. Deep down there is no `must_get` that panics:
-//! whoever needs a user says so in its signature, and the edge answers 401 when there is none.
+//! a function that needs a user says so in its signature, and the edge answers 401 when there is none.
 
 mod auth {
     use std::fmt;
@@ -23,7 +23,7 @@ mod auth {
         }
     }
 
-    // The token never shows, whoever prints the user.
+    // The token never shows when the user is printed.
     impl fmt::Debug for User {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(

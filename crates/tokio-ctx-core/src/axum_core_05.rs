@@ -33,6 +33,7 @@ use crate::context::Context;
 /// assert!(Context::from_request_parts(&mut parts, &()).await.is_ok());
 /// # }
 /// ```
+#[cfg(feature = "axum-core-05")] // as its module, for the documentation
 impl<S: Sync> FromRequestParts<S> for Context {
     type Rejection = (StatusCode, &'static str);
 

@@ -54,6 +54,7 @@ impl Context {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(feature = "signal")] // as its module, for the documentation
     #[track_caller]
     pub fn with_signals(&self) -> io::Result<CancelGuard> {
         let location = Location::caller();

@@ -54,6 +54,7 @@ pub fn to_status(cancelled: Cancelled) -> Status {
 }
 
 /// As [`to_status`] does.
+#[cfg(feature = "tonic")] // as its module, for the documentation
 impl From<ContextError> for Status {
     fn from(error: ContextError) -> Status {
         let mut status = Status::new(Code::from(i32::from(error.grpc_code())), error.title());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_ctx::{Cancelled, Context};
 
-/// How long somebody is waited for who may never come.
+/// How long to wait for a line that may never come.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The requests that began, and how they ended.

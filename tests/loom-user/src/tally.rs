@@ -37,7 +37,7 @@ pub fn steadily(tally: &Mutex<u32>) {
     *tally.lock().unwrap() += 1;
 }
 
-/// Adds one to what was there a moment ago: whoever came between is overwritten.
+/// Adds one to what was there a moment ago: an update in between is overwritten.
 pub fn hastily(tally: &Mutex<u32>) {
     let before = *tally.lock().unwrap();
     *tally.lock().unwrap() = before + 1;

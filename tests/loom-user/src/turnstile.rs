@@ -1,4 +1,4 @@
-//! A turnstile: whoever comes waits until it opens, or until their context ends.
+//! A turnstile: a thread waits until it opens, or until its context ends.
 
 use std::future::poll_fn;
 use std::task::{Context as TaskContext, Poll, Waker};

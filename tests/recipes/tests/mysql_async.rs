@@ -51,7 +51,7 @@ async fn under<T>(
     match interrupt.run(ctx, work(conn)).await {
         Outcome::Finished(output) => Ok(output),
         Outcome::Refused(why) | Outcome::Stopped { why, .. } => Err(why),
-        // Whoever has the connection must close it: `why` says that the work may run on.
+        // The caller must close the connection: the work may run on.
         Outcome::Abandoned { why, .. } => Err(why),
     }
 }

@@ -93,8 +93,8 @@ pub(super) fn files(workspace: &Workspace, package: &Package) -> Result<Vec<Stri
 }
 
 /// The examples in the documentation import the door by path, which cargo takes out of the
-/// package: a crate cannot ask the registry for one that is published after it. Whoever runs
-/// the tests of a package puts it back, as this does.
+/// package: a crate cannot ask the registry for one that is published after it. To run
+/// the tests of a package, put it back, as this does.
 fn put_back(manifest: &Path, package: &Package, packages: &[Package]) -> Result<(), String> {
     if package.stripped.is_empty() {
         return Ok(());

@@ -286,7 +286,7 @@ fn what(what: &str, flavour: Flavour) -> String {
     format!("{what}, {}", flavour.name())
 }
 
-/// The rows that say what a scope of awaited tasks costs, and how much room there is for any.
+/// The rows that say what a scope of awaited tasks costs, and what the least possible cost is.
 fn against_bare<'a>(group: Group<'a>, work: &str) -> Group<'a> {
     [
         "scope, each awaited",

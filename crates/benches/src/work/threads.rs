@@ -65,8 +65,8 @@ const QUICK: Duration = Duration::from_micros(200);
 /// How long it is tried, which is less than a turn: on a busy machine the round is void anyway.
 const PATIENCE: Duration = Duration::from_millis(3);
 
-/// Whoever has asked so often whether it is its turn shares a processor with the one whose turn
-/// it is. A thread that wakes up is given one that is idle.
+/// A thread that has asked for its turn so often shares a processor with the thread whose turn it
+/// is. Once it sleeps and wakes up, it is given an idle one.
 const SPINS: usize = 5_000;
 const NAP: Duration = Duration::from_micros(50);
 

@@ -55,8 +55,8 @@ pub(crate) fn chain_of_values(depth: usize) -> Context {
 /// How many keys [`absent_among`] looks up.
 pub(crate) const ABSENT: u64 = 30;
 
-/// Looks up keys that no context has: several, because luck decides whether a single one is
-/// told from the others at a glance.
+/// Looks up keys that no context has: several, because luck decides whether the mask alone
+/// rules a single one out.
 pub(crate) fn absent_among(context: &Context) {
     let keys: [Look; ABSENT as usize] = decades!(look_up, 100 101 102);
     for look in keys {

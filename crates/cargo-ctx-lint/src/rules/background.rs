@@ -16,8 +16,8 @@ pub(crate) const RULE: Rule = Rule {
     summary: "`Context::background()` outside main, tests and other roots",
     explain: "\
 `Context::background()` is never cancelled and has no deadline. It belongs where work begins:
-in `main`, in tests, in the handler of a signal. Anywhere else it cuts the chain: whoever called
-the function can no longer stop what it does, and its deadline and values end there.
+in `main`, in tests, in the handler of a signal. Anywhere else it cuts the chain: the
+caller can no longer stop what the function does, and its deadline and values end there.
 
     async fn load(id: u64) -> Result<Row, Error> {
         query(&Context::background(), id).await            // nobody can stop this query

@@ -27,17 +27,21 @@ pub(crate) const RULE: Rule = Rule {
     s.spawn_when_free(f).await        s.slot().await?.spawn(f)
     RequestContext(ctx)               ctx: Context
     TaskBuilder                       TaskOptions
+    task().span(SpanPolicy::None)     task().span(Span::none())
+    SendError                         the two errors of send(..).await??
 
 `--fix` writes the new name where nothing else has to change.
 ",
 };
 
 /// Types and traits that are imported by name: the old one, and what stands for it.
-const IMPORTS: [(&str, &str); 4] = [
+const IMPORTS: [(&str, &str); 6] = [
     ("ContextExt", "`ctx.run(fut)`"),
     ("StreamContextExt", "`stream.take_until(ctx.done_owned())`"),
     ("RequestContext", "`Context`, which is an extractor itself"),
     ("TaskBuilder", "`TaskOptions`"),
+    ("SpanPolicy", "a `Span` of tracing"),
+    ("SendError", "`Cancelled`, and inside it `reqwest::Error`"),
 ];
 
 /// Called for every `use`.

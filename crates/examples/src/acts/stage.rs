@@ -213,14 +213,14 @@ pub(super) fn prompt(entries: &[Entry], cause: Instant, what: &str) -> Judgement
     let after = last
         .ok_or("nothing was stopped")?
         .saturating_duration_since(cause);
-    let told = format!("the last query stopped {} after {what}", millis(after));
+    let found = format!("the last query stopped {} after {what}", millis(after));
     if after > PROMPT {
         return Err(Broken {
-            what: format!("{told}, more than {}", millis(PROMPT)),
+            what: format!("{found}, more than {}", millis(PROMPT)),
             late: true,
         });
     }
-    Ok(format!("{told} (promised: {})", millis(PROMPT)))
+    Ok(format!("{found} (promised: {})", millis(PROMPT)))
 }
 
 /// The tasks of this runtime.
@@ -228,8 +228,8 @@ pub(super) fn num_tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// By how many there are more tasks than before, once they had a moment to be taken off the
-/// runtime's books.
+/// By how many there are more tasks than before, once the runtime had a moment to count
+/// them off.
 pub(super) async fn tasks_above(before: usize) -> usize {
     let patience = Instant::now() + Duration::from_secs(1);
     while num_tasks() > before && Instant::now() < patience {

@@ -94,7 +94,7 @@ async fn an_export_that_the_shutdown_stops_leaves_no_half_file() {
     assert!(!file.exists());
 }
 
-/// A named pipe. Whoever opens it to write is held until it is opened to be read.
+/// A named pipe: to open it for writing blocks until it is opened for reading.
 struct Pipe<'a>(&'a Path);
 
 impl Pipe<'_> {

@@ -29,6 +29,7 @@ pub(crate) fn refusal(why: &'static str) -> (StatusCode, &'static str) {
 /// assert_eq!(refused.1, "the route is not under a RequestScopeLayer");
 /// # }
 /// ```
+#[cfg(feature = "axum")] // as its module, for the documentation
 impl<S: Sync> FromRequestParts<S> for RequestScope {
     type Rejection = (StatusCode, &'static str);
 

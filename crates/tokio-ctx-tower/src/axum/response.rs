@@ -11,6 +11,7 @@ use crate::error::ContextError;
 /// `status`, [`code`](ContextError::code) and `title`. Nothing of the server is in it.
 ///
 /// The error itself is among the response's extensions, for a layer that logs it.
+#[cfg(feature = "axum")] // as its module, for the documentation
 impl IntoResponse for ContextError {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.json()));

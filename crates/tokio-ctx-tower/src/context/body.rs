@@ -67,7 +67,7 @@ pin_project! {
     enum Inner<B> {
         Body { #[pin] body: B },
         // The layer's own answer, and then nothing.
-        // In a box: it is rare, and every other body would have to be as large.
+        // In a box: few bodies are this one, and every other body would have to be as large.
         Own { bytes: Option<Box<Bytes>> },
     }
 }

@@ -105,13 +105,13 @@ impl Drop for RequestEnd {
             let summary = RequestSummary::new(ctx, identity, self.status, why);
             // A hook, or a subscriber, that panics must not take down what drops a request.
             let hook = self.live.on_end.as_deref();
-            let told = catch_unwind(AssertUnwindSafe(|| {
+            let logged = catch_unwind(AssertUnwindSafe(|| {
                 summary.log();
                 if let Some(hook) = hook {
                     hook(&summary);
                 }
             }));
-            drop(told); // its message went through the panic hook
+            drop(logged); // its message went through the panic hook
         }
     }
 }

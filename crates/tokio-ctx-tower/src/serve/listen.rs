@@ -74,6 +74,7 @@ use crate::error::BoxError;
 /// # Ok(())
 /// # }
 /// ```
+#[cfg(feature = "axum")] // as its module, for the documentation
 #[track_caller]
 pub fn serve<L, S, B, F>(ctx: &Context, listener: L, app: F) -> impl Future<Output = ServeReport>
 where
@@ -116,6 +117,7 @@ impl ServeOptions {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(feature = "axum")] // as its module, for the documentation
     #[track_caller]
     pub fn serve<L, S, B, F>(
         self,

@@ -45,6 +45,7 @@ use crate::axum::refusal;
 /// }
 /// # let _: axum::Router = axum::Router::new().route("/echo", axum::routing::any(echo));
 /// ```
+#[cfg(feature = "axum")] // as its module, for the documentation
 #[must_use = "the work after an upgrade is joined only if it is run by this"]
 pub struct Upgrade {
     tasks: Spawner,

@@ -70,7 +70,7 @@ async fn each_reason_has_its_status_and_gives_nothing_away() {
         );
         assert!(
             response.extensions().get::<ContextError>().is_some(),
-            "for who logs it"
+            "a layer that logs finds it"
         );
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let json: serde_json::Value = serde_json::from_slice(&body).unwrap();

@@ -201,7 +201,7 @@ async fn a_call_that_fails_because_its_context_ended_says_so() {
     assert_eq!(error.cancelled().reason(), Reason::Cancelled);
 }
 
-/// The wait for a place counts, whoever keeps the places.
+/// The time in a queue counts, in whichever layer the queue is.
 #[tokio::test]
 async fn a_call_waits_for_its_service_under_its_context() {
     let mut stage = Stage::start().await;

@@ -24,7 +24,7 @@ use tokio_ctx_tower::serve::{ServeOptions, ServeReport};
 use tokio_ctx_tower::{ContextError, ContextLayer};
 use tower_http::compression::CompressionLayer;
 
-/// Longer than anything here takes, shorter than the patience of who runs the tests.
+/// Longer than anything here takes, shorter than the patience of people who run the tests.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 key! {
@@ -143,7 +143,7 @@ impl Stage {
             .expect("the server is gone")
     }
 
-    /// What happens from now on, for who lets go of the stage.
+    /// What happens from now on, for a test that gives up the stage.
     pub(crate) fn take_events(&mut self) -> UnboundedReceiver<Event> {
         std::mem::replace(&mut self.events, unbounded_channel().1)
     }

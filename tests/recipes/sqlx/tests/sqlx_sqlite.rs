@@ -30,7 +30,7 @@ async fn under<T>(
     }
 }
 
-/// Whoever is next gets the connection without the question of the one before.
+/// The next user of the connection does not get the handler of the one before.
 fn options() -> SqlitePoolOptions {
     SqlitePoolOptions::new().before_acquire(|db, _| {
         Box::pin(async move {

@@ -1,8 +1,10 @@
 //! Names from before the first release.
 use tokio_ctx::tower::axum::RequestContext; //~ old-spelling
+use tokio_ctx::tower::reqwest::SendError; //~ old-spelling
 use tokio_ctx::{
     Context, ContextExt as _, //~ old-spelling
     Scope,
+    SpanPolicy,  //~ old-spelling
     TaskBuilder, //~ old-spelling
 };
 

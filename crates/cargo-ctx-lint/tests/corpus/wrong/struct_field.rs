@@ -1,4 +1,4 @@
-//! A client that keeps the context of whoever made it.
+//! A client that keeps the context of the code that made it.
 use tokio_ctx::Context;
 
 pub struct Client {

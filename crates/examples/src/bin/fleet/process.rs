@@ -74,7 +74,7 @@ struct Hop {
 enum NoAnswer {
     Ended(Cancelled),
     /// From the next process.
-    Told(Status),
+    Refused(Status),
 }
 
 impl From<Cancelled> for NoAnswer {
@@ -87,7 +87,7 @@ impl From<NoAnswer> for Status {
     fn from(none: NoAnswer) -> Status {
         match none {
             NoAnswer::Ended(cancelled) => to_status(cancelled),
-            NoAnswer::Told(status) => status,
+            NoAnswer::Refused(status) => status,
         }
     }
 }
@@ -96,12 +96,12 @@ impl IntoResponse for NoAnswer {
     fn into_response(self) -> Response {
         match self {
             NoAnswer::Ended(cancelled) => ContextError::from(cancelled).into_response(),
-            NoAnswer::Told(status) if status.code() == Code::DeadlineExceeded => (
+            NoAnswer::Refused(status) if status.code() == Code::DeadlineExceeded => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "deadline_exceeded, a backend says",
             )
                 .into_response(),
-            NoAnswer::Told(status) => {
+            NoAnswer::Refused(status) => {
                 (StatusCode::BAD_GATEWAY, status.message().to_owned()).into_response()
             }
         }
@@ -146,7 +146,9 @@ impl Hop {
                     let order = under(&ctx, Order { millis });
                     let done = next.work(order).await.map(drop);
                     // A call that we gave up has a status as well, but we know better why.
-                    done.map_err(|status| ctx.err().map_or(NoAnswer::Told(status), NoAnswer::Ended))
+                    done.map_err(|status| {
+                        ctx.err().map_or(NoAnswer::Refused(status), NoAnswer::Ended)
+                    })
                 });
             }
             Ok(own.await?)

@@ -185,7 +185,7 @@ async fn deadline(
     let answer = ask(address, "GET /report").await?;
     let busy = activity.busy().await?;
     println!("    status {}, and then: {busy} busy", answer.status);
-    promises.check("the client is told", answer.status == 504);
+    promises.check("the client gets 504", answer.status == 504);
     promises.check("nothing runs any more when it is", busy == 0);
     Ok(())
 }

@@ -42,7 +42,7 @@ const SOON: Duration = Duration::from_millis(60);
 
 type Pongs = Pin<Box<dyn Stream<Item = Result<Pong, Status>> + Send>>;
 
-/// Says what it is asked: `left` in microseconds, `shop`; or does as it is told: `hang` and
+/// Says what it is asked: `left` in microseconds, `shop`; or does what it is asked: `hang` and
 /// look at the context, be `stubborn` and look at nothing.
 pub(crate) struct EchoService {
     began: UnboundedSender<()>,

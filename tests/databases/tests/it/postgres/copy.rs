@@ -99,7 +99,7 @@ fn copy_that_is_not_cut_is_whole() {
 
 /// It waits for a lock, so the server takes no data yet when it is cut. tokio-postgres says Sync
 /// twice then, and does not count the second answer: the connection is of no use any more, and
-/// whoever is next must not get that answer.
+/// its next user must not get that answer.
 #[test]
 fn copy_is_cut_before_it_has_begun_and_nobody_gets_its_answers() {
     with_server(async |server| {
