@@ -5,7 +5,8 @@
 
 use std::env;
 use std::io;
-use std::process::{Child, Command, ExitCode};
+use std::path::PathBuf;
+use std::process::{self, Child, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,8 @@ pub(crate) const VERB: &str = "limited";
 /// The arguments that make cargo start what it built through this module.
 pub(crate) fn cargo_config(limit: Duration) -> Vec<String> {
     // Without its own path xtask cannot be a runner; the programs then run unlimited.
-    let Some(exe) = env::current_exe()
-        .ok()
-        .and_then(|exe| exe.into_os_string().into_string().ok())
-    else {
+    let own = own().ok();
+    let Some(exe) = own.and_then(|exe| exe.into_os_string().into_string().ok()) else {
         return Vec::new();
     };
     let runner = format!("{:?}", [exe.as_str(), VERB, &limit.as_secs().to_string()]);
@@ -25,6 +24,16 @@ pub(crate) fn cargo_config(limit: Duration) -> Vec<String> {
         "--config".to_owned(),
         format!("target.'cfg(all())'.runner={runner}"),
     ]
+}
+
+/// The program that runs now, to be started again.
+pub(crate) fn own() -> io::Result<PathBuf> {
+    // Linux finds it there also when cargo has replaced it meanwhile.
+    let running = PathBuf::from(format!("/proc/{}/exe", process::id()));
+    match running.exists() {
+        true => Ok(running),
+        false => env::current_exe(),
+    }
 }
 
 pub(crate) fn run(args: &[String]) -> ExitCode {

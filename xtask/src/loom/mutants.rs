@@ -3,7 +3,6 @@
 //! The kernels have no switches for it: a fault is a change of the source, see [`super::patch`].
 //! Each faulty build runs in a process of its own, since a deadlock that loom finds may abort it.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -185,7 +184,7 @@ impl Models {
     }
 
     fn run(&self, args: &[&str]) -> Result<Output, String> {
-        let xtask = env::current_exe().map_err(|error| format!("where is xtask: {error}"))?;
+        let xtask = limited::own().map_err(|error| format!("where is xtask: {error}"))?;
         Command::new(xtask)
             .args([limited::VERB, &LIMIT.as_secs().to_string()])
             .arg(&self.exe)
