@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![doc = include_str!("limits.md")]
 #![allow(
     clippy::test_attr_in_doctest,
     reason = "a test of this crate runs the one of the README"
