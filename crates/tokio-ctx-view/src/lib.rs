@@ -5,12 +5,13 @@
 //!
 //! ```no_run
 //! use axum::Router;
-//! use tokio_ctx::{Context, view::View};
+//! use tokio_ctx::{Context, tower::serve, view::View};
 //!
 //! # async fn example(server: Context) -> std::io::Result<()> {
 //! let debug = Router::new().route_service("/debug/ctx", View::new(&server));
-//! let listener = tokio::net::TcpListener::bind(("127.0.0.1", 6060)).await?;
-//! axum::serve(listener, debug).await
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:6060").await?;
+//! serve(&server, listener, |_| debug).await;
+//! # Ok(())
 //! # }
 //! ```
 //!
@@ -31,7 +32,8 @@
 //!
 //! Nothing until a `View` is created. From then on each request and query is recorded when it
 //! begins and removed when it ends. A snapshot is taken only on request, and requests within a
-//! quarter of a second share one.
+//! quarter of a second share one. A viewer who does not read is sent nothing more, and is closed
+//! by the server's [write timeout](https://docs.rs/tokio-ctx-tower).
 //!
 //! # What it cannot see
 //!

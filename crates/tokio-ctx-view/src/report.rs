@@ -191,13 +191,19 @@ impl Flight {
 
 impl End {
     fn of(end: &in_flight::End) -> End {
+        let line = escaped(&end.line.to_string());
+        // A scope without a name is known by its line.
+        let label = match end.label.as_str() {
+            "" => line.clone(),
+            label => escaped(label),
+        };
         End {
             id: end.id,
             kind: end.kind,
-            label: escaped(&end.label),
+            label,
             why: escaped(&end.why.to_string()),
             reason: format!("{:?}", end.why.reason()),
-            line: escaped(&end.line.to_string()),
+            line,
             age_ms: end.age.map(millis),
             ago_ms: millis(end.at.elapsed()),
         }

@@ -7,6 +7,7 @@ use tokio_ctx::Context;
 use tower_service::Service as _;
 
 const PAGE: &str = include_str!("../../../../docs/guide/17-what-rustc-says.md");
+const HANGS: &str = include_str!("../../../../docs/guide/15-it-hangs.md");
 
 #[tokio::test]
 async fn a_handler_without_its_layer_answers_what_the_guide_quotes() {
@@ -25,4 +26,30 @@ async fn a_handler_without_its_layer_answers_what_the_guide_quotes() {
         PAGE.contains(&format!("answers 500 with \"{text}\"")),
         "{text}"
     );
+}
+
+#[test]
+fn the_lines_that_the_guide_finds_are_those_of_the_stuck_demo() {
+    for (file, text, line, quote) in [
+        (
+            "service.rs",
+            include_str!("../../src/service.rs"),
+            "s.task().name(\"audit log\").spawn(async |_| {",
+            "spawned at crates/examples/src/",
+        ),
+        (
+            "requests.rs",
+            include_str!("../../src/requests.rs"),
+            "ContextLayer::new(server)",
+            "went away (at crates/examples/src/",
+        ),
+    ] {
+        let lines: Vec<_> = text.lines().collect();
+        let found = lines.iter().position(|its| its.trim() == line);
+        let number = found.expect("the line is there") + 1;
+        let quote = format!("{quote}{file}:{number}:");
+        assert!(HANGS.contains(&quote), "{quote}");
+        let says = format!("`{file}:{number}` says:");
+        assert!(file != "service.rs" || HANGS.contains(&says), "{says}");
+    }
 }

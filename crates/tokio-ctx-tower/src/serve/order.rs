@@ -45,7 +45,7 @@ where
     let mut report = ServeReport::default();
 
     let mut options = ScopeOptions::new()
-        .name("server")
+        .name(format!("server at {location}"))
         .supervise()
         .drain(settings.drain);
     if let Some(grace) = settings.grace.checked_add(MOMENT) {

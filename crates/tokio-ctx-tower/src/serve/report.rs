@@ -240,16 +240,15 @@ impl ServeReport {
 
 impl fmt::Display for ServeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (connections, took) = (self.connections, self.took.as_millis());
-        write!(
-            f,
-            "served {connections} connections, stopped in {took} ms, "
-        )?;
+        let connections = Num(self.connections, "connection");
+        let took = self.took.as_millis();
+        write!(f, "served {connections}, stopped in {took} ms, ")?;
         if self.is_clean() {
             return f.write_str("cut nothing off");
         }
-        let (requests, tasks) = (self.requests_cut, self.aborted.len());
-        write!(f, "cut off {requests} requests, aborted {tasks} tasks")?;
+        let requests = Num(self.requests_cut as u64, "request");
+        let tasks = Num(self.aborted.len() as u64, "task");
+        write!(f, "cut off {requests}, aborted {tasks}")?;
         for task in &self.aborted {
             write!(f, "; {task}")?;
         }
@@ -260,5 +259,16 @@ impl fmt::Display for ServeReport {
             Some(failure) if self.aborted.is_empty() => write!(f, "; {failure}"),
             _ => Ok(()),
         }
+    }
+}
+
+/// So many of what the word says.
+struct Num(u64, &'static str);
+
+impl fmt::Display for Num {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Num(number, word) = self;
+        let s = if *number == 1 { "" } else { "s" };
+        write!(f, "{number} {word}{s}")
     }
 }

@@ -58,12 +58,16 @@ async fn a_name_of_another_site_that_resolves_to_this_machine_is_refused() {
         ("[::1]:6060", 200),
         ("debug.internal", 200),
         ("evil.example", 403),
+        ("localhost@evil.example", 403),
+        ("0.0.0.0:6060", 403),
+        ("[::ffff:10.0.0.1]", 403),
         ("localhost.evil.example", 403),
         ("", 403),
     ] {
         let answer = ask(at, "GET", "?json", &format!("host: {host}\r\n")).await;
         assert_eq!(answer.status, status, "{host}");
     }
+    assert_eq!(ask(at, "GET", "?json", "").await.status, 400);
 }
 
 #[tokio::test]

@@ -2,12 +2,33 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio_ctx::tower::ContextLayer;
+use tokio_ctx::tower::headers::HeaderKey;
 use tokio_ctx::view::{View, assert_nothing_runs, dump};
-use tokio_ctx::{Cancelled, Context, ScopeOptions};
+use tokio_ctx::{Cancelled, Context, ScopeOptions, key};
 
 use crate::stage::{TURN, get, mount};
+
+key! {
+    Note: String, print;
+}
+
+impl HeaderKey for Note {
+    const HEADER: HeaderName = HeaderName::from_static("x-note");
+
+    fn decode(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    fn encode(text: &String) -> Option<String> {
+        Some(text.clone())
+    }
+}
 
 /// Runs a scope with one task that goes on until `end` is sent.
 fn busy(
@@ -99,6 +120,37 @@ async fn what_comes_from_outside_stays_on_one_line() {
     scope.await.unwrap();
 }
 
+/// A path may be any bytes, and a client may send any text under a key that is printed.
+#[tokio::test]
+async fn what_a_client_sends_stays_on_one_line() {
+    let _turn = TURN.lock().await;
+    let at = mount(View::new(&Context::background())).await;
+    let layer = ContextLayer::new(&Context::background()).key::<Note>();
+    let hang = async || std::future::pending::<()>().await;
+    let app = axum::Router::new().fallback(hang).layer(layer);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let head = "GET /a\u{202e}/\u{9b}2J HTTP/1.1\r\nhost: test\r\nx-note: a\tb\u{2066}c\r\n\r\n";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let report = report_with(at, |report| report["in_flight"][0]["label"].is_string()).await;
+    let flight = &report["in_flight"][0];
+    assert_eq!(flight["label"], "GET /a\\u{202e}/\\u{9b}2J");
+    assert_eq!(flight["values"][0], "Note=a\\tb\\u{2066}c");
+    drop(client);
+    let ended = |report: &Value| report["in_flight"].as_array().unwrap().is_empty();
+    report_with(at, ended).await;
+    let text = get(at, "").await.body;
+    assert!(text.contains("GET /a\\u{202e}"), "{text}");
+    let is_foul = |letter: char| {
+        let turns = ['\u{202e}', '\u{2066}'].contains(&letter);
+        turns || letter != '\n' && letter.is_control()
+    };
+    assert!(!text.contains(is_foul), "{text:?}");
+    serving.abort();
+}
+
 #[tokio::test]
 async fn tasks_beyond_the_bound_are_counted() {
     let _turn = TURN.lock().await;
@@ -122,6 +174,12 @@ async fn tasks_beyond_the_bound_are_counted() {
     assert_eq!(report["scopes"][0]["tasks"].as_array().unwrap().len(), 100);
     ctx.cancel();
     let _ended: Result<(), Cancelled> = scope.await.unwrap();
+    // It has no name, so its line stands for it.
+    let named_by_line = |report: &Value| {
+        let end = &report["ends"][0];
+        end["label"] == end["line"] && end["kind"] == "scope"
+    };
+    report_with(at, named_by_line).await;
 }
 
 #[tokio::test]
@@ -169,6 +227,13 @@ async fn a_scope_that_was_stopped_is_among_the_last_ends() {
     let report = report_with(at, |report| report["ends"][0]["label"] == "busy").await;
     let end = &report["ends"][0];
     assert_eq!(end["kind"], "scope");
+    assert!(
+        end["line"]
+            .as_str()
+            .unwrap()
+            .starts_with("crates/tokio-ctx-view/tests/it/shows.rs:"),
+        "{end}"
+    );
     assert!(
         end["why"].as_str().unwrap().contains("the client hung up"),
         "{end}"
