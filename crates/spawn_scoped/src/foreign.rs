@@ -4,7 +4,10 @@
 //! as well.
 
 use std::mem::ManuallyDrop;
-use std::task::Waker;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use pin_project_lite::pin_project;
 
 pub(crate) use crate::sync::catch;
 
@@ -46,4 +49,36 @@ pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
     }
     let _leaked = ManuallyDrop::new(payload);
     None
+}
+
+pin_project! {
+    /// A user's future, to be awaited in an async block of ours. It is dropped before its output
+    /// is returned: after that, a drop that panics would leave the output to nobody
+    /// (rust-lang/rust#47949).
+    pub(crate) struct Whole<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F> Whole<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self {
+            future: Some(future),
+        }
+    }
+}
+
+impl<F: Future> Future for Whole<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut future = self.project().future;
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            unreachable!("an async block polls what it awaits until it is ready");
+        };
+        let output = ready!(running.poll(cx));
+        future.set(None);
+        Poll::Ready(output)
+    }
 }

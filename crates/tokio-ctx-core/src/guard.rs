@@ -221,8 +221,8 @@ impl CancelGuard {
     pub fn map(mut self, build: impl FnOnce(&Context) -> Context) -> CancelGuard {
         let built = build(&self.context);
         // Taken out whole: what is left of `self` is dropped here, and must have nothing to end.
-        let before = std::mem::take(&mut self.context);
-        let target = self.target.take().or(before.lifetime);
+        let mut before = std::mem::take(&mut self.context);
+        let target = self.target.take().or(before.lifetime.take());
         CancelGuard {
             context: built,
             target,

@@ -5,13 +5,15 @@
 //! [`ended`] are then one load each.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cancelled::{Cancelled, Reason};
 use crate::context::Context;
+use crate::foreign;
+use crate::sync::shield;
 use crate::value;
 
 /// So many ends are remembered.
@@ -56,8 +58,10 @@ impl Entry {
             Some(format!("{}={text}", entry.name()))
         };
         let all = || value::visible(&self.ctx.values).filter_map(print).collect();
-        // Printing a value is foreign code.
-        catch_unwind(AssertUnwindSafe(all)).unwrap_or_default()
+        shield(all).unwrap_or_else(|payload| {
+            foreign::discard(payload);
+            Vec::new()
+        })
     }
 }
 
@@ -106,6 +110,26 @@ impl List {
 
     fn num(&self) -> usize {
         self.places.len() - self.free.len()
+    }
+
+    /// The room of a label that is not used any more, if there is one.
+    fn take_spare_text(&mut self) -> String {
+        let last = self.free.last();
+        last.map(|&index| std::mem::take(&mut self.places[index].label))
+            .unwrap_or_default()
+    }
+
+    fn put(&mut self, place: Place) -> usize {
+        match self.free.pop() {
+            Some(index) => {
+                self.places[index] = place;
+                index
+            }
+            None => {
+                self.places.push(place);
+                self.places.len() - 1
+            }
+        }
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
@@ -175,30 +199,18 @@ pub struct InFlight {
 impl InFlight {
     #[cold]
     fn begin(kind: &'static str, ctx: &Context, label: impl FnOnce(&mut String)) -> InFlight {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let (ctx, since) = (Some(ctx.clone()), Instant::now());
         let number = list_of_this_thread();
-        let mut list = locked(&FLIGHT[number]);
-        let list = &mut *list;
-        let index = match list.free.pop() {
-            Some(index) => {
-                let place = &mut list.places[index];
-                (place.id, place.kind, place.ctx, place.since) = (id, kind, ctx, since);
-                index
-            }
-            None => {
-                let label = String::new();
-                list.places.push(Place {
-                    id,
-                    kind,
-                    label,
-                    ctx,
-                    since,
-                });
-                list.places.len() - 1
-            }
+        let mut text = locked(&FLIGHT[number]).take_spare_text();
+        // Foreign: outside of the lock, and before there is anything to be taken back.
+        label(&mut text);
+        let place = Place {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            kind,
+            label: text,
+            ctx: Some(ctx.clone()),
+            since: Instant::now(),
         };
-        label(&mut list.places[index].label);
+        let index = locked(&FLIGHT[number]).put(place);
         InFlight {
             place: Some((number, index)),
         }
@@ -249,7 +261,7 @@ impl InFlight {
             (place.ctx.take(), looked)
         };
         // Values of contexts and causes are foreign: dropped outside of the lock.
-        drop((ctx, looked));
+        foreign::discard((ctx, looked));
     }
 }
 
@@ -295,7 +307,7 @@ pub fn ended(
             at: Instant::now(),
         };
         // Its cause is foreign: outside of the lock.
-        drop(write_end(end, &label()));
+        foreign::discard(write_end(end, &label()));
     }
 }
 

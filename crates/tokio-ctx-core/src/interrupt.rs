@@ -27,8 +27,8 @@
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use crate::cancelled::Cancelled;
@@ -244,12 +244,16 @@ where
     ///
     /// See [`Interrupt`].
     pub async fn run<W: Future>(self, ctx: &Context, work: W) -> Outcome<W::Output, E> {
-        let mut work = pin!(work);
+        let mut work = pin!(Some(work));
         if let Err(why) = ctx.check() {
             return Outcome::Refused(why);
         }
-        let why = match ctx.run(work.as_mut()).await {
-            Ok(output) => return Outcome::Finished(output),
+        let mut work = poll_fn(|cx| poll_whole(work.as_mut(), cx));
+        let why = match ctx.run(&mut work).await {
+            Ok(output) => {
+                drop(self);
+                return Outcome::Finished(output);
+            }
             Err(why) => why,
         };
         match self.until(work).await {
@@ -279,46 +283,65 @@ where
     ///
     /// See [`Interrupt::new`].
     pub async fn until<W: Future>(mut self, work: W) -> Result<W::Output, Abandoned<W::Output, E>> {
-        let mut work = pin!(work);
-        let mut output = None;
+        let mut work = pin!(Some(work));
         let grace = Context::background().with_timeout(self.grace);
         let mut over = pin!(grace.done());
-        loop {
+        let result = loop {
             // One that was begun is waited for, whatever the work does meanwhile: until it is
             // over, it could hit what starts next.
-            let mut interrupt = pin!((self.interrupt)());
+            let mut interrupt = pin!(Some((self.interrupt)()));
+            let mut output = None;
             let fenced = poll_fn(|cx| {
                 if output.is_none() {
-                    output = match work.as_mut().poll(cx) {
+                    output = match poll_whole(work.as_mut(), cx) {
                         Poll::Ready(output) => Some(output),
                         Poll::Pending => None,
                     };
                 }
-                match interrupt.as_mut().poll(cx) {
+                match poll_whole(interrupt.as_mut(), cx) {
                     Poll::Ready(fenced) => Poll::Ready(Some(fenced)),
                     Poll::Pending => over.as_mut().poll(cx).map(|_| None),
                 }
             });
             let fenced = fenced.await;
-            match (fenced, output.take()) {
-                (Some(Ok(())), Some(output)) => return Ok(output),
+            interrupt.set(None);
+            match (fenced, output) {
+                (Some(Ok(())), Some(output)) => break Ok(output),
                 (Some(Ok(())), None) => {}
                 (fenced, output) => {
                     let refused = fenced.and_then(Result::err);
-                    return Err(Abandoned { output, refused });
+                    break Err(Abandoned { output, refused });
                 }
             }
             // It may have come too early to be seen, and a pipeline needs one for each part.
             let pause = grace.with_timeout(self.every);
-            if let Ok(output) = pause.run(work.as_mut()).await {
-                return Ok(output);
+            let going_on = poll_fn(|cx| poll_whole(work.as_mut(), cx));
+            if let Ok(output) = pause.run(going_on).await {
+                break Ok(output);
             }
             if grace.is_done() {
                 let (output, refused) = (None, None);
-                return Err(Abandoned { output, refused });
+                break Err(Abandoned { output, refused });
             }
-        }
+        };
+        work.set(None);
+        drop(self.interrupt);
+        result
     }
+}
+
+/// Polls what is foreign, and drops it before its output is returned: after that, a drop that
+/// panics would leave the output to nobody (rust-lang/rust#47949).
+fn poll_whole<F: Future>(
+    mut future: Pin<&mut Option<F>>,
+    cx: &mut task::Context<'_>,
+) -> Poll<F::Output> {
+    let Some(running) = future.as_mut().as_pin_mut() else {
+        return Poll::Pending;
+    };
+    let output = ready!(running.poll(cx));
+    future.set(None);
+    Poll::Ready(output)
 }
 
 impl<F> fmt::Debug for Interrupt<F> {

@@ -2,6 +2,7 @@
 
 mod circles;
 mod hidden;
+mod hostile;
 mod links;
 mod machine;
 mod manifests;
@@ -163,6 +164,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
         manifests::check(&files, crate::msrv::MSRV),
         markers::check(&files),
         hidden::check(&files),
+        hostile::check(&files),
         seams::check(&files),
         circles::check(&files),
         surface::check(&files),

@@ -9,6 +9,7 @@ mod body_ends;
 mod defer;
 mod drain;
 mod erased;
+mod every_function;
 mod face;
 mod failure;
 mod hostile;

@@ -8,6 +8,7 @@ mod wait;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
+use crate::foreign;
 use crate::node::Node;
 use crate::sync::CancellationToken;
 use crate::value::Values;
@@ -74,6 +75,17 @@ pub struct Context {
     /// What may end it; `None` if nothing can.
     pub(crate) lifetime: Option<Arc<Node>>,
     pub(crate) values: Values,
+}
+
+impl Drop for Context {
+    /// The last handle may be dropped anywhere: by a runtime that shuts down, at the end of
+    /// another task, while a thread unwinds. A value whose drop panics harms none of them.
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(values) = self.values.take() {
+            foreign::discard(values);
+        }
+    }
 }
 
 /// A panic leaves no context half changed: values never change, and nothing foreign runs while a
