@@ -52,6 +52,7 @@ pages! {
     it_hangs = "15-it-hangs.md",
     is_it_cancel_safe = "16-is-it-cancel-safe.md",
     what_rustc_says = "17-what-rustc-says.md",
+    which_way_to_spawn = "18-which-way-to-spawn.md",
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@ const TOGETHER: usize = 12_000;
 
 const GUIDE: &str = "docs/guide/";
 /// Pages beside the guide, and one of the appendix that is read like a page.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/appendix/guidance.md",
     "docs/clocks-and-threads.md",
-    "docs/found.md",
     "docs/loom.md",
     "docs/order-of-layers.md",
     "docs/services.md",

@@ -1,4 +1,4 @@
-//! Well-known crates, cut at every point: see the tests, and `docs/found.md`.
+//! Well-known crates, cut at every point: see the tests, and `docs/appendix/found.md`.
 
 use std::sync::OnceLock;
 use std::time::Duration;
