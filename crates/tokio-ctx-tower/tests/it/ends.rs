@@ -12,14 +12,14 @@ use tokio_ctx_tower::{ContextError, ContextLayer};
 
 use crate::stage::{Shop, ask, send, within};
 
-type Told = (Option<String>, Option<u16>, Reason, Option<u32>, bool);
+type Summary = (Option<String>, Option<u16>, Reason, Option<u32>, bool);
 
-/// What the hook is told of a request for each of the paths, which `client` makes.
-async fn told(client: impl AsyncFnOnce(std::net::SocketAddr)) -> UnboundedReceiver<Told> {
+/// What the hook gets of a request for each of the paths, which `client` makes.
+async fn summaries(client: impl AsyncFnOnce(std::net::SocketAddr)) -> UnboundedReceiver<Summary> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ctx = Context::background().with_cancel();
-    let (tell, told) = unbounded_channel();
+    let (sender, summaries) = unbounded_channel();
     let served = serve(&ctx, listener, |server| {
         let late = async |ctx: Context| {
             ctx.run(std::future::pending::<()>()).await?;
@@ -36,7 +36,8 @@ async fn told(client: impl AsyncFnOnce(std::net::SocketAddr)) -> UnboundedReceiv
                 let shop = request.context().value::<Shop>().copied();
                 let is_late = request.slack() == Some(Duration::ZERO);
                 assert_eq!(is_late, request.age() >= Duration::from_millis(300));
-                tell.send((route, status, request.reason(), shop, is_late))
+                sender
+                    .send((route, status, request.reason(), shop, is_late))
                     .unwrap();
                 panic!("a hook that is broken harms nobody");
             });
@@ -51,12 +52,12 @@ async fn told(client: impl AsyncFnOnce(std::net::SocketAddr)) -> UnboundedReceiv
     };
     let (report, ()) = within(async { tokio::join!(served, client) }).await;
     assert!(report.is_clean(), "{report}");
-    told
+    summaries
 }
 
 #[tokio::test]
 async fn a_hook_is_told_how_each_request_ended() {
-    let mut told = told(async |address| {
+    let mut summaries = summaries(async |address| {
         let headers = [("x-shop", "7")];
         let answer = ask(address, "GET /quick/1?secret", &headers).await;
         assert_eq!(answer.status, 200);
@@ -67,15 +68,18 @@ async fn a_hook_is_told_how_each_request_ended() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     })
     .await;
-    let quick = within(told.recv()).await.unwrap();
+    let quick = within(summaries.recv()).await.unwrap();
     let route = Some("/quick/{id}".to_owned());
     let finished = Reason::RequestFinished;
     assert_eq!(quick, (route, Some(200), finished, Some(7), false));
-    let late = within(told.recv()).await.unwrap();
+    let late = within(summaries.recv()).await.unwrap();
     let route = Some("/late".to_owned());
     let reason = Reason::Deadline;
     assert_eq!(late, (route.clone(), Some(504), reason, None, true));
-    let gone = within(told.recv()).await.unwrap();
+    let gone = within(summaries.recv()).await.unwrap();
     assert_eq!(gone, (route, None, Reason::CallerGone, None, false));
-    assert!(told.try_recv().is_err(), "each request is told of once");
+    assert!(
+        summaries.try_recv().is_err(),
+        "each request is reported once"
+    );
 }

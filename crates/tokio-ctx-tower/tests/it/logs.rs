@@ -88,11 +88,11 @@ async fn no_value_that_did_not_opt_in_is_printed() {
         !log.contains(SECRET) && !described.contains(SECRET),
         "{log}"
     );
-    let told = log
+    let reported = log
         .lines()
         .filter(|line| line.contains("ignored a header"))
         .count();
-    assert_eq!(told as u64, ignored, "{log}");
+    assert_eq!(reported as u64, ignored, "{log}");
     assert_eq!(ignored, 7);
     // A hang-up and a deadline leave one line each, which says of which request.
     for what in ["the client went away", "a request had not ended"] {

@@ -109,8 +109,8 @@ async fn what_comes_from_outside_stays_on_one_line() {
     report_with(at, |report| report["num_tasks"] == 1).await;
     ctx.cancel_with("a\r\nlevel=ERROR b\x1b[2J");
     let report = report_with(at, |report| report["stuck"][0]["name"].is_string()).await;
-    let told = &report["stuck"][0];
-    assert_eq!(told["name"], "<script>alert(1)</script>\\n\\u{202e}forged");
+    let shown = &report["stuck"][0];
+    assert_eq!(shown["name"], "<script>alert(1)</script>\\n\\u{202e}forged");
     let text = get(at, "").await.body;
     assert!(
         !text.contains("\nlevel=ERROR") && !text.contains('\x1b'),
@@ -187,12 +187,12 @@ async fn those_who_look_at_the_same_time_share_one_snapshot() {
     let _turn = TURN.lock().await;
     let at = mount(View::new(&Context::background())).await;
     let looks = (0..10).map(|_| get(at, "?json"));
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for look in looks {
-        told.push(look.await.body);
+        shown.push(look.await.body);
     }
-    told.dedup();
-    assert!(told.len() < 10, "ten looks took {} snapshots", told.len());
+    shown.dedup();
+    assert!(shown.len() < 10, "ten looks took {} snapshots", shown.len());
 }
 
 #[tokio::test]
