@@ -37,7 +37,8 @@ use crate::headers::{self, Carrier, GRPC_TIMEOUT, HeaderKey, KeyList};
 ///
 /// The service made by the layer fails with the error of the service inside, or with a
 /// [`ContextError`](crate::ContextError) when the context ends first. With the feature `tonic`
-/// a call of gRPC fails with the `tonic::Status` for it instead.
+/// a call of gRPC fails with the `tonic::Status` for it instead. In a handler of axum that passes
+/// a request on, `error.downcast::<ContextError>()` gives what can be answered as it is.
 ///
 /// # Examples
 ///

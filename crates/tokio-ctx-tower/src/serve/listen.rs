@@ -163,7 +163,7 @@ impl ServeOptions {
             };
             let (_, mut report) =
                 order::run(ctx, &settings, location, server, || cuts.begin()).await;
-            report.connections = accepted.into_inner();
+            report.connections = Some(accepted.into_inner());
             report.requests_cut = cuts.count();
             report
         }

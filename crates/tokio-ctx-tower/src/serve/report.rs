@@ -32,7 +32,8 @@ use tokio_ctx_core::Cancelled;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ServeReport {
-    pub(super) connections: u64,
+    /// `None` of a server of another crate.
+    pub(super) connections: Option<u64>,
     pub(super) requests_cut: usize,
     pub(super) stragglers: Vec<TaskSnapshot>,
     pub(super) aborted: Vec<TaskSnapshot>,
@@ -101,7 +102,7 @@ impl ServeReport {
         self.why.as_ref()
     }
 
-    /// How many connections were accepted. Not known of a server of another crate.
+    /// How many connections were accepted. Not known of a server of another crate: 0.
     ///
     /// # Examples
     ///
@@ -138,7 +139,7 @@ impl ServeReport {
     /// ```
     #[must_use]
     pub fn num_connections(&self) -> u64 {
-        self.connections
+        self.connections.unwrap_or_default()
     }
 
     /// How many requests were aborted after the grace, without a whole response.
@@ -240,9 +241,10 @@ impl ServeReport {
 
 impl fmt::Display for ServeReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connections = Num(self.connections, "connection");
-        let took = self.took.as_millis();
-        write!(f, "served {connections}, stopped in {took} ms, ")?;
+        if let Some(connections) = self.connections {
+            write!(f, "served {}, ", Num(connections, "connection"))?;
+        }
+        write!(f, "stopped in {} ms, ", self.took.as_millis())?;
         if self.is_clean() {
             return f.write_str("cut nothing off");
         }

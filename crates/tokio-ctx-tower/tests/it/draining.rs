@@ -112,6 +112,10 @@ async fn good_requests_finish_after_the_server_was_asked_to_stop() {
         assert_eq!(within(streamed).await.unwrap().status(), 200, "{by:?}");
         assert!(report.is_clean(), "{by:?}: {report}");
         assert!(report.took() < Duration::from_secs(5), "{by:?}: {report}");
+        // Nobody counts the connections of another server.
+        let counts = report.to_string().contains("served 6 connections");
+        let says = report.to_string().contains("served");
+        assert_eq!((counts, says), (by == By::Ourselves, by == By::Ourselves));
     }
 }
 
