@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[non_exhaustive]
 pub struct Counts {
     /// Work that was cut: its context ended, or its future was dropped. A COPY that the server
-    /// refused counts as well.
+    /// refused counts as well, and a COMMIT that was not answered within the grace. Of each, the
+    /// connection is cleaned or lost in the end.
     pub cuts: u64,
     /// Cancels that were sent to the server; one cut may need several, or none.
     pub cancels: u64,

@@ -315,6 +315,7 @@ impl<S: Session, C: Cancel> Lease<S, C> {
     /// Closes a session whose COMMIT was not answered: the server finishes it or not.
     fn give_up(&mut self, why: Cancelled) -> Error {
         if let State::Here(session, _) = std::mem::replace(&mut self.state, State::Closed) {
+            add(&self.common.counters.cuts);
             add(&self.common.counters.lost_to_grace);
             session.close();
         }

@@ -1,7 +1,6 @@
 //! What a real server does too seldom to be waited for, by a session that tests control.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +37,7 @@ struct Scripted {
 impl Answers for Scripted {}
 
 impl Session for Scripted {
-    type Transaction<'a> = Never;
+    type Transaction<'a> = Unanswered;
 
     const NAME: &'static str = "a script";
 
@@ -58,23 +57,23 @@ impl Session for Scripted {
         self.log.note("closed");
     }
 
-    async fn begin(&mut self) -> Result<Never, Error> {
-        Err(Error::closed())
+    async fn begin(&mut self) -> Result<Unanswered, Error> {
+        Ok(Unanswered)
     }
 }
 
-/// There is none.
-struct Never(Infallible);
+/// Its COMMIT is never answered.
+struct Unanswered;
 
-impl Answers for Never {}
+impl Answers for Unanswered {}
 
-impl Transaction for Never {
+impl Transaction for Unanswered {
     async fn commit(self) -> Result<(), Error> {
-        match self.0 {}
+        std::future::pending().await
     }
 
     async fn rollback(self) -> Result<(), Error> {
-        match self.0 {}
+        Ok(())
     }
 }
 
@@ -99,11 +98,10 @@ fn hit() -> Rollback {
     Rollback::Hit("canceling statement due to user request".to_owned())
 }
 
-/// Cuts work on a session with these answers, and says what happened until it was clean or closed.
-async fn cut(
+fn lease(
     fence: Duration,
-    answers: [(Duration, Rollback); 2],
-) -> (Vec<&'static str>, Arc<Common>) {
+    answers: impl Into<VecDeque<(Duration, Rollback)>>,
+) -> (Lease<Scripted, Fenced>, Log, Arc<Common>) {
     let log = Log::default();
     let session = Scripted {
         answers: answers.into(),
@@ -111,7 +109,16 @@ async fn cut(
     };
     let common = Arc::new(Common::new(Settings::default()));
     let cancel = Fenced(fence, log.clone());
-    let mut lease = Lease::new(session, cancel, Arc::clone(&common), Handle::current());
+    let lease = Lease::new(session, cancel, Arc::clone(&common), Handle::current());
+    (lease, log, common)
+}
+
+/// Cuts work on a session with these answers, and says what happened until it was clean or closed.
+async fn cut(
+    fence: Duration,
+    answers: [(Duration, Rollback); 2],
+) -> (Vec<&'static str>, Arc<Common>) {
+    let (mut lease, log, common) = lease(fence, answers);
     let soon = Context::background().with_timeout(ms(1));
     let work = lease.under(&soon, async |_| std::future::pending::<()>().await);
     assert!(work.await.unwrap_err().cancelled().is_some());
@@ -149,4 +156,17 @@ async fn a_session_whose_second_rollback_fails_as_well_is_closed() {
     let (log, common) = cut(ms(1), answers).await;
     assert_eq!(log.last(), Some(&"closed"));
     assert_eq!(common.counters.read().lost_to_server, 1);
+}
+
+/// Rule 12, and what counts say of it.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_never_answered_is_a_cut_whose_connection_is_lost() {
+    let (mut lease, log, common) = lease(ms(1), []);
+    let soon = Context::background().with_timeout(ms(1));
+    let work = lease.transaction(&soon, async |_| Ok::<_, Error>(7));
+    assert!(work.await.unwrap_err().is_commit_unknown());
+    drop(lease);
+    assert_eq!(log.take(), ["closed"]);
+    let counts = common.counters.read();
+    assert_eq!((counts.cuts, counts.cleaned, counts.lost()), (1, 0, 1));
 }
