@@ -9,6 +9,7 @@ mod models {
     mod abort;
     mod adopt;
     mod alone;
+    mod begin;
     mod body;
     mod defer;
     mod failure;

@@ -201,10 +201,10 @@ where
     panic!("a local task has no thread of its own, so a model has none")
 }
 
-/// Twin of the native one.
+/// Twin of the native one. Where tasks share threads, jobs queue up behind each other.
 pub(crate) fn spawn_blocking<T>(job: Arc<Job>, value: Promised<T>) -> JoinHandle<T> {
     let weak = Some(Arc::downgrade(&job));
-    pool::start(move || job.begin());
+    pool::run(|_aborts| Box::pin(async move { job.begin() }));
     JoinHandle {
         job: weak,
         ..value.0
