@@ -5,14 +5,18 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
+use axum::routing::get;
 use futures_util::stream;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio_ctx_core::{Context, Reason};
+use tokio_ctx_tower::ContextLayer;
 use tokio_ctx_tower::request_scope::{RequestScope, RequestScopeLayer};
 use tower::{BoxError, ServiceExt, service_fn};
 use tower_layer::Layer;
@@ -184,6 +188,41 @@ async fn trailers_wait_for_the_tasks_too() {
     }
     assert!(is_noted("trailers"));
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn trailers_on_a_connection_come_after_the_tasks() {
+    let trailed = async |scope: RequestScope| {
+        scope.spawn(async |ctx: Context| {
+            let worked = ctx.run(tokio::time::sleep(Duration::from_millis(100)));
+            worked.await?;
+            note("trailed");
+            Ok(())
+        });
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", HeaderValue::from_static("0"));
+        let frames = [Frame::data(Bytes::from("data")), Frame::trailers(trailers)];
+        Body::new(StreamBody::new(stream::iter(
+            frames.map(Ok::<_, Infallible>),
+        )))
+    };
+    let layer = ContextLayer::new(&Context::background());
+    let app = Router::new()
+        .route("/", get(trailed))
+        .layer(RequestScopeLayer::new())
+        .layer(layer.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut h2 = H2::connect(address).await;
+    let (response, _request) = h2.send("/", &[]).await;
+    let mut body = within(response).await.unwrap().into_body();
+    assert_eq!(within(body.data()).await.unwrap().unwrap(), "data");
+    let trailers = within(body.trailers()).await.unwrap().unwrap();
+    assert_eq!(trailers["grpc-status"], "0");
+    assert!(is_noted("trailed"), "the task was joined");
+    eventually("the request is over", || layer.live_requests() == 0).await;
+    serving.abort();
 }
 
 /// The head says where the answer ends, and servers read no further.
