@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cancelled::{Cancelled, Reason, because};
 use crate::context::Context;
-use crate::node::{Node, Rare};
+use crate::node::{Extra, Node};
 use crate::sync::clock;
 
 /// A context, and the right to end it; dropping it ends the context.
@@ -71,7 +71,7 @@ impl Context {
     pub(crate) fn begin(
         &self,
         after: Option<Duration>,
-        cause: Option<Arc<Rare>>,
+        cause: Option<Arc<Extra>>,
         location: &'static Location<'static>,
     ) -> CancelGuard {
         let limited = after.and_then(|after| {

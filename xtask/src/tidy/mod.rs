@@ -11,6 +11,7 @@ mod readme;
 mod seams;
 mod surface;
 mod tree;
+mod vocabulary;
 mod words;
 mod workflow;
 
@@ -168,6 +169,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
         seams::check(&files),
         circles::check(&files),
         surface::check(&files),
+        vocabulary::check(&files),
         workflow::check(&files, &verbs),
         links::check(&files),
     ]

@@ -52,7 +52,7 @@ impl Deferred {
         // The ticket keeps the scope from ending meanwhile.
         match Ticket::enter(shared) {
             Some(_ticket) => {
-                let id = shared.rare.lock().clean_ups.add(clean_up);
+                let id = shared.cold.lock().clean_ups.add(clean_up);
                 Self(State::Waiting(Arc::downgrade(shared), id))
             }
             None => Self(State::Refused(shared.clone(), Some(clean_up))),
@@ -85,7 +85,7 @@ impl Deferred {
         match &mut self.0 {
             State::Waiting(shared, id) => {
                 let shared = shared.upgrade()?;
-                let clean_up = shared.rare.lock().clean_ups.take(*id)?;
+                let clean_up = shared.cold.lock().clean_ups.take(*id)?;
                 Some((shared, clean_up))
             }
             State::Refused(shared, clean_up) => Some((shared.clone(), clean_up.take()?)),

@@ -186,7 +186,7 @@ impl Drop for Joining {
     fn drop(&mut self) {
         with_current(|current| current.closing = Weak::new());
         if !self.closed.ledger.is_empty() {
-            self.closed.rare.lock().failures.orphaned = true;
+            self.closed.cold.lock().failures.orphaned = true;
             give_to(enter(), &self.closed);
         }
     }

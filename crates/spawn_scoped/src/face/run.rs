@@ -25,7 +25,7 @@ use crate::state::cleanup::{self, CleanUpLater};
 use crate::state::failures::{Primary, Verdict};
 use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
-use crate::watch::orphaned::chase;
+use crate::watch::orphaned::report_and_abort;
 use crate::watch::waiting::Watch;
 
 /// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task
@@ -165,8 +165,8 @@ where
     show_end(shared);
     let finished = owner::cancelled(Reason::ScopeFinished, location, None);
     owner::finish(&shared.lifetime, finished);
-    let rare = shared.rare.lock_if_touched();
-    if rare.is_some_and(|rare| !rare.clean_ups.is_empty()) {
+    let cold = shared.cold.lock_if_touched();
+    if cold.is_some_and(|cold| !cold.clean_ups.is_empty()) {
         clean_up(shared, parent).await;
     }
     settle(shared, body_end, late)
@@ -233,7 +233,7 @@ where
         Polled::Overruled => BodyEnd::Overruled,
         Polled::Aborted => {
             let failure = TaskFailure::new(&shared.body(), Reason::TaskAborted, None);
-            shared.rare.lock().failures.add_abort(&failure.cancelled());
+            shared.cold.lock().failures.add_abort(&failure.cancelled());
             BodyEnd::Overruled
         }
         Polled::Panicked(payload) => {
@@ -274,7 +274,7 @@ fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<
         };
     }
     let surplus = shared
-        .rare
+        .cold
         .lock()
         .failures
         .add_undecisive(erased, &shared.body());
@@ -328,7 +328,7 @@ async fn clean_up(shared: &Arc<Shared>, parent: &Context) {
     impl Drop for Orphaned<'_> {
         fn drop(&mut self) {
             if let Some(shared) = self.0 {
-                shared.rare.lock().failures.orphaned = true;
+                shared.cold.lock().failures.orphaned = true;
             }
         }
     }
@@ -350,15 +350,15 @@ fn settle<T, E>(
 where
     E: From<Cancelled> + Send + 'static,
 {
-    match (shared.rare.lock_if_touched(), body) {
+    match (shared.cold.lock_if_touched(), body) {
         (None, BodyEnd::Ok(value)) => Ok(value),
         (None, BodyEnd::Err(error)) => Err(error),
         (None, BodyEnd::Overruled) => {
             unreachable!("an overruled body without an error, a loss or a panic")
         }
-        (Some(mut rare), body) => {
-            let verdict = rare.failures.verdict();
-            drop(rare);
+        (Some(mut cold), body) => {
+            let verdict = cold.failures.verdict();
+            drop(cold);
             judge(shared, verdict, body, late)
         }
     }
@@ -459,7 +459,7 @@ impl Drop for HandOver<'_> {
 
 #[cold]
 fn hand_over(shared: &Arc<Shared>, parent: &Context) {
-    shared.rare.lock().failures.orphaned = true;
+    shared.cold.lock().failures.orphaned = true;
     shared.close(owner::cancelled(
         Reason::ScopeDropped,
         shared.location,
@@ -475,12 +475,12 @@ fn hand_over(shared: &Arc<Shared>, parent: &Context) {
         if ledger_of.ledger.is_empty() {
             continue;
         }
-        ledger_of.rare.lock().after = Some(clean_up.clone());
+        ledger_of.cold.lock().after = Some(clean_up.clone());
         give_to(adopter(parent), ledger_of);
-        chase(ledger_of);
+        report_and_abort(ledger_of);
         if ledger_of.ledger.is_empty() {
             // The last one may have left before, and found nothing to let go of.
-            let late = ledger_of.rare.lock().after.take();
+            let late = ledger_of.cold.lock().after.take();
             drop(late);
         }
     }

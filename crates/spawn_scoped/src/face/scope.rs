@@ -147,7 +147,7 @@ impl<E> Scope<E> {
     /// Notes that it was the owner who ended the scope, if it `won`.
     fn ended_by_owner(&self, won: bool) -> bool {
         if won {
-            self.shared.rare.lock().failures.enough = true;
+            self.shared.cold.lock().failures.enough = true;
         }
         won
     }

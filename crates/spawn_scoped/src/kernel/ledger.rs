@@ -45,11 +45,11 @@ pub(crate) struct Ledger<P> {
     /// A leaver that finds no more than this many left sweeps, so that a burst of tasks is
     /// not remembered by a scope that spawns no more. 0 for never.
     sweep_when_left: Hint,
-    book: Mutex<Book<P>>,
+    state: Mutex<State<P>>,
 }
 
 /// Guarded by the ledger's only lock.
-struct Book<P> {
+struct State<P> {
     /// Set once, when the grace is over.
     aborting: bool,
     /// `None` until a join waits or the scope is handed over.
@@ -77,7 +77,7 @@ impl<P> Ledger<P> {
         Self {
             tickets: Count::new(1),
             sweep_when_left: Hint::new(0),
-            book: Mutex::new(Book {
+            state: Mutex::new(State {
                 aborting: false,
                 waiter: Waiter::None,
                 entries: Vec::new(),
@@ -115,7 +115,7 @@ impl<P> Ledger<P> {
     #[inline(never)]
     fn look_closer(&self, left: Left) -> Waiter<P> {
         if left.num > 0 {
-            let swept = self.book.lock().sweep(left.num, &self.sweep_when_left);
+            let swept = self.state.lock().sweep(left.num, &self.sweep_when_left);
             drop(swept);
         }
         match left {
@@ -123,7 +123,7 @@ impl<P> Ledger<P> {
             Left {
                 num: 0,
                 is_marked: true,
-            } => std::mem::replace(&mut self.book.lock().waiter, Waiter::None),
+            } => std::mem::replace(&mut self.state.lock().waiter, Waiter::None),
             // Invariant 5: if that was the last one, a waiter that comes later sees the zero.
             _ => Waiter::None,
         }
@@ -134,7 +134,7 @@ impl<P> Ledger<P> {
         if self.is_empty() {
             return Poll::Ready(());
         }
-        if let Waiter::Wake(known) = &self.book.lock().waiter {
+        if let Waiter::Wake(known) = &self.state.lock().waiter {
             if known.will_wake(waker) {
                 return Poll::Pending;
             }
@@ -149,11 +149,11 @@ impl<P> Ledger<P> {
 
     /// Takes out the waker of the waiter, which looks around and then writes another one.
     pub(crate) fn take_waker(&self) -> Option<Waker> {
-        let mut book = self.book.lock();
-        match std::mem::replace(&mut book.waiter, Waiter::None) {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut state.waiter, Waiter::None) {
             Waiter::Wake(waker) => Some(waker),
             other => {
-                book.waiter = other;
+                state.waiter = other;
                 None
             }
         }
@@ -172,17 +172,17 @@ impl<P> Ledger<P> {
     /// Writes down the waiter, in place of the one before. Returns that one, and the new one as
     /// well if the last ticket has left already.
     fn wait_with(&self, waiter: Waiter<P>) -> (Waiter<P>, Option<Waiter<P>>) {
-        let mut book = self.book.lock();
-        let old = std::mem::replace(&mut book.waiter, waiter);
+        let mut state = self.state.lock();
+        let old = std::mem::replace(&mut state.waiter, waiter);
         // Invariant 5: the ticket that is last from here on sees the mark.
         let back =
-            (self.tickets.mark() == 0).then(|| std::mem::replace(&mut book.waiter, Waiter::None));
+            (self.tickets.mark() == 0).then(|| std::mem::replace(&mut state.waiter, Waiter::None));
         (old, back)
     }
 
     /// The list, which is of no more use once the last one has left. The caller drops it.
     pub(crate) fn take_entries(&self) -> Vec<Entry> {
-        std::mem::take(&mut self.book.lock().entries)
+        std::mem::take(&mut self.state.lock().entries)
     }
 
     /// Writes down a task. Sweeps when enough of the list may be finished.
@@ -190,23 +190,23 @@ impl<P> Ledger<P> {
     /// The entry is made where it stays. It runs nothing foreign (invariant 6).
     #[inline]
     pub(crate) fn write(&self, entry: impl FnOnce() -> Entry) {
-        let mut book = self.book.lock();
-        if book.aborting || book.entries.len() >= book.sweep_at {
-            return self.write_and_tidy(book, entry());
+        let mut state = self.state.lock();
+        if state.aborting || state.entries.len() >= state.sweep_at {
+            return self.write_and_tidy(state, entry());
         }
-        book.entries.push(entry());
+        state.entries.push(entry());
     }
 
     #[inline(never)]
-    fn write_and_tidy(&self, mut book: MutexGuard<'_, Book<P>>, entry: Entry) {
-        let late = book.aborting.then(|| entry.clone());
-        let swept = match book.entries.len() >= book.sweep_at {
+    fn write_and_tidy(&self, mut state: MutexGuard<'_, State<P>>, entry: Entry) {
+        let late = state.aborting.then(|| entry.clone());
+        let swept = match state.entries.len() >= state.sweep_at {
             // Every unfinished task holds a ticket.
-            true => book.sweep(self.num_tickets(), &self.sweep_when_left),
+            true => state.sweep(self.num_tickets(), &self.sweep_when_left),
             false => Vec::new(),
         };
-        book.entries.push(entry);
-        drop(book);
+        state.entries.push(entry);
+        drop(state);
         // Invariants 6 and 7: outside the lock.
         if let Some(late) = late {
             late.abort();
@@ -218,9 +218,9 @@ impl<P> Ledger<P> {
     /// later ones by the code that writes them down (invariant 7).
     pub(crate) fn abort_all(&self) {
         let entries = {
-            let mut book = self.book.lock();
-            book.aborting = true;
-            book.entries.clone()
+            let mut state = self.state.lock();
+            state.aborting = true;
+            state.entries.clone()
         };
         for entry in &entries {
             entry.abort();
@@ -229,7 +229,7 @@ impl<P> Ledger<P> {
 
     /// Whether the grace is over.
     pub(crate) fn is_aborting(&self) -> bool {
-        self.book.lock().aborting
+        self.state.lock().aborting
     }
 
     /// Whether the last one has left.
@@ -240,7 +240,7 @@ impl<P> Ledger<P> {
     /// Dates the entries that have no date, and those that are yet to be written
     /// without one.
     pub(crate) fn date_undated(&self, now: Stamp) {
-        self.book.lock().undated.get_or_insert(now);
+        self.state.lock().undated.get_or_insert(now);
     }
 
     /// The unfinished tasks, for people to read.
@@ -259,9 +259,9 @@ impl<P> Ledger<P> {
         let mut from = 0;
         loop {
             let (mut piece, undated): (Vec<Entry>, _) = {
-                let mut book = self.book.lock();
-                let undated = *book.undated.get_or_insert(now);
-                let piece = book.entries.iter().skip(from).take(PIECE).cloned();
+                let mut state = self.state.lock();
+                let undated = *state.undated.get_or_insert(now);
+                let piece = state.entries.iter().skip(from).take(PIECE).cloned();
                 (piece.collect(), undated)
             };
             from += piece.len();
@@ -290,11 +290,11 @@ impl<P> Ledger<P> {
     /// How many entries are kept, finished ones included.
     #[cfg(all(test, not(any(loom, shuttle))))]
     fn num_entries(&self) -> usize {
-        self.book.lock().entries.len()
+        self.state.lock().entries.len()
     }
 }
 
-impl<P> Book<P> {
+impl<P> State<P> {
     /// Takes the finished tasks out of the list, unless most of it must be `unfinished`. The
     /// caller drops them.
     fn sweep(&mut self, unfinished: usize, sweep_when_left: &Hint) -> Vec<Entry> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_ctx_core::{Context, Reason, owner};
 
-use crate::state::shared::{Background, RareGuard, Shared, Ticket};
+use crate::state::shared::{Background, ColdGuard, Shared, Ticket};
 
 impl Background {
     /// A ticket and the context, unless closed.
@@ -25,11 +25,11 @@ impl Shared {
         ctx: &Context,
     ) -> Option<(Ticket, Context)> {
         let fresh = {
-            let rare = self.rare.lock();
-            if let Some(background) = &rare.background {
+            let cold = self.cold.lock();
+            if let Some(background) = &cold.background {
                 return background.enter();
             }
-            drop(rare);
+            drop(cold);
             // Asked last: the end of the scope does not reach it.
             Shared::open(
                 &ctx.without_cancel(),
@@ -39,7 +39,7 @@ impl Shared {
                 self.says_cancelled,
             )
         };
-        fresh.rare.lock().foreground = Some(Arc::downgrade(self));
+        fresh.cold.lock().foreground = Some(Arc::downgrade(self));
         let ticket = Ticket::owed(&fresh);
         let with_values = owner::with_values_of(&fresh.lifetime, ctx);
         let ctx = with_values.unwrap_or_else(|| fresh.context().clone());
@@ -48,8 +48,8 @@ impl Shared {
             open: Some((ticket, ctx)),
         });
         let entered = {
-            let mut rare = self.rare.lock();
-            let background = match &mut rare.background {
+            let mut cold = self.cold.lock();
+            let background = match &mut cold.background {
                 Some(first) => first,
                 none => none.insert(ours.take()?),
             };
@@ -64,19 +64,19 @@ impl Shared {
     /// their ledger if there is one.
     #[inline]
     pub(crate) fn close_background(&self) -> Option<Arc<Shared>> {
-        self.close_if_there(self.rare.lock_if_touched()?)
+        self.close_if_there(self.cold.lock_if_touched()?)
     }
 
     #[cold]
-    fn close_if_there(&self, mut rare: RareGuard<'_>) -> Option<Arc<Shared>> {
+    fn close_if_there(&self, mut cold: ColdGuard<'_>) -> Option<Arc<Shared>> {
         let (shared, open) = {
-            let background = rare.background.as_mut()?;
+            let background = cold.background.as_mut()?;
             (background.shared.clone(), background.open.take())
         };
-        drop(rare);
+        drop(cold);
         // First the flag, then the cancel: a task that answers the cancel
         // already finds that its failures no longer decide.
-        shared.rare.lock().failures.enough = true;
+        shared.cold.lock().failures.enough = true;
         shared.end(owner::cancelled(Reason::ScopeFinished, self.location, None));
         drop(open);
         Some(shared)
@@ -84,8 +84,8 @@ impl Shared {
 
     /// The ledger of the background tasks, if there is one.
     pub(crate) fn background(&self) -> Option<Arc<Shared>> {
-        let rare = self.rare.lock();
-        rare.background
+        let cold = self.cold.lock();
+        cold.background
             .as_ref()
             .map(|background| background.shared.clone())
     }

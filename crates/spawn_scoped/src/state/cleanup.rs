@@ -55,7 +55,7 @@ impl Drop for CleanUpLater {
 /// Starts the clean-up of `scope`, if there is any, in a task of the scope that `around` is a
 /// ticket of. `ctx` is detached from what has ended.
 pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option<JoinHandle<()>> {
-    let waiting = scope.rare.lock().clean_ups.take_all();
+    let waiting = scope.cold.lock().clean_ups.take_all();
     if waiting.is_empty() {
         // The values of the context go before the ticket does.
         drop(ctx);
@@ -227,7 +227,7 @@ impl Shared {
                 failure.log(Level::WARN, self.name(), "a clean-up was cut off");
                 let cancelled = failure.cancelled();
                 if !isolated {
-                    self.rare.lock().failures.add_abort(&cancelled);
+                    self.cold.lock().failures.add_abort(&cancelled);
                 }
                 Err(cancelled)
             }

@@ -52,7 +52,7 @@ pub(crate) enum Primary {
 #[must_use = "foreign values are dropped outside the lock"]
 pub(crate) enum Surplus {
     None,
-    /// It is in the book, but did not decide.
+    /// It is counted, but did not decide.
     Late,
     /// It is never read: the list is full, or the scope was dropped.
     Unseen(#[expect(dead_code, reason = "held to be dropped outside the lock")] ErasedError),

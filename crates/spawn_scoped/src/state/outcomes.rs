@@ -22,7 +22,7 @@ fn is_logged() -> bool {
 impl Shared {
     /// The scope whose result a failure in here belongs to.
     fn foreground(self: &Arc<Self>) -> Option<Arc<Shared>> {
-        match &self.rare.lock().foreground {
+        match &self.cold.lock().foreground {
             None => Some(self.clone()),
             Some(scope) => scope.upgrade(),
         }
@@ -45,7 +45,7 @@ impl Shared {
         let message = is_read.then(|| self.describe(&error)).flatten();
         let failure = TaskFailure::new(who, Reason::TaskFailed, message);
         let cancelled = failure.cancelled();
-        let was_asked = self.rare.lock().failures.enough;
+        let was_asked = self.cold.lock().failures.enough;
         let decides = matters && !was_asked;
         let Some(scope) = self.foreground() else {
             let message = self.describe(&error);
@@ -66,7 +66,7 @@ impl Shared {
         // Only the error that decides cancels, so that the result of the scope
         // and the cause of its end are the same failure.
         let (ends, surplus) = {
-            let failures = &mut scope.rare.lock().failures;
+            let failures = &mut scope.cold.lock().failures;
             match decides {
                 true => {
                     let (is_primary, surplus) = failures.add_error(line);
@@ -102,7 +102,7 @@ impl Shared {
     /// A clean-up returned an error of the scope's type.
     pub(crate) fn clean_up_failed(self: &Arc<Self>, who: &Who, error: ErasedError) -> Cancelled {
         let failure = TaskFailure::new(who, Reason::TaskFailed, self.describe(&error));
-        let surplus = self.rare.lock().failures.add_clean_up(error, who);
+        let surplus = self.cold.lock().failures.add_clean_up(error, who);
         self.log_surplus(&surplus, &failure);
         drop_quietly(surplus);
         failure.cancelled()
@@ -115,7 +115,7 @@ impl Shared {
         failure.log(Level::ERROR, self.name(), "a task panicked");
         if let Some(scope) = self.foreground() {
             let (ends, surplus) = {
-                let failures = &mut scope.rare.lock().failures;
+                let failures = &mut scope.cold.lock().failures;
                 let surplus = failures.add_panic(payload);
                 (failures.is_first_to_end(&cancelled), surplus)
             };
@@ -146,15 +146,15 @@ impl Shared {
     /// A task did not run, or not to its end, through no doing of its context.
     pub(crate) fn task_lost(self: &Arc<Self>, cancelled: Cancelled) {
         // A background task that was asked to stop may fail.
-        let is_background = self.rare.lock().foreground.is_some();
-        if is_background && self.rare.lock().failures.enough {
+        let is_background = self.cold.lock().foreground.is_some();
+        if is_background && self.cold.lock().failures.enough {
             return;
         }
         let Some(scope) = self.foreground() else {
             return;
         };
         let ends = {
-            let failures = &mut scope.rare.lock().failures;
+            let failures = &mut scope.cold.lock().failures;
             let decides = match cancelled.reason() {
                 Reason::TaskAborted => failures.add_abort(&cancelled),
                 _ => failures.add_loss(&cancelled),
@@ -168,9 +168,9 @@ impl Shared {
 
     /// The end of its context kept a task from its end, or from its start.
     pub(crate) fn task_stopped(self: &Arc<Self>, cancelled: Cancelled) {
-        let was_asked = self.rare.lock().failures.enough;
+        let was_asked = self.cold.lock().failures.enough;
         if let (Some(scope), false) = (self.foreground(), was_asked) {
-            let surplus = scope.rare.lock().failures.add_stopped(cancelled);
+            let surplus = scope.cold.lock().failures.add_stopped(cancelled);
             drop(surplus);
         }
     }
@@ -180,7 +180,7 @@ impl Shared {
         let ended = self.context().err();
         let is_ended = ended.is_some();
         let only_cancelled = ended.is_some_and(|ended| self.says_cancelled(error, &ended));
-        let (decides, surplus) = self.rare.lock().failures.body_failed(only_cancelled);
+        let (decides, surplus) = self.cold.lock().failures.body_failed(only_cancelled);
         drop_quietly(surplus);
         if !is_ended {
             let failure = TaskFailure::new(&self.body(), Reason::TaskFailed, self.describe(error));
@@ -192,8 +192,8 @@ impl Shared {
     /// Whether a failure of this scope's own has ended it: then its body is of no more use.
     #[inline]
     pub(crate) fn is_ended_by_failure(&self) -> bool {
-        let rare = self.rare.lock_if_touched();
-        let ending = rare.and_then(|rare| rare.failures.ending());
+        let cold = self.cold.lock_if_touched();
+        let ending = cold.and_then(|cold| cold.failures.ending());
         ending.is_some_and(|ending| self.is_ended_by(&ending))
     }
 
@@ -212,7 +212,7 @@ impl Shared {
     /// The body panicked.
     pub(crate) fn body_panicked(&self, payload: Payload) {
         let failure = TaskFailure::new(&self.body(), Reason::TaskPanicked, panic_message(&payload));
-        let surplus = self.rare.lock().failures.add_panic(payload);
+        let surplus = self.cold.lock().failures.add_panic(payload);
         drop_quietly(surplus);
         self.end(failure.cancelled());
     }

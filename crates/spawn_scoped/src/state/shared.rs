@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     /// Raised when the scope first has to wait, so that a short one never reads the clock.
     has_waited: Flag,
     /// What most scopes never touch.
-    pub(crate) rare: RareCell,
+    pub(crate) cold: ColdCell,
 }
 
 /// Whether an error only says that its task was cancelled, as the context was that ended so.
@@ -49,59 +49,59 @@ pub(crate) type SaysCancelled = fn(&(dyn Any + Send), &Cancelled, Option<&Descri
 #[derive(Debug)]
 pub(crate) struct Ticket(pub(super) Option<Arc<Shared>>);
 
-/// A lock around [`Rare`]. Nothing foreign runs or is dropped under it, and it
+/// A lock around [`Cold`]. Nothing foreign runs or is dropped under it, and it
 /// is never held together with the ledger's.
-pub(crate) struct RareCell {
+pub(crate) struct ColdCell {
     /// Raised before the first lock. Code that locks for a task or for the owner
     /// holds a ticket, so a scope that finds its ledger empty and the flag down
     /// has nothing to look for.
     touched: Flag,
     /// On the heap from the first lock on.
-    rare: Mutex<Option<Box<Rare>>>,
+    cold: Mutex<Option<Box<Cold>>>,
 }
 
 /// A lock that is held.
-pub(crate) struct RareGuard<'a>(MutexGuard<'a, Option<Box<Rare>>>);
+pub(crate) struct ColdGuard<'a>(MutexGuard<'a, Option<Box<Cold>>>);
 
-impl Deref for RareGuard<'_> {
-    type Target = Rare;
+impl Deref for ColdGuard<'_> {
+    type Target = Cold;
 
-    fn deref(&self) -> &Rare {
+    fn deref(&self) -> &Cold {
         self.0.as_ref().expect("the first lock creates it")
     }
 }
 
-impl DerefMut for RareGuard<'_> {
-    fn deref_mut(&mut self) -> &mut Rare {
+impl DerefMut for ColdGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Cold {
         self.0.get_or_insert_default()
     }
 }
 
-impl RareCell {
+impl ColdCell {
     fn new() -> Self {
         Self {
             touched: Flag::new(),
-            rare: Mutex::new(None),
+            cold: Mutex::new(None),
         }
     }
 
-    pub(crate) fn lock(&self) -> RareGuard<'_> {
+    pub(crate) fn lock(&self) -> ColdGuard<'_> {
         self.touched.raise();
-        let mut rare = self.rare.lock();
-        rare.get_or_insert_default();
-        RareGuard(rare)
+        let mut cold = self.cold.lock();
+        cold.get_or_insert_default();
+        ColdGuard(cold)
     }
 
     /// Locks if anybody ever did. To be trusted once the ledger is empty.
     #[inline]
-    pub(crate) fn lock_if_touched(&self) -> Option<RareGuard<'_>> {
+    pub(crate) fn lock_if_touched(&self) -> Option<ColdGuard<'_>> {
         self.touched.is_raised().then(|| self.lock())
     }
 }
 
 /// What few scopes need.
 #[derive(Default)]
-pub(crate) struct Rare {
+pub(crate) struct Cold {
     pub(crate) failures: Failures,
     pub(crate) clean_ups: CleanUps,
     /// For a scope whose future was dropped: let go when its ledger is empty.
@@ -195,7 +195,7 @@ impl Shared {
                 slots,
                 says_cancelled,
                 has_waited: Flag::new(),
-                rare: RareCell::new(),
+                cold: ColdCell::new(),
             }
         })
     }
@@ -230,7 +230,7 @@ impl Shared {
 
     /// How long ago its end was first seen. Call it only after the end.
     pub(crate) fn since_end(&self) -> Duration {
-        self.rare
+        self.cold
             .lock()
             .ended
             .get_or_insert_with(Stamp::now)
@@ -239,8 +239,8 @@ impl Shared {
 
     /// Whether it is the second ledger of a scope.
     pub(crate) fn is_background(&self) -> bool {
-        let rare = self.rare.lock_if_touched();
-        rare.is_some_and(|rare| rare.foreground.is_some())
+        let cold = self.cold.lock_if_touched();
+        cold.is_some_and(|cold| cold.foreground.is_some())
     }
 
     /// Whether it had to wait, and so is in the tree.
@@ -286,22 +286,22 @@ impl Shared {
 
     /// Remembers a scope below, for the tree that people look at.
     pub(crate) fn add_below(&self, scope: &Arc<Shared>) {
-        self.rare.lock().below.add(scope);
+        self.cold.lock().below.add(scope);
     }
 
     /// One of the scopes below is about to go.
     pub(crate) fn forget_below(&self) {
-        self.rare.lock().below.forget();
+        self.cold.lock().below.forget();
     }
 
     /// The scopes below that still exist.
     pub(crate) fn below(&self) -> Vec<Arc<Shared>> {
-        let rare = self.rare.lock();
-        let background = rare
+        let cold = self.cold.lock();
+        let background = cold
             .background
             .iter()
             .map(|background| background.shared.clone());
-        background.chain(rare.below.alive()).collect()
+        background.chain(cold.below.alive()).collect()
     }
 
     /// Aborts every task of this scope, of its background and of the scopes it
@@ -322,14 +322,14 @@ impl Shared {
     /// Whether its grace is that of a scope above. A background that was not asked yet has its
     /// own grace before it.
     fn may_be_aborted(&self) -> bool {
-        let rare = self.rare.lock();
-        rare.failures.orphaned || (rare.foreground.is_some() && rare.failures.enough)
+        let cold = self.cold.lock();
+        cold.failures.orphaned || (cold.foreground.is_some() && cold.failures.enough)
     }
 
     /// Whether the scope's future is gone, so that others wait for its tasks.
     pub(crate) fn is_handed_over(&self) -> bool {
-        let rare = self.rare.lock();
-        rare.failures.orphaned || rare.foreground.is_some()
+        let cold = self.cold.lock();
+        cold.failures.orphaned || cold.foreground.is_some()
     }
 }
 

@@ -88,12 +88,12 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
         }
         Waiter::Parent(mut ticket) => {
             // No task is left to be aborted when the parent hears of it.
-            let mut rare = scope.rare.lock_if_touched();
-            let (grace, after) = match &mut rare {
-                Some(rare) => (rare.orphan_grace.take(), rare.after.take()),
+            let mut cold = scope.cold.lock_if_touched();
+            let (grace, after) = match &mut cold {
+                Some(cold) => (cold.orphan_grace.take(), cold.after.take()),
                 None => (None, None),
             };
-            drop(rare);
+            drop(cold);
             drop(grace);
             // Its clean-up gets a ticket of the parent before ours is given back.
             drop(after);

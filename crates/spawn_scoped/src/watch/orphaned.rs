@@ -10,7 +10,7 @@ use crate::watch::reports;
 
 /// To be called when the tasks of a ledger are handed over: the future that would see to them is
 /// no longer there. A deadline with a callback, so no task and no thread of its own.
-pub(crate) fn chase(scope: &Arc<Shared>) {
+pub(crate) fn report_and_abort(scope: &Arc<Shared>) {
     scope.start_clock();
     let _since = scope.since_end();
     reports::expect(scope);
@@ -23,11 +23,11 @@ pub(crate) fn chase(scope: &Arc<Shared>) {
                 scope.abort_all();
             }
         });
-    let old = scope.rare.lock().orphan_grace.replace(alarm);
+    let old = scope.cold.lock().orphan_grace.replace(alarm);
     drop_quietly(old);
     // The last one may have left meanwhile, and found nothing to take.
     if scope.ledger.is_empty() {
-        let late = scope.rare.lock().orphan_grace.take();
+        let late = scope.cold.lock().orphan_grace.take();
         drop_quietly(late);
     }
 }

@@ -11,7 +11,7 @@ use crate::watch::straggler;
 
 /// Sees to it that a report of `scope` is made in a while, unless one is expected.
 pub(crate) fn expect(scope: &Arc<Shared>) {
-    if scope.rare.lock().report_expected.is_none() {
+    if scope.cold.lock().report_expected.is_none() {
         expect_next(scope);
     }
 }
@@ -24,24 +24,24 @@ pub(crate) fn expect_next(scope: &Arc<Shared>) {
     let reminder = rt::after_report_period(move || {
         dispatcher::with_default(&dispatch, || fall_due(&weak));
     });
-    let old = scope.rare.lock().report_expected.replace(reminder);
+    let old = scope.cold.lock().report_expected.replace(reminder);
     drop(old);
 }
 
 /// Whether the report that the future of `scope` makes has fallen due.
 pub(crate) fn take_due(scope: &Shared) -> bool {
-    std::mem::take(&mut scope.rare.lock().report_due)
+    std::mem::take(&mut scope.cold.lock().report_due)
 }
 
 fn fall_due(scope: &Weak<Shared>) {
     let Some(scope) = scope.upgrade() else { return };
-    let expected = scope.rare.lock().report_expected.take();
+    let expected = scope.cold.lock().report_expected.take();
     drop(expected);
     if scope.ledger.is_empty() {
         return;
     }
     // Its own future reports: where its spans are, and by the clock that it runs on.
-    scope.rare.lock().report_due = true;
+    scope.cold.lock().report_due = true;
     if !scope.wake_owner() && take_due(&scope) {
         if let Some(cause) = scope.context().err() {
             straggler::report_own(&scope, &cause);

@@ -12,7 +12,7 @@ use super::Context;
 use crate::budget::Budget;
 use crate::cancelled::{Cancelled, Facts, Reason, SharedCause};
 use crate::foreign;
-use crate::node::{Node, Rare};
+use crate::node::{Extra, Node};
 use crate::sync::clock::{self, NEVER};
 use crate::value;
 
@@ -165,7 +165,7 @@ impl Context {
         cause: Option<SharedCause>,
         location: &'static Location<'static>,
     ) -> Context {
-        let cause = cause.map(|cause| Arc::new(Rare::Cause(cause)));
+        let cause = cause.map(|cause| Arc::new(Extra::Cause(cause)));
         match self.deadline_node(deadline, now, cause, location) {
             Some(node) => self.living(Some(node)),
             None => self.clone(),
@@ -177,7 +177,7 @@ impl Context {
         &self,
         deadline: u64,
         now: u64,
-        cause: Option<Arc<Rare>>,
+        cause: Option<Arc<Extra>>,
         location: &'static Location<'static>,
     ) -> Option<Arc<Node>> {
         let parent = self.lifetime.as_ref();
@@ -192,7 +192,7 @@ impl Context {
             false => deadline.saturating_sub(now),
         };
         let mut node = Node::with_deadline(parent, deadline, after, location);
-        node.share_rare(cause);
+        node.share_extra(cause);
         let node = Arc::new(node);
         if deadline <= now {
             // Ended at birth, for every clock.
@@ -263,7 +263,7 @@ impl Context {
     #[must_use]
     pub fn with_name(&self, name: impl Into<Cow<'static, str>>) -> Context {
         let node = Node::child(self.lifetime.as_ref(), Location::caller())
-            .with_rare(Rare::Name(name.into()));
+            .with_extra(Extra::Name(name.into()));
         self.living(Some(Arc::new(node)))
     }
 

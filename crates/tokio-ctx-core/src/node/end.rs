@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::State;
-use super::tree::{LATCHED, Node, Rare, Root};
+use super::tree::{Extra, Node, RESOLVED, Root};
 use crate::cancelled::{Cancelled, Facts, Place, Reason, SharedCause};
 use crate::foreign;
 
@@ -53,7 +53,7 @@ impl Node {
             let mut state = self.state.lock();
             let ended = state.end(cancelled);
             if ended.is_ok() {
-                self.flag.store(LATCHED);
+                self.flag.store(RESOLVED);
             }
             ended
         };
@@ -86,7 +86,7 @@ impl Drop for Node {
             let state = std::mem::replace(state, State::Live);
             foreign::nested(move || foreign::discard(state));
         }
-        if matches!(self.rare(), Some(Rare::Root(_) | Rare::Cause(_))) {
+        if matches!(self.extra(), Some(Extra::Root(_) | Extra::Cause(_))) {
             self.unlink_upwards();
         } else if let Some(above) = self.parent.take().and_then(Arc::into_inner) {
             // Usually there is no parent, or it has other owners too.
@@ -121,9 +121,9 @@ impl Node {
 
 impl Node {
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
-        match self.rare.take().and_then(Arc::into_inner) {
-            Some(Rare::Root(Root::Merge(merge))) => merge.unlink(pending),
-            Some(Rare::Cause(cause)) => foreign::discard(cause),
+        match self.extra.take().and_then(Arc::into_inner) {
+            Some(Extra::Root(Root::Merge(merge))) => merge.unlink(pending),
+            Some(Extra::Cause(cause)) => foreign::discard(cause),
             _ => {}
         }
         self.parent.take()

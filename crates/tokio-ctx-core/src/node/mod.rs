@@ -16,7 +16,7 @@
 //! 5. **Cancelling never blocks, spawns or panics**, and needs no runtime. What is foreign is
 //!    called and dropped through [`foreign`](crate::foreign).
 //! 6. **Dropping is iterative.**
-//! 7. **Asking runs no callback.** `is_done` and `outcome` may latch and wake.
+//! 7. **Asking runs no callback.** `is_done` and `outcome` may store an outcome and wake.
 //! 8. **A merge walks a flat list without duplicates.**
 //!
 //! Lock order: at most one node at a time; a node before the inside of a token or of a timer.
@@ -24,11 +24,11 @@
 
 mod callback;
 mod end;
-mod latch;
+mod resolve;
 mod state;
 mod tree;
 mod wait;
 mod walk;
 
 pub(crate) use self::callback::Registration;
-pub(crate) use self::tree::{Kind, Node, Rare};
+pub(crate) use self::tree::{Extra, Kind, Node};

@@ -12,7 +12,7 @@ use crate::sync::timer::{self, Timer};
 pub(super) enum State {
     /// No outcome, and nothing else.
     Live,
-    /// With callbacks, watches or timers, and perhaps an outcome that a reader latched.
+    /// With callbacks, watches or timers, and perhaps an outcome that a reader resolved.
     Busy(Box<Extra>),
     /// The outcome. Final.
     Ended(Cancelled),
@@ -20,7 +20,7 @@ pub(super) enum State {
 
 #[derive(Default)]
 pub(super) struct Extra {
-    /// Latched by a reader while callbacks wait: the relay runs those (invariant 7).
+    /// Resolved by a reader while callbacks wait: the relay runs those (invariant 7).
     pub(super) outcome: Option<Cancelled>,
     pub(super) callbacks: Slab<Callback>,
     /// Wakes this node's relay when its token is cancelled. There while there are callbacks.
@@ -158,7 +158,7 @@ impl State {
         }
     }
 
-    /// Latches `offered`, without touching callbacks.
+    /// Resolves `offered`, without touching callbacks.
     pub(super) fn settle(&mut self, offered: Option<Cancelled>) -> Settled {
         if let Some(outcome) = self.outcome() {
             return Settled {

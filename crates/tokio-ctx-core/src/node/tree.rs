@@ -18,16 +18,16 @@ pub(super) const HANGING: u8 = 1;
 /// This node or an ancestor holds an outcome: a hint for walks, set by any of them.
 pub(super) const ENDED: u8 = 2;
 /// This node holds an outcome. Set under the node's lock. A late hint never overwrites it.
-pub(super) const LATCHED: u8 = 3;
+pub(super) const RESOLVED: u8 = 3;
 
 /// One lifetime. 88 bytes, so 104 with the header of its `Arc`.
 pub(crate) struct Node {
     pub(super) parent: Option<Arc<Node>>,
     pub(super) made_at: Place,
-    pub(super) rare: Option<Arc<Rare>>,
+    pub(super) extra: Option<Arc<Extra>>,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     pub(super) deadline: u64,
-    /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`LATCHED`]; it only grows. `Release` on each
+    /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`RESOLVED`]; it only grows. `Release` on each
     /// change pairs with the `Acquire` of each walk.
     pub(super) flag: AtomicFlag,
     /// The time allowed, at the node that set its deadline itself; [`NEVER`] at others.
@@ -41,7 +41,7 @@ pub(crate) struct Node {
 }
 
 /// What few nodes have, and none has two of.
-pub(crate) enum Rare {
+pub(crate) enum Extra {
     Root(Root),
     /// Who owns this node.
     Owner(Owner),
@@ -98,7 +98,7 @@ impl Node {
             deadline: parent.map_or(NEVER, |parent| parent.deadline),
             parent: parent.cloned(),
             made_at,
-            rare: None,
+            extra: None,
             flag: AtomicFlag::new(LIVE),
             after: NEVER,
             armed: AtomicPlace::new(0),
@@ -111,7 +111,7 @@ impl Node {
     /// A child that holds a weak pointer to `owner`.
     #[inline]
     pub(crate) fn owned(parent: Option<&Arc<Node>>, made_at: Place, owner: Owner) -> Node {
-        Node::child(parent, made_at).with_rare(Rare::Owner(owner))
+        Node::child(parent, made_at).with_extra(Extra::Owner(owner))
     }
 
     /// A node that ends at `deadline`, which is earlier than the parent's.
@@ -129,7 +129,7 @@ impl Node {
 
     /// A root that nobody can end.
     pub(crate) fn todo(made_at: Place) -> Node {
-        Node::child(None, made_at).with_rare(Rare::Root(Root::Todo))
+        Node::child(None, made_at).with_extra(Extra::Root(Root::Todo))
     }
 
     /// A root that cannot end, with the owners of `node`; `None` if that has none.
@@ -143,7 +143,7 @@ impl Node {
             .cloned()
             .collect();
         let root = (!owners.is_empty()).then_some(Root::Shield(owners))?;
-        Some(Node::child(None, made_at).with_rare(Rare::Root(root)))
+        Some(Node::child(None, made_at).with_extra(Extra::Root(root)))
     }
 
     /// A root that ends with a foreign token.
@@ -162,25 +162,25 @@ impl Node {
 
     /// A root that something else can end.
     fn hanging(root: Root, made_at: Place) -> Node {
-        let mut node = Node::child(None, made_at).with_rare(Rare::Root(root));
+        let mut node = Node::child(None, made_at).with_extra(Extra::Root(root));
         node.flag = AtomicFlag::new(HANGING);
         node
     }
 
-    pub(crate) fn with_rare(mut self, rare: Rare) -> Node {
-        self.rare = Some(Arc::new(rare));
+    pub(crate) fn with_extra(mut self, extra: Extra) -> Node {
+        self.extra = Some(Arc::new(extra));
         self
     }
 
     /// What was made ahead, for many nodes: the cause of a deadline.
-    pub(crate) fn share_rare(&mut self, rare: Option<Arc<Rare>>) {
-        self.rare = rare;
+    pub(crate) fn share_extra(&mut self, extra: Option<Arc<Extra>>) {
+        self.extra = extra;
     }
 
     /// The cause of this node's deadline, for other nodes.
-    pub(crate) fn shared_cause(&self) -> Option<Arc<Rare>> {
+    pub(crate) fn shared_cause(&self) -> Option<Arc<Extra>> {
         self.deadline_cause()?;
-        self.rare.clone()
+        self.extra.clone()
     }
 
     pub(crate) fn deadline(&self) -> u64 {
@@ -197,21 +197,21 @@ impl Node {
     }
 
     #[inline]
-    pub(super) fn rare(&self) -> Option<&Rare> {
-        self.rare.as_deref()
+    pub(super) fn extra(&self) -> Option<&Extra> {
+        self.extra.as_deref()
     }
 
     pub(super) fn root(&self) -> &Root {
-        match self.rare() {
-            Some(Rare::Root(root)) => root,
+        match self.extra() {
+            Some(Extra::Root(root)) => root,
             _ => &Root::None,
         }
     }
 
     /// The cause to report if this node's deadline fires.
     pub(super) fn deadline_cause(&self) -> Option<&SharedCause> {
-        match self.rare() {
-            Some(Rare::Cause(cause)) => Some(cause),
+        match self.extra() {
+            Some(Extra::Cause(cause)) => Some(cause),
             _ => None,
         }
     }
@@ -219,9 +219,9 @@ impl Node {
     /// The owners of this node and of those above it, nearest first.
     pub(crate) fn owners(self: &Arc<Node>) -> impl Iterator<Item = &Owner> {
         std::iter::successors(Some(self), |node| node.first_parent()).flat_map(|node| {
-            match node.rare() {
-                Some(Rare::Owner(owner)) => std::slice::from_ref(owner),
-                Some(Rare::Root(Root::Shield(owners))) => owners,
+            match node.extra() {
+                Some(Extra::Owner(owner)) => std::slice::from_ref(owner),
+                Some(Extra::Root(Root::Shield(owners))) => owners,
                 _ => &[],
             }
         })
@@ -233,17 +233,17 @@ impl Node {
     }
 
     pub(crate) fn kind(&self) -> Kind<'_> {
-        match self.rare() {
-            Some(Rare::Root(Root::Todo)) => Kind::Todo,
-            Some(Rare::Root(Root::Shield(_))) => Kind::Shield,
-            Some(Rare::Root(Root::Foreign)) => Kind::Foreign,
-            Some(Rare::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
-            Some(Rare::Name(name)) => Kind::Named(name),
-            Some(Rare::Owner(_)) => Kind::Scope,
-            Some(Rare::Root(Root::None) | Rare::Cause(_)) | None if self.is_deadline() => {
+        match self.extra() {
+            Some(Extra::Root(Root::Todo)) => Kind::Todo,
+            Some(Extra::Root(Root::Shield(_))) => Kind::Shield,
+            Some(Extra::Root(Root::Foreign)) => Kind::Foreign,
+            Some(Extra::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
+            Some(Extra::Name(name)) => Kind::Named(name),
+            Some(Extra::Owner(_)) => Kind::Scope,
+            Some(Extra::Root(Root::None) | Extra::Cause(_)) | None if self.is_deadline() => {
                 Kind::Deadline
             }
-            Some(Rare::Root(Root::None) | Rare::Cause(_)) | None => Kind::Cancel,
+            Some(Extra::Root(Root::None) | Extra::Cause(_)) | None => Kind::Cancel,
         }
     }
 
@@ -264,8 +264,8 @@ impl Node {
     pub(crate) fn can_end(self: &Arc<Node>) -> bool {
         self.lineage().any(|node| {
             !matches!(
-                node.rare(),
-                Some(Rare::Name(_) | Rare::Root(Root::Todo | Root::Shield(_)))
+                node.extra(),
+                Some(Extra::Name(_) | Extra::Root(Root::Todo | Root::Shield(_)))
             )
         })
     }
@@ -273,9 +273,9 @@ impl Node {
     /// The name of this node, or of the nearest ancestor that has one.
     pub(super) fn name(&self) -> Option<&Cow<'static, str>> {
         std::iter::successors(Some(self), |node| node.parent.as_deref()).find_map(|node| match node
-            .rare()
+            .extra()
         {
-            Some(Rare::Name(name)) => Some(name),
+            Some(Extra::Name(name)) => Some(name),
             _ => None,
         })
     }

@@ -182,7 +182,7 @@ impl Node {
         }
     }
 
-    /// Latches the outcome and runs the callbacks that a reader left.
+    /// Resolves the outcome and runs the callbacks that a reader left.
     pub(super) fn relay(self: &Arc<Node>) {
         if is_asking() {
             let node = Arc::clone(self);
@@ -210,7 +210,7 @@ impl Node {
     pub(crate) fn ended_outcome(&self) -> Cancelled {
         match self.outcome() {
             Some(cancelled) => cancelled,
-            // A deadline may pass for one clock and not for another; both see the latch.
+            // A deadline may pass for one clock and not for another; both see the outcome.
             None => {
                 unreachable!("invariant 2: a token was cancelled before its outcome was stored")
             }

@@ -33,7 +33,7 @@ impl Node {
         true
     }
 
-    /// Whether this node ended, its deadline included. Latches what it finds by the clock, so
+    /// Whether this node ended, its deadline included. Resolves what it finds by the clock, so
     /// that threads whose clocks differ agree from then on.
     #[inline]
     pub(crate) fn is_done(&self) -> bool {

@@ -99,7 +99,7 @@ fn readers_agree_in_real_time() {
     });
 }
 
-/// Two readers, each of whom may latch what it finds.
+/// Two readers, each of whom may resolve what it finds.
 #[test]
 fn two_readers_agree() {
     Model::of(3_000).large().explore(|_| {

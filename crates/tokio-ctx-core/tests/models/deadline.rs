@@ -129,7 +129,7 @@ fn reader_against_timer() {
     });
 }
 
-/// A reader below latches a deadline above it: who waits up there is woken.
+/// A reader below resolves a deadline above it: who waits up there is woken.
 #[test]
 fn reader_below_wakes_waiters_above() {
     Model::of(400)
@@ -151,7 +151,7 @@ fn reader_below_wakes_waiters_above() {
         });
 }
 
-/// A reader latches a deadline: callbacks below it run all the same, and not twice.
+/// A reader resolves a deadline: callbacks below it run all the same, and not twice.
 #[test]
 fn reader_leaves_callbacks_below_to_others() {
     Model::of(200).sees(&["live", "ended"]).explore(|seen| {

@@ -151,7 +151,7 @@ fn registration_after_stop_is_watched() {
     });
 }
 
-/// A reader latches the outcome while a callback waits: the callback still runs, once.
+/// A reader resolves the outcome while a callback waits: the callback still runs, once.
 #[test]
 fn reader_leaves_callbacks_to_the_relay() {
     Model::of(500).sees(&["live", "ended"]).explore(|seen| {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::tree::{LATCHED, Node, Root};
+use super::tree::{Node, RESOLVED, Root};
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::foreign;
 use crate::sync::clock::{self, NEVER};
 use crate::sync::{CancellationToken, with_asking};
 
 impl Node {
-    /// The outcome, latched on this node and on all of its path; `None` while it is live.
+    /// The outcome, stored on this node and on all of its path; `None` while it is live.
     pub(crate) fn outcome(&self) -> Option<Cancelled> {
         self.settled(true)
     }
@@ -24,7 +24,7 @@ impl Node {
         if !self.is_ended() && now < self.deadline {
             return Ok(now);
         }
-        self.latch(true).map_or(Ok(now), Err)
+        self.resolve(true).map_or(Ok(now), Err)
     }
 
     /// The outcome of the nearest node of this chain that holds one. Stores nothing.
@@ -35,7 +35,7 @@ impl Node {
 
     /// `asking`: whether this thread is only asking, so that callbacks are left to others.
     pub(super) fn settled(&self, asking: bool) -> Option<Cancelled> {
-        if self.flag.load() == LATCHED {
+        if self.flag.load() == RESOLVED {
             let found = self.state.lock().outcome().cloned();
             if found.is_some() {
                 return found;
@@ -44,11 +44,11 @@ impl Node {
         if !self.is_ended() && (self.deadline == NEVER || clock::now() < self.deadline) {
             return None;
         }
-        self.latch(asking)
+        self.resolve(asking)
     }
 
     #[cold]
-    fn latch(&self, asking: bool) -> Option<Cancelled> {
+    fn resolve(&self, asking: bool) -> Option<Cancelled> {
         // The effective deadline is never later than that of any chain above.
         let now = if self.deadline == NEVER {
             0
@@ -58,10 +58,10 @@ impl Node {
         let mut fresh = Vec::new();
         if let Root::Merge(merge) = self.top().root() {
             for chain in merge.chains() {
-                chain.latch_chain(now, &mut fresh);
+                chain.resolve_chain(now, &mut fresh);
             }
         }
-        let outcome = self.latch_chain(now, &mut fresh);
+        let outcome = self.resolve_chain(now, &mut fresh);
         for node in fresh {
             node.wake_waiters(asking);
         }
@@ -71,20 +71,20 @@ impl Node {
     /// Invariant 1: top down, one lock at a time, what a node has replacing what is carried.
     /// The nodes whose outcome began here, and whose tokens nothing else will cancel, are
     /// added to `fresh`.
-    fn latch_chain<'a>(&'a self, now: u64, fresh: &mut Vec<&'a Node>) -> Option<Cancelled> {
+    fn resolve_chain<'a>(&'a self, now: u64, fresh: &mut Vec<&'a Node>) -> Option<Cancelled> {
         let mut path = Vec::new();
         let mut next = Some(self);
         while let Some(node) = next {
             path.push(node);
             next = match node.flag.load() {
-                LATCHED => None,
+                RESOLVED => None,
                 _ => node.parent.as_deref(),
             };
         }
         let mut carried: Option<Cancelled> = None;
         while let Some(node) = path.pop() {
             let own = match node.flag.load() {
-                LATCHED => None,
+                RESOLVED => None,
                 _ => node.own_outcome(carried.as_ref(), now),
             };
             let begins_here = own.is_some();
@@ -92,7 +92,7 @@ impl Node {
                 let mut state = node.state.lock();
                 let settled = state.settle(own.or_else(|| carried.clone()));
                 if settled.stored {
-                    node.flag.store(LATCHED);
+                    node.flag.store(RESOLVED);
                 }
                 settled
             };
@@ -111,7 +111,7 @@ impl Node {
                 return Some(Cancelled::plain(Reason::Token, self.made_at()).named(self.name()));
             }
             Root::Merge(merge) => {
-                // Both were latched before: they come earlier in the list of chains.
+                // Both were resolved before: they come earlier in the list of chains.
                 let [one, other] = merge
                     .direct
                     .each_ref()
