@@ -187,7 +187,7 @@ const VERBS: &[Verb] = &[
 const COSTS: &[(&str, &str)] = &[
     (
         "bench",
-        "about 4 minutes once its programs are built, 860 MB; more where others disturb it",
+        "the build and then about 4 minutes, 860 MB; more where other programs disturb it",
     ),
     ("cuts", "about 2 minutes, 400 MB"),
     ("minimal", "about 5 minutes, 400 MB"),
