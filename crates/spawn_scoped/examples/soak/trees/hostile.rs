@@ -44,14 +44,6 @@ impl Hostile {
         Hostile::doing(deeds[random.below(4) as usize], live)
     }
 
-    /// One that does not panic, for values: the panic of a value's drop goes to the owner of the
-    /// last handle. While a runtime shuts down that is tokio, and a few allocations stay behind.
-    #[track_caller]
-    pub(crate) fn mild(random: &mut Random, live: &Live) -> Hostile {
-        let deeds = [Deed::Block, Deed::Reenter, Deed::Cancel];
-        Hostile::doing(deeds[random.below(3) as usize], live)
-    }
-
     #[track_caller]
     fn doing(deed: Deed, live: &Live) -> Hostile {
         let victim = Context::background().with_cancel();

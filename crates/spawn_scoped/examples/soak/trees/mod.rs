@@ -89,7 +89,7 @@ pub(crate) async fn tree(ctx: &Context, mut random: Random, live: Live, counter:
     let seed = random.fork();
     let ctx = ctx.with_value::<InContext>(live.token(Kind::Value));
     let ctx = match random.below(4) {
-        0 => ctx.with_value::<Shown>(Hostile::mild(&mut random, &live)),
+        0 => ctx.with_value::<Shown>(Hostile::new(&mut random, &live)),
         _ => ctx,
     };
     let ctx = derived(&ctx, &mut random, &live);
