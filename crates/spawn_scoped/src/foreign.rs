@@ -4,6 +4,7 @@
 //! as well.
 
 use std::mem::ManuallyDrop;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -78,7 +79,11 @@ impl<F: Future> Future for Whole<F> {
             unreachable!("an async block polls what it awaits until it is ready");
         };
         let output = ready!(running.poll(cx));
-        future.set(None);
+        if let Err(payload) = catch(|| future.set(None)) {
+            // Not while that panic unwinds: a second one would end the process.
+            drop_quietly(output);
+            resume_unwind(payload);
+        }
         Poll::Ready(output)
     }
 }

@@ -10,7 +10,8 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
+use std::pin::Pin;
 
 use crate::one_line::OneLine;
 use crate::sync::{shield, thread_local};
@@ -63,6 +64,19 @@ pub(crate) fn discard<T>(value: T) {
         }
     }
     std::mem::forget(payload);
+}
+
+/// Drops a future of a user before its output is given back: after that, a drop that panics would
+/// leave the output to nobody (rust-lang/rust#47949). The output is not dropped while that panic
+/// unwinds, since a second one would end the process.
+pub(crate) fn finish<F, T>(mut future: Pin<&mut Option<F>>, output: T) -> T {
+    match shield(|| future.set(None)) {
+        Ok(()) => output,
+        Err(payload) => {
+            discard(output);
+            resume_unwind(payload)
+        }
+    }
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> OneLine<&str> {

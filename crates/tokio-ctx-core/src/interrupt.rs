@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use crate::cancelled::Cancelled;
 use crate::context::Context;
+use crate::foreign::finish;
 
 /// How work elsewhere is stopped, and how long that may take.
 ///
@@ -330,8 +331,7 @@ where
     }
 }
 
-/// Polls what is foreign, and drops it before its output is returned: after that, a drop that
-/// panics would leave the output to nobody (rust-lang/rust#47949).
+/// Polls what is foreign until it is ready, and lets go of it then.
 fn poll_whole<F: Future>(
     mut future: Pin<&mut Option<F>>,
     cx: &mut task::Context<'_>,
@@ -340,8 +340,7 @@ fn poll_whole<F: Future>(
         return Poll::Pending;
     };
     let output = ready!(running.poll(cx));
-    future.set(None);
-    Poll::Ready(output)
+    Poll::Ready(finish(future, output))
 }
 
 impl<F> fmt::Debug for Interrupt<F> {

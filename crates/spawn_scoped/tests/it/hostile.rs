@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Wake, Waker};
+use std::task::{Context as Poller, Poll, Wake, Waker};
 use std::time::Duration;
 
 use spawn_scoped::{Ready, ScopeOptions, Spawner, policy, root, scope, snapshot};
@@ -404,6 +404,33 @@ fn a_refused_task_whose_captures_panic_when_dropped_leaks_no_cause() {
             Ok::<_, Cancelled>(())
         });
         assert!(result.await.is_err());
+    });
+    assert_eq!(live.count(), 0);
+}
+
+#[test]
+fn an_output_that_panics_when_dropped_is_not_dropped_by_the_panic_of_its_future() {
+    /// Panics even while something else does.
+    struct Bomb(#[expect(dead_code, reason = "held")] crate::support::LiveToken);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a drop");
+        }
+    }
+    let live = Live::default();
+    on_one_thread(async {
+        let each = |_, (held, output): (Bomb, Bomb)| {
+            let mut output = Some(output);
+            std::future::poll_fn(move |_| {
+                let _held = &held;
+                Poll::Ready(Ok::<_, Cancelled>(output.take()))
+            })
+        };
+        let items = [(Bomb(live.token()), Bomb(live.token()))];
+        let ctx = Context::background();
+        let all = policy::collect_all(&ctx, items, each);
+        let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(all)).await;
+        assert!(caught.is_err());
     });
     assert_eq!(live.count(), 0);
 }

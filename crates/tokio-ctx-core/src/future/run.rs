@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::done::DoneOwned;
 use crate::cancelled::Cancelled;
+use crate::foreign::finish;
 
 pin_project! {
     /// The future of [`Context::run`](crate::Context::run).
@@ -70,8 +71,7 @@ impl<F: Future> Future for Run<F> {
         };
         // The future first: a value that is finished is never thrown away.
         if let Poll::Ready(output) = future.poll(cx) {
-            this.future.set(None);
-            return Poll::Ready(Ok(output));
+            return Poll::Ready(Ok(finish(this.future, output)));
         }
         let cancelled = ready!(this.done.poll_after(cx, seen));
         this.future.set(None);

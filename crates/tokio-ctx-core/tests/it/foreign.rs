@@ -1,8 +1,10 @@
 //! Foreign code that panics, recurses, blocks or prints what it should not.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use tokio_ctx_core::{CancelGuard, Context, Reason, key};
 
@@ -303,4 +305,28 @@ fn text_from_outside_stays_on_one_line() {
         assert!(!text.contains(hidden), "{text:?}");
         assert!(text.contains(escaped), "{text}");
     }
+}
+
+/// A second panic while a thread unwinds ends the process, so this test could not even fail.
+#[test]
+fn an_output_that_panics_when_dropped_is_not_dropped_by_the_panic_of_its_future() {
+    struct Bomb(Count);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            self.0.add();
+            panic!("on purpose");
+        }
+    }
+    let count = Count::default();
+    let (held, output) = (Bomb(count.clone()), Bomb(count.clone()));
+    let mut output = Some(output);
+    let future = std::future::poll_fn(move |_| {
+        let _held = &held;
+        Poll::Ready(output.take())
+    });
+    let ctx = Context::background().with_cancel();
+    let mut run = Box::pin(ctx.run(future));
+    let polled = catch_unwind(AssertUnwindSafe(|| poll(run.as_mut())));
+    assert!(polled.is_err(), "it is the caller's own");
+    assert_eq!(count.get(), 2);
 }
