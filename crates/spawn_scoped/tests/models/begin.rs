@@ -28,8 +28,8 @@ impl Begun {
 /// is looked at before the cancel has got to it, or after.
 #[test]
 fn a_blocking_task_in_the_queue_does_not_begin_after_the_end() {
-    Model::of(500)
-        .large()
+    Model::of(400)
+        .huge()
         .sees(&["the first begins", "none begins"])
         .explore(|seen| {
             model::set_task_threads(1);
@@ -69,7 +69,7 @@ fn a_blocking_task_in_the_queue_does_not_begin_after_the_end() {
 /// The only slot comes free because the context has ended: the first in the line starts nothing.
 #[test]
 fn a_task_in_the_line_for_a_slot_does_not_begin_after_the_end() {
-    Model::of(500).large().explore(|_| {
+    Model::of(2_500).huge().explore(|_| {
         let parent = Context::background().with_cancel();
         let begun = Begun::default();
         let limited = ScopeOptions::<Failed>::new().limit(1);
@@ -99,8 +99,8 @@ fn a_task_in_the_line_for_a_slot_does_not_begin_after_the_end() {
 /// Asked for after the end was seen: nothing begins, by whichever way it is asked for.
 #[test]
 fn a_task_that_is_asked_for_after_the_end_does_not_begin() {
-    Model::of(100)
-        .large()
+    Model::of(1_000)
+        .huge()
         .sees(&["begun", "refused"])
         .explore(|seen| {
             let parent = Context::background().with_cancel();
