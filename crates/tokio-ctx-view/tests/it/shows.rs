@@ -231,7 +231,7 @@ async fn a_scope_that_was_stopped_is_among_the_last_ends() {
         end["line"]
             .as_str()
             .unwrap()
-            .starts_with("crates/tokio-ctx-view/tests/it/shows.rs:"),
+            .starts_with(concat!(file!(), ":")),
         "{end}"
     );
     assert!(
