@@ -8,6 +8,7 @@ use tokio_ctx_core::{Cancelled, Context};
 use crate::face::run::run;
 use crate::face::scope::Scope;
 use crate::face::task::TaskOptions;
+use crate::foreign::drop_quietly;
 
 /// Runs `f` on every item, at most `limit` at once, and returns the values in the order of the
 /// items.
@@ -59,16 +60,29 @@ where
             for item in items {
                 if running.len() >= limit.max(1) {
                     if let Some(first) = running.pop_front() {
-                        values.push(first.await?);
+                        match first.await {
+                            Ok(value) => values.push(value),
+                            Err(cancelled) => return failed(values, cancelled),
+                        }
                     }
                 }
                 running.push_back(TaskOptions::linked(&s, location).spawn(|ctx| f(ctx, item)));
             }
             for task in running {
-                values.push(task.await?);
+                match task.await {
+                    Ok(value) => values.push(value),
+                    Err(cancelled) => return failed(values, cancelled),
+                }
             }
             Ok(values)
         };
         run(ctx, None, location, body, None).await
     }
+}
+
+/// The values go first: a drop of one that panics would leave the error to nobody
+/// (rust-lang/rust#47949).
+fn failed<T, E: From<Cancelled>>(values: Vec<T>, cancelled: Cancelled) -> Result<Vec<T>, E> {
+    drop_quietly(values);
+    Err(E::from(cancelled))
 }
