@@ -188,7 +188,12 @@ impl World {
         let mut future = Box::pin(future);
         let output = std::future::poll_fn(|cx| {
             // Not counted: one that panicked stays in tokio's task as long as a handle does.
-            let hostile = self.hostile_of(Alive::default(), Location::caller());
+            let mut hostile = self.hostile_of(Alive::default(), Location::caller());
+            // Only waking acts: a panic of its drop is the executor's own, and ends its poll.
+            hostile.method = match self.method {
+                Method::Wake | Method::All => Method::Wake,
+                _ => Method::Convert,
+            };
             let waker = Waker::from(Arc::new(HostileWaker {
                 real: cx.waker().clone(),
                 hostile,
