@@ -94,8 +94,7 @@ impl Shared {
 
     /// Whether `error` only says that its task was cancelled, as far as that can be known.
     pub(crate) fn says_cancelled(&self, error: &ErasedError, ended: &Cancelled) -> bool {
-        let config = self.config.as_ref();
-        let describe = config.and_then(|config| config.describe.as_ref());
+        let describe = self.describer();
         quietly(|| (self.says_cancelled)(&**error, ended, describe)).unwrap_or_default()
     }
 
@@ -228,10 +227,8 @@ impl Shared {
 
     /// The text of an error, where this scope can know it.
     pub(crate) fn describe(&self, error: &ErasedError) -> Option<String> {
-        let config = self.config.as_ref();
-        let describe = config.and_then(|config| config.describe.as_ref());
         // The text is user code: a panic in it must not lose the error.
-        let text = quietly(|| message(&**error, describe))?;
+        let text = quietly(|| message(&**error, self.describer()))?;
         text.map(|text| one_line(text.into()).into_owned())
     }
 

@@ -224,6 +224,11 @@ impl Shared {
         self.config.as_ref()?.drain
     }
 
+    /// What makes a text of this scope's errors, if that is set.
+    pub(crate) fn describer(&self) -> Option<&Describe> {
+        self.config.as_ref()?.describe.as_ref()
+    }
+
     pub(crate) fn is_supervised(&self) -> bool {
         self.config.as_ref().is_some_and(|config| config.supervise)
     }

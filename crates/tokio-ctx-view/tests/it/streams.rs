@@ -65,6 +65,16 @@ struct Large {
 
 const VIEWERS: usize = 5;
 
+/// Looks again and again, for at most so many `seconds`.
+async fn eventually(seconds: u64, what: &str, is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        let is_late = started.elapsed() >= Duration::from_secs(seconds);
+        assert!(!is_late, "not in {seconds} s: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
 /// Viewers name themselves in the path: one digit.
 async fn large(options: ServeOptions) -> Large {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -113,11 +123,8 @@ impl Large {
     }
 
     async fn has_connections(&self, count: usize) {
-        let started = Instant::now();
-        while self.server.unfinished().len() != count {
-            assert!(started.elapsed() < Duration::from_secs(20), "not {count}");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let is_so = || self.server.unfinished().len() == count;
+        eventually(20, &format!("{count} connections"), is_so).await;
     }
 
     fn sent(&self, viewer: usize) -> usize {
@@ -163,11 +170,7 @@ async fn a_viewer_who_never_reads_is_sent_no_more_and_holds_up_nobody() {
         let mut sink = tokio::io::sink();
         tokio::io::copy(&mut reads, &mut sink).await
     });
-    let started = Instant::now();
-    while view.sent(4) < 12 {
-        assert!(started.elapsed() < Duration::from_secs(60), "it is held up");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually(60, "twelve snapshots", || view.sent(4) >= 12).await;
     for number in 0..4 {
         assert!(view.sent(number) < 9, "{number}: {}", view.sent(number));
     }
@@ -193,9 +196,10 @@ async fn a_viewer_who_never_reads_is_closed_by_the_server_s_limit() {
         view.viewer(0, "watch").await,
         view.viewer(1, "events").await,
     );
-    while view.sent(0) == 0 || view.sent(1) == 0 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    eventually(20, "a snapshot for each", || {
+        view.sent(0) > 0 && view.sent(1) > 0
+    })
+    .await;
     view.has_connections(0).await;
     view.stop().await;
     drop(stuck);
