@@ -10,8 +10,12 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
+use std::task::{self, Poll, ready};
+
+use pin_project_lite::pin_project;
 
 use crate::one_line::OneLine;
 use crate::sync::{shield, thread_local};
@@ -33,49 +37,124 @@ pub(crate) fn call(
         Some(Err(_)) => Some("(its text panicked)"),
         None => None,
     };
-    log(|| {
+    quietly(|| {
         let panic = panic_text(&*payload);
         tracing::error!(%given_at, %panic, cancelled, "{what} panicked");
     });
     discard(payload);
 }
 
-/// Writes a log line: a subscriber may panic.
-pub(crate) fn log(write: impl FnOnce()) {
-    if let Err(payload) = shield(write) {
-        discard(payload);
-    }
-}
-
-/// Drops a value of a user.
+/// Calls foreign code; `None` if it panicked. A panic ends here, and its payload with it.
+///
+/// Under a model checker panics go through: they are its findings.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx_core::owner::quietly;
+///
+/// assert_eq!(quietly(|| 7), Some(7));
+/// assert_eq!(quietly(|| -> u32 { std::panic::panic_any(7) }), None);
+/// ```
 #[expect(
     clippy::mem_forget,
     reason = "a payload whose drop panics five times in a row is leaked"
 )]
-pub(crate) fn discard<T>(value: T) {
-    let Err(mut payload) = shield(|| drop(value)) else {
-        return;
+pub fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
+    let mut payload = match shield(call) {
+        Ok(value) => return Some(value),
+        Err(payload) => payload,
     };
     // The payload of a panic is foreign too, and so is that of its drop.
     for _ in 0..4 {
         match shield(|| drop(payload)) {
-            Ok(()) => return,
+            Ok(()) => return None,
             Err(next) => payload = next,
         }
     }
     std::mem::forget(payload);
+    None
 }
 
-/// Drops a future of a user before its output is given back: after that, a drop that panics would
-/// leave the output to nobody (rust-lang/rust#47949). The output is not dropped while that panic
-/// unwinds, since a second one would end the process.
-pub(crate) fn finish<F, T>(mut future: Pin<&mut Option<F>>, output: T) -> T {
-    match shield(|| future.set(None)) {
-        Ok(()) => output,
-        Err(payload) => {
+/// Drops a value of a user; a panic in its drop ends here.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx_core::owner::discard;
+///
+/// struct Bomb;
+/// impl Drop for Bomb {
+///     fn drop(&mut self) {
+///         std::panic::panic_any(7);
+///     }
+/// }
+/// discard(Bomb);
+/// ```
+pub fn discard<T>(value: T) {
+    quietly(|| drop(value));
+}
+
+pin_project! {
+    /// See [`whole`]. Pending for ever once it has given its output.
+    pub(crate) struct Whole<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+/// A future of a user, dropped before its output is given back.
+///
+/// After that, a drop that panics would leave the output to nobody (rust-lang/rust#47949). The
+/// output is not dropped while that panic unwinds, since a second one would end the process.
+/// For futures that an async block of ours awaits.
+///
+/// # Cancel safety
+///
+/// As cancel safe as `future` is.
+///
+/// # Examples
+///
+/// ```
+/// use tokio_ctx_core::owner::whole;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert_eq!(whole(async { 7 }).await, 7);
+/// # }
+/// ```
+pub fn whole<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    Whole::new(future)
+}
+
+impl<F> Whole<F> {
+    /// With a future that is over.
+    pub(crate) const OVER: Whole<F> = Whole { future: None };
+
+    pub(crate) fn new(future: F) -> Whole<F> {
+        let future = Some(future);
+        Whole { future }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.future.is_none()
+    }
+}
+
+impl<F: Future> Future for Whole<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let mut future = self.project().future;
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let output = ready!(running.poll(cx));
+        if let Err(payload) = shield(|| future.set(None)) {
             discard(output);
-            resume_unwind(payload)
+            resume_unwind(payload);
         }
+        Poll::Ready(output)
     }
 }
 

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use crate::cancelled::{Cancelled, Reason};
 use crate::context::Context;
 use crate::foreign;
-use crate::sync::shield;
 use crate::value;
 
 /// So many ends are remembered.
@@ -58,10 +57,7 @@ impl Entry {
             Some(format!("{}={text}", entry.name()))
         };
         let all = || value::visible(&self.ctx.values).filter_map(print).collect();
-        shield(all).unwrap_or_else(|payload| {
-            foreign::discard(payload);
-            Vec::new()
-        })
+        foreign::quietly(all).unwrap_or_default()
     }
 }
 

@@ -27,13 +27,13 @@
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::task::{self, Poll, ready};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::cancelled::Cancelled;
 use crate::context::Context;
-use crate::foreign::finish;
+use crate::foreign::Whole;
 
 /// How work elsewhere is stopped, and how long that may take.
 ///
@@ -245,12 +245,11 @@ where
     ///
     /// See [`Interrupt`].
     pub async fn run<W: Future>(self, ctx: &Context, work: W) -> Outcome<W::Output, E> {
-        let mut work = pin!(Some(work));
+        let mut work = pin!(Whole::new(work));
         if let Err(why) = ctx.check() {
             return Outcome::Refused(why);
         }
-        let mut work = poll_fn(|cx| poll_whole(work.as_mut(), cx));
-        let why = match ctx.run(&mut work).await {
+        let why = match ctx.run(work.as_mut()).await {
             Ok(output) => {
                 drop(self);
                 return Outcome::Finished(output);
@@ -284,28 +283,28 @@ where
     ///
     /// See [`Interrupt::new`].
     pub async fn until<W: Future>(mut self, work: W) -> Result<W::Output, Abandoned<W::Output, E>> {
-        let mut work = pin!(Some(work));
+        let mut work = pin!(Whole::new(work));
         let grace = Context::background().with_timeout(self.grace);
         let mut over = pin!(grace.done());
         let result = loop {
             // One that was begun is waited for, whatever the work does meanwhile: until it is
             // over, it could hit what starts next.
-            let mut interrupt = pin!(Some((self.interrupt)()));
+            let mut interrupt = pin!(Whole::new((self.interrupt)()));
             let mut output = None;
             let fenced = poll_fn(|cx| {
                 if output.is_none() {
-                    output = match poll_whole(work.as_mut(), cx) {
+                    output = match work.as_mut().poll(cx) {
                         Poll::Ready(output) => Some(output),
                         Poll::Pending => None,
                     };
                 }
-                match poll_whole(interrupt.as_mut(), cx) {
+                match interrupt.as_mut().poll(cx) {
                     Poll::Ready(fenced) => Poll::Ready(Some(fenced)),
                     Poll::Pending => over.as_mut().poll(cx).map(|_| None),
                 }
             });
             let fenced = fenced.await;
-            interrupt.set(None);
+            interrupt.set(Whole::OVER);
             match (fenced, output) {
                 (Some(Ok(())), Some(output)) => break Ok(output),
                 (Some(Ok(())), None) => {}
@@ -316,8 +315,7 @@ where
             }
             // It may have come too early to be seen, and a pipeline needs one for each part.
             let pause = grace.with_timeout(self.every);
-            let going_on = poll_fn(|cx| poll_whole(work.as_mut(), cx));
-            if let Ok(output) = pause.run(going_on).await {
+            if let Ok(output) = pause.run(work.as_mut()).await {
                 break Ok(output);
             }
             if grace.is_done() {
@@ -325,22 +323,10 @@ where
                 break Err(Abandoned { output, refused });
             }
         };
-        work.set(None);
+        work.set(Whole::OVER);
         drop(self.interrupt);
         result
     }
-}
-
-/// Polls what is foreign until it is ready, and lets go of it then.
-fn poll_whole<F: Future>(
-    mut future: Pin<&mut Option<F>>,
-    cx: &mut task::Context<'_>,
-) -> Poll<F::Output> {
-    let Some(running) = future.as_mut().as_pin_mut() else {
-        return Poll::Pending;
-    };
-    let output = ready!(running.poll(cx));
-    Poll::Ready(finish(future, output))
 }
 
 impl<F> fmt::Debug for Interrupt<F> {

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
 use crate::node::Node;
 
+pub use crate::foreign::{discard, quietly, whole};
 pub use crate::one_line::one_line;
 
 /// What is in flight beside tasks, for a live view.

@@ -11,7 +11,7 @@ use crate::data::entry::{Place, Who};
 use crate::data::text::one_line;
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
-use crate::foreign::{Whole, log};
+use crate::foreign::{log, whole};
 use crate::state::cleanup::run_now;
 use crate::state::shared::{Shared, Ticket};
 use crate::task::isolated::IsolatedOutput;
@@ -208,7 +208,7 @@ impl<E: Send + 'static> Scope<E> {
             who: unnamed(Location::caller()),
             isolated: false,
             begin: Box::new(|ctx| {
-                let future = Whole::new(f(ctx));
+                let future = whole(f(ctx));
                 Box::pin(async {
                     let result = future.await.into_result();
                     result
@@ -259,7 +259,7 @@ impl Spawner {
             who: unnamed(Location::caller()),
             isolated: true,
             begin: Box::new(|ctx| {
-                let future = Whole::new(f(ctx));
+                let future = whole(f(ctx));
                 Box::pin(async {
                     match future.await.failure() {
                         Some(text) => {

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::done::DoneOwned;
 use crate::cancelled::Cancelled;
-use crate::foreign::finish;
+use crate::foreign::Whole;
 
 pin_project! {
     /// The future of [`Context::run`](crate::Context::run).
@@ -31,9 +31,9 @@ pin_project! {
     /// ```
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Run<F> {
-        // `None` once it is over, so that what the future holds is let go at once.
+        // Let go at once when it is over, with what it holds.
         #[pin]
-        future: Option<F>,
+        future: Whole<F>,
         #[pin]
         done: DoneOwned,
         has_started: bool,
@@ -43,7 +43,7 @@ pin_project! {
 impl<F> Run<F> {
     pub(crate) fn new(done: DoneOwned, future: F) -> Run<F> {
         Run {
-            future: Some(future),
+            future: Whole::new(future),
             done,
             has_started: false,
         }
@@ -61,20 +61,21 @@ impl<F: Future> Future for Run<F> {
             match this.done.live_at() {
                 Ok(now) => seen = now,
                 Err(cancelled) => {
-                    this.future.set(None);
+                    this.future.set(Whole::OVER);
                     return Poll::Ready(Err(cancelled));
                 }
             }
         }
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            panic!("`Run` was polled after it was ready");
-        };
+        assert!(
+            !this.future.is_over(),
+            "`Run` was polled after it was ready"
+        );
         // The future first: a value that is finished is never thrown away.
-        if let Poll::Ready(output) = future.poll(cx) {
-            return Poll::Ready(Ok(finish(this.future, output)));
+        if let Poll::Ready(output) = this.future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
         }
         let cancelled = ready!(this.done.poll_after(cx, seen));
-        this.future.set(None);
+        this.future.set(Whole::OVER);
         Poll::Ready(Err(cancelled))
     }
 }

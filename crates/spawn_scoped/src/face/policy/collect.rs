@@ -8,7 +8,7 @@ use crate::data::config::Config;
 use crate::face::run::run;
 use crate::face::scope::Scope;
 use crate::face::task::TaskOptions;
-use crate::foreign::Whole;
+use crate::foreign::whole;
 use crate::task::handle::Task;
 
 /// Runs one task per item and returns each one's result, in the order of the items.
@@ -62,7 +62,7 @@ where
         let body = async |s: Scope<Cancelled>| {
             let spawn = |item| {
                 TaskOptions::linked(&s, location).spawn(|ctx| {
-                    let future = Whole::new(f(ctx, item));
+                    let future = whole(f(ctx, item));
                     async move { Ok(future.await) }
                 })
             };

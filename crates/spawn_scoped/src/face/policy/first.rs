@@ -9,7 +9,7 @@ use crate::data::config::Config;
 use crate::face::run::run;
 use crate::face::scope::Scope;
 use crate::face::task::TaskOptions;
-use crate::foreign::Whole;
+use crate::foreign::whole;
 use crate::sync::Mutex;
 
 /// Runs one task per item until the first one succeeds; the others are then asked to stop,
@@ -69,7 +69,7 @@ where
             for item in items {
                 let (won, scope) = (won.clone(), s.clone());
                 tasks.push(TaskOptions::linked(&s, location).spawn(|ctx| {
-                    let future = Whole::new(f(ctx, item));
+                    let future = whole(f(ctx, item));
                     async move {
                         match future.await {
                             Ok(value) => {
@@ -148,7 +148,7 @@ where
                 any = true;
                 let (won, scope) = (won.clone(), s.clone());
                 let task = TaskOptions::linked(&s, location).spawn(|ctx| {
-                    let future = Whole::new(f(ctx, item));
+                    let future = whole(f(ctx, item));
                     async move {
                         put_first(&won, future.await);
                         scope.cancel_at(location);

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -217,6 +218,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
             String::new()
         });
         drop(format!("{:?}", in_flight::ends()));
+    }),
+    (MAY_PANIC, &["quietly", "discard", "whole"], |w| {
+        let (called, dropped, work) = (w.hostile(), w.hostile(), w.work());
+        owner::quietly(|| called.act(Method::Call));
+        owner::discard(dropped);
+        let mut whole = pin!(owner::whole(work));
+        let waker = w.waker();
+        while poll_with(whole.as_mut(), &waker).is_pending() {}
     }),
     (
         MAY_PANIC,
