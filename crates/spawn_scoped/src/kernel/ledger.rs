@@ -346,7 +346,8 @@ mod tests {
     /// They end and leave, one after the other, and none of them is the last.
     async fn finish(ledger: &Ledger<()>, handles: impl IntoIterator<Item = rt::JoinHandle<()>>) {
         for mut handle in handles {
-            std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
+            let joined = std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
+            assert!(joined.is_ok());
             assert!(matches!(ledger.leave(), Waiter::None));
         }
     }
@@ -363,7 +364,8 @@ mod tests {
         for _ in 0..20_000 {
             let mut handle = rt::spawn(async {});
             ledger.write(|| entry_of(&handle));
-            std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
+            let joined = std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
+            assert!(joined.is_ok());
             most = most.max(ledger.num_entries());
         }
         assert!(most <= SWEEP_FROM, "{most} entries");

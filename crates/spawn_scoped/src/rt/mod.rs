@@ -16,5 +16,7 @@ pub(crate) mod pool;
 #[cfg(any(loom, shuttle))]
 pub(crate) use modelled::*;
 
+mod gone;
 mod queued;
+pub(crate) use gone::Gone;
 pub(crate) use queued::{Job, Queued};

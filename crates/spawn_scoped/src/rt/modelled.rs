@@ -1,24 +1,16 @@
 //! Work on a checker's threads: one per task, so that a model sees every order, unless it asks
 //! for fewer.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::gone::Gone;
 use super::pool;
 use super::queued::Job;
 use crate::sync::Mutex;
-
-/// Twin of the native one. A panic fails the model, so the last variant is never made.
-#[allow(dead_code, reason = "the variants of the native twin")]
-pub(crate) enum Joined<T> {
-    Ended(T),
-    Dropped,
-    Panicked(Box<dyn Any + Send>),
-}
 
 /// Whether a task is over, and the wakers that wait for it.
 struct End {
@@ -135,14 +127,14 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Joined<T>> {
+    pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Gone>> {
         let mine = cx.waker().clone();
         let _old = {
             let mut state = self.end.state.lock();
             if state.finished {
                 drop(state);
                 let value = self.value.lock().ok().and_then(|mut value| value.take());
-                return Poll::Ready(value.map_or(Joined::Dropped, Joined::Ended));
+                return Poll::Ready(value.ok_or(Gone::Dropped));
             }
             state.waker.replace(mine)
         };

@@ -1,6 +1,5 @@
 //! Work on tokio.
 
-use std::any::Any;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -12,22 +11,13 @@ use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
+use super::gone::Gone;
 use super::queued::Job;
 use super::real_time;
 
 pub(crate) use super::real_time::Reminder;
 
 pub(crate) use tokio::task::AbortHandle as TaskHandle;
-
-/// What the runtime says about a task that it no longer runs.
-pub(crate) enum Joined<T> {
-    /// It ran to its end.
-    Ended(T),
-    /// Its future was dropped before that.
-    Dropped,
-    /// Something of it panicked outside the poll that is guarded.
-    Panicked(Box<dyn Any + Send>),
-}
 
 /// Awaits one task, or one job on the blocking pool.
 pub(crate) enum JoinHandle<T> {
@@ -75,23 +65,20 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Joined<T>> {
+    pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Gone>> {
         // A spent budget would register nothing but a turn of tokio's scheduler, which may not
         // come: the poll can be under another executor.
         match self {
             JoinHandle::Task(task) => {
                 let joined = Pin::new(&mut unconstrained(task)).poll(cx);
-                joined.map(|joined| match joined {
-                    Ok(value) => Joined::Ended(value),
-                    Err(error) => match error.try_into_panic() {
-                        Ok(payload) => Joined::Panicked(payload),
-                        Err(_) => Joined::Dropped,
-                    },
+                joined.map_err(|error| {
+                    let panic = error.try_into_panic();
+                    panic.map_or(Gone::Dropped, Gone::Panicked)
                 })
             }
             JoinHandle::Job(value, _) => {
                 let joined = Pin::new(&mut unconstrained(value)).poll(cx);
-                joined.map(|value| value.map_or(Joined::Dropped, Joined::Ended))
+                joined.map_err(|_| Gone::Dropped)
             }
         }
     }

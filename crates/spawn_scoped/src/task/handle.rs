@@ -4,16 +4,15 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio_ctx_core::{Cancelled, Reason};
 
 use crate::data::entry::Who;
 use crate::data::failure::TaskFailure;
 use crate::foreign::{drop_quietly, log};
-use crate::rt::{JoinHandle, Joined};
+use crate::rt::{Gone, JoinHandle};
 use crate::state::shared::Shared;
-use crate::sync::catch;
 use crate::task::isolated::Unseen;
 
 /// Awaits the value of one task of a scope.
@@ -73,38 +72,9 @@ pub struct Task<T> {
 enum State<T> {
     Running(JoinHandle<Result<T, Cancelled>>),
     Isolated(JoinHandle<Result<Unseen<T>, Cancelled>>),
-    Refused(Refusal),
+    /// Why. Dropped unseen, it says so in the log.
+    Refused(Cancelled),
     Taken,
-}
-
-/// Why there is no task. Dropped unseen, it says so in the log.
-struct Refusal {
-    why: Option<Cancelled>,
-    who: Who,
-}
-
-impl Refusal {
-    /// Somebody learns of it otherwise.
-    fn forget(mut self) {
-        self.why = None;
-    }
-}
-
-impl Drop for Refusal {
-    fn drop(&mut self) {
-        if let Some(why) = self.why.take() {
-            drop_quietly(catch(|| {
-                log(|| {
-                    tracing::warn!(
-                        task = self.who.name(),
-                        spawned_at = %self.who.location,
-                        why = %why,
-                        "a task was refused, and nobody looked at its handle",
-                    );
-                });
-            }));
-        }
-    }
 }
 
 /// A task that was started.
@@ -143,22 +113,7 @@ impl<T> Task<T> {
     }
 
     fn refused(cancelled: Cancelled, who: Who) -> Self {
-        let refusal = Refusal {
-            why: Some(cancelled),
-            who: who.clone(),
-        };
-        Self {
-            state: State::Refused(refusal),
-            who,
-            scope: None,
-        }
-    }
-
-    /// For a caller that learns of a refusal otherwise.
-    pub(crate) fn forget(self) {
-        if let State::Refused(refusal) = self.state {
-            refusal.forget();
-        }
+        Self::new(State::Refused(cancelled), who, None)
     }
 
     /// The name it was given, if any, escaped to one line.
@@ -254,35 +209,44 @@ impl<T> Future for Task<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let joined = match &mut self.state {
-            State::Running(handle) => match handle.poll_joined(cx) {
-                Poll::Ready(joined) => joined,
-                Poll::Pending => return Poll::Pending,
-            },
-            State::Isolated(handle) => match handle.poll_joined(cx) {
-                Poll::Ready(Joined::Ended(result)) => Joined::Ended(result.and_then(Unseen::take)),
-                Poll::Ready(Joined::Dropped) => Joined::Dropped,
-                Poll::Ready(Joined::Panicked(payload)) => Joined::Panicked(payload),
-                Poll::Pending => return Poll::Pending,
-            },
-            State::Refused(refusal) => match refusal.why.take() {
-                Some(cancelled) => {
-                    self.state = State::Taken;
-                    return Poll::Ready(Err(cancelled));
-                }
-                None => unreachable!("it is taken with the state"),
-            },
+            State::Running(handle) => ready!(handle.poll_joined(cx)),
+            State::Isolated(handle) => {
+                ready!(handle.poll_joined(cx)).map(|ended| ended.and_then(Unseen::take))
+            }
+            State::Refused(why) => Ok(Err(why.clone())),
             State::Taken => panic!("a task was polled after it was ready"),
         };
         self.state = State::Taken;
         Poll::Ready(match joined {
-            Joined::Ended(result) => result,
-            Joined::Dropped => Err(self.dropped()),
-            Joined::Panicked(payload) => {
+            Ok(result) => result,
+            Err(Gone::Dropped) => Err(self.dropped()),
+            Err(Gone::Panicked(payload)) => {
                 drop_quietly(payload);
                 Err(self.without_value(Reason::TaskPanicked))
             }
         })
     }
+}
+
+impl<T> Drop for Task<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let State::Refused(why) = &self.state {
+            log_refusal(&self.who, why);
+        }
+    }
+}
+
+#[cold]
+fn log_refusal(who: &Who, why: &Cancelled) {
+    log(|| {
+        tracing::warn!(
+            task = who.name(),
+            spawned_at = %who.location,
+            %why,
+            "a task was refused, and nobody looked at its handle",
+        );
+    });
 }
 
 // Nothing in it is pinned: the value arrives by move.

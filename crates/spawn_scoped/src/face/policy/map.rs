@@ -9,6 +9,7 @@ use crate::face::run::run;
 use crate::face::scope::Scope;
 use crate::face::task::TaskOptions;
 use crate::foreign::drop_quietly;
+use crate::task::handle::Task;
 
 /// Runs `f` on every item, at most `limit` at once, and returns the values in the order of the
 /// items.
@@ -55,34 +56,31 @@ where
     let location = Location::caller();
     async move {
         let body = async |s: Scope<E>| {
-            let mut running = VecDeque::new();
             let mut values = Vec::new();
-            for item in items {
-                if running.len() >= limit.max(1) {
-                    if let Some(first) = running.pop_front() {
-                        match first.await {
-                            Ok(value) => values.push(value),
-                            Err(cancelled) => return failed(values, cancelled),
+            let all = async {
+                let mut running: VecDeque<Task<T>> = VecDeque::new();
+                for item in items {
+                    if running.len() >= limit.max(1) {
+                        if let Some(first) = running.pop_front() {
+                            values.push(first.await?);
                         }
                     }
+                    running.push_back(TaskOptions::linked(&s, location).spawn(|ctx| f(ctx, item)));
                 }
-                running.push_back(TaskOptions::linked(&s, location).spawn(|ctx| f(ctx, item)));
-            }
-            for task in running {
-                match task.await {
-                    Ok(value) => values.push(value),
-                    Err(cancelled) => return failed(values, cancelled),
+                for task in running {
+                    values.push(task.await?);
                 }
-            }
-            Ok(values)
+                Ok(())
+            };
+            let ended: Result<(), Cancelled> = all.await;
+            let Err(cancelled) = ended else {
+                return Ok(values);
+            };
+            // Before the error is made: a drop that panics would leave that to nobody
+            // (rust-lang/rust#47949).
+            drop_quietly(values);
+            Err(E::from(cancelled))
         };
         run(ctx, None, location, body, None).await
     }
-}
-
-/// The values go first: a drop of one that panics would leave the error to nobody
-/// (rust-lang/rust#47949).
-fn failed<T, E: From<Cancelled>>(values: Vec<T>, cancelled: Cancelled) -> Result<Vec<T>, E> {
-    drop_quietly(values);
-    Err(E::from(cancelled))
 }

@@ -5,10 +5,8 @@
 //! finished when the function returns, they are handed on when it is dropped, and a panic is
 //! resumed in the caller.
 
-mod collect;
-mod first;
+mod each;
 mod map;
 
-pub use collect::collect_all;
-pub use first::{first_ok, race};
+pub use each::{collect_all, first_ok, race};
 pub use map::map;
