@@ -30,7 +30,6 @@ pub mod testing;
 mod watch;
 
 pub use data::failure::TaskFailure;
-pub use data::refused::Refused;
 pub use data::task_snapshot::TaskSnapshot;
 pub use face::defer::Deferred;
 pub use face::options::{ScopeOptions, ScopeReport};
@@ -43,5 +42,4 @@ pub use face::spawner::Spawner;
 pub use face::start::Ready;
 pub use face::task::TaskOptions;
 pub use task::handle::Task;
-pub use task::isolated::IsolatedOutput;
-pub use task::output::TaskOutput;
+pub use task::output::{IsolatedOutput, Spawns, TaskOutput};

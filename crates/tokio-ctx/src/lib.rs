@@ -15,9 +15,9 @@ pub use tokio_ctx_core::{
 #[cfg(feature = "scope")]
 #[doc(inline)]
 pub use spawn_scoped::{
-    Deferred, IsolatedOutput, Ready, Refused, Root, Scope, ScopeOptions, ScopeReport,
-    ScopeSnapshot, Snapshot, Spawner, Task, TaskFailure, TaskOptions, TaskOutput, TaskSnapshot,
-    policy, root, scope, snapshot,
+    Deferred, IsolatedOutput, Ready, Root, Scope, ScopeOptions, ScopeReport, ScopeSnapshot,
+    Snapshot, Spawner, Spawns, Task, TaskFailure, TaskOptions, TaskOutput, TaskSnapshot, policy,
+    root, scope, snapshot,
 };
 
 #[cfg(feature = "axum")]

@@ -21,7 +21,7 @@ pub(crate) const RULE: Rule = Rule {
     stream.until_done(&ctx)           stream.take_until(ctx.done_owned())
     s.spawn_cancellable(fut)          s.task().spawn_cancellable(fut)
     s.spawn_local(f)                  s.task().spawn_local(f)
-    s.try_spawn(f)                    s.task().try_spawn(f)
+    s.try_spawn(f)                    s.task().try_slot()?.spawn(f)
     s.spawn_background(f)             s.task().background().spawn(f)
     s.spawn_on(&other, f)             s.task().under(&other).spawn(f)
     s.spawn_when_free(f).await        s.slot().await?.spawn(f)
@@ -86,7 +86,7 @@ pub(crate) fn check(cx: &mut Cx<'_>, call: &ExprMethodCall) {
     let (new, fix) = match old.as_str() {
         "keep" if kind == Some(Kind::Guard) => ("`disarm`".to_owned(), instead("disarm")),
         "detach" if registers(cx, call) => ("`disarm`".to_owned(), instead("disarm")),
-        "spawn_cancellable" | "spawn_local" | "try_spawn" if is_scope => {
+        "spawn_cancellable" | "spawn_local" if is_scope => {
             let new = format!("task().{old}");
             (format!("`{new}`"), instead(&new))
         }
@@ -105,6 +105,7 @@ pub(crate) fn check(cx: &mut Cx<'_>, call: &ExprMethodCall) {
             }];
             (format!("`{new}`"), Some(fix))
         }
+        "try_spawn" if is_scope => ("`task().try_slot()?.spawn`".to_owned(), None),
         "spawn_when_free" if is_scope => ("`slot().await?.spawn`".to_owned(), None),
         "with_context" | "until_done" => {
             let Some(arg) = call.args.first() else { return };

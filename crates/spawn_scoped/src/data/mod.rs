@@ -4,6 +4,5 @@ pub(crate) mod cleanup;
 pub(crate) mod config;
 pub(crate) mod entry;
 pub(crate) mod failure;
-pub(crate) mod refused;
 pub(crate) mod task_snapshot;
 pub(crate) mod text;

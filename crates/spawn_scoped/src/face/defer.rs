@@ -14,8 +14,7 @@ use crate::face::spawner::Spawner;
 use crate::foreign::{log, whole};
 use crate::state::cleanup::run_now;
 use crate::state::shared::{Shared, Ticket};
-use crate::task::isolated::IsolatedOutput;
-use crate::task::output::TaskOutput;
+use crate::task::output::{IsolatedOutput, TaskOutput};
 
 /// A clean-up that was deferred to the end of its scope; from [`Scope::defer`].
 ///

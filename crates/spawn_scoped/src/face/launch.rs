@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::coop::unconstrained;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
@@ -14,11 +16,11 @@ use crate::data::failure::TaskFailure;
 use crate::data::text::Name;
 use crate::face::spawner::Spawner;
 use crate::foreign::{drop_quietly, quietly};
-use crate::kernel::slots::Slots;
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
-use crate::task::handle::{Started, Task};
-use crate::task::work::{End, Extra, IntoEnd, Record, Work};
+use crate::task::handle::Task;
+use crate::task::record::{Extra, Record};
+use crate::task::report::Report;
 
 /// What is set about a task.
 pub(crate) struct Launch<'s> {
@@ -30,11 +32,13 @@ pub(crate) struct Launch<'s> {
     pub(crate) until: Option<Context>,
     pub(crate) background: bool,
     pub(crate) isolated: bool,
+    /// Whether the caller gets a refusal as an error, so that the scope need not remember it.
+    pub(crate) refusal_is_returned: bool,
     slot: Option<Held<'s>>,
 }
 
 /// A slot that no task has yet; given back when dropped.
-struct Held<'s>(&'s Slots);
+struct Held<'s>(&'s Shared);
 
 impl Held<'_> {
     /// It goes with the task from here on.
@@ -45,17 +49,8 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.give_back();
+        self.0.give_slot_back();
     }
-}
-
-/// Where a refusal is reported.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// In the scope, which remembers it: no caller has to look.
-    IsKept,
-    /// At the caller, which gets it as an error.
-    IsReturned,
 }
 
 impl<'s> Launch<'s> {
@@ -70,6 +65,7 @@ impl<'s> Launch<'s> {
             until: None,
             background: false,
             isolated: false,
+            refusal_is_returned: false,
             slot: None,
         }
     }
@@ -83,53 +79,80 @@ impl<'s> Launch<'s> {
 
     /// Background tasks take no slots.
     #[inline]
-    fn slots(&self) -> Option<&'s Slots> {
+    fn slots(&self) -> Option<&'s Semaphore> {
         match self.background {
             true => None,
             false => self.scope.shared.slots.as_deref(),
         }
     }
 
-    /// Takes a slot where tasks need one, unless it has one. The limit, if all are taken.
+    /// Takes a slot where tasks need one, unless it has one.
     #[inline]
-    pub(crate) fn claim(&mut self) -> Result<(), usize> {
+    fn claim(&mut self) -> Result<(), Cancelled> {
         match self.slots() {
             None => self.slot = None,
             Some(_) if self.slot.is_some() => {}
-            Some(slots) if slots.try_take() => self.slot = Some(Held(slots)),
-            Some(slots) => return Err(slots.limit()),
+            Some(slots) => match slots.try_acquire() {
+                Ok(permit) => self.hold(permit),
+                Err(_) => return Err(self.full()),
+            },
         }
         Ok(())
     }
 
+    /// The permit is given back by the one who holds the slot, and by the task afterwards.
+    fn hold(&mut self, permit: SemaphorePermit<'_>) {
+        permit.forget();
+        self.slot = Some(Held(&self.scope.shared));
+    }
+
+    /// What ends the wait for a slot.
+    fn intake(&self) -> &Context {
+        self.under.as_ref().unwrap_or(self.scope.intake())
+    }
+
+    /// Takes a slot now, or says why not.
+    pub(crate) fn try_slot(&mut self) -> Result<(), Cancelled> {
+        let entered = Ticket::enter(&self.scope.shared);
+        let _ticket = entered.ok_or_else(|| self.scope_is_over())?;
+        self.intake().check()?;
+        self.claim()
+    }
+
     /// Waits for a slot where tasks need one, or for the end of the context.
     pub(crate) async fn wait_for_slot(&mut self) -> Result<(), Cancelled> {
-        let ctx = self.under.as_ref().unwrap_or(self.scope.intake());
         let Some(slots) = self.slots() else {
-            return ctx.check();
+            return self.intake().check();
         };
-        let mut line = Line { slots, place: None };
-        let mut ended = pin!(ctx.done());
-        poll_fn(|cx| {
+        let permit = self.permit_of(slots).await?;
+        self.hold(permit);
+        Ok(())
+    }
+
+    async fn permit_of(&self, slots: &'s Semaphore) -> Result<SemaphorePermit<'s>, Cancelled> {
+        let mut ended = pin!(self.intake().done());
+        let mut line = Line(Some(Box::pin(unconstrained(slots.acquire()))));
+        let permit = poll_fn(|cx| {
             // The end is asked first: a slot that came free because of it
             // starts nothing.
             if let Poll::Ready(cancelled) = ended.as_mut().poll(cx) {
                 return Poll::Ready(Err(cancelled));
             }
-            match slots.poll_take(&mut line.place, cx.waker()) {
-                true => Poll::Ready(Ok(())),
-                false => Poll::Pending,
+            match &mut line.0 {
+                Some(acquire) => acquire.as_mut().poll(cx).map(Ok),
+                None => Poll::Pending,
             }
-        })
-        .await?;
-        self.slot = Some(Held(slots));
-        Ok(())
+        });
+        match permit.await? {
+            Ok(permit) => Ok(permit),
+            Err(_) => unreachable!("the slots of a scope are never closed"),
+        }
     }
 
     /// Counts the task, unless the scope is over, its context has ended, or
     /// there is no runtime.
     #[inline]
-    fn admit(&self, refusal: Refusal) -> Result<(Ticket, Context), Cancelled> {
+    fn admit(&self) -> Result<(Ticket, Context), Cancelled> {
         let scopes = self.scope.context();
         let ticket = Ticket::enter(&self.scope.shared).ok_or_else(|| self.scope_is_over())?;
         let (ticket, ctx) = match self.background || self.has_own_context() {
@@ -144,7 +167,7 @@ impl<'s> Launch<'s> {
             false => scopes.filter(|scopes| owner::has_ended(scopes)),
         };
         if let Some(ended) = ended {
-            if let Some(cancelled) = self.stopped(&ticket, ended, refusal) {
+            if let Some(cancelled) = self.stopped(&ticket, ended) {
                 return Err(cancelled);
             }
         }
@@ -198,11 +221,11 @@ impl<'s> Launch<'s> {
     /// Why the context of a task that wanted to start has ended.
     #[cold]
     #[inline(never)]
-    fn stopped(&self, ticket: &Ticket, ctx: &Context, refusal: Refusal) -> Option<Cancelled> {
+    fn stopped(&self, ticket: &Ticket, ctx: &Context) -> Option<Cancelled> {
         let cancelled = ctx.err()?;
         // The end of a context of its own is the task's affair.
         let is_scopes = self.scope.shared.context().is_done();
-        if refusal == Refusal::IsKept && is_scopes && !self.isolated {
+        if is_scopes && !self.isolated && !self.refusal_is_returned {
             // While the ticket keeps the scope's result open.
             ticket.shared().task_stopped(cancelled.clone());
         }
@@ -213,28 +236,34 @@ impl<'s> Launch<'s> {
     #[cold]
     #[inline(never)]
     fn lost(&self, ticket: &Ticket) -> Cancelled {
-        let why = "there is no tokio runtime here".to_owned();
-        self.unstarted(Some(ticket), Reason::TaskLost, why)
+        let lost = self.unstarted(
+            Reason::TaskLost,
+            "there is no tokio runtime here".to_owned(),
+        );
+        self.report_loss(ticket, &lost);
+        lost
     }
 
     /// All slots are taken.
     #[cold]
     #[inline(never)]
-    fn full(&self, limit: usize) -> Cancelled {
-        let ticket = Ticket::enter(&self.scope.shared);
-        let why = match limit {
+    fn full(&self) -> Cancelled {
+        let config = self.scope.shared.config.as_ref();
+        let why = match config.and_then(|config| config.limit).unwrap_or_default() {
             1 => "its scope has a limit of 1 task".to_owned(),
             limit => format!("its scope has a limit of {limit} tasks"),
         };
-        self.unstarted(ticket.as_ref(), Reason::LimitReached, why)
+        self.unstarted(Reason::LimitReached, why)
     }
 
-    fn unstarted(&self, ticket: Option<&Ticket>, reason: Reason, why: String) -> Cancelled {
-        let cancelled = TaskFailure::new(&self.who(), reason, Some(why)).cancelled();
-        if let (Some(ticket), false) = (ticket, self.isolated) {
+    fn unstarted(&self, reason: Reason, why: String) -> Cancelled {
+        TaskFailure::new(&self.who(), reason, Some(why)).cancelled()
+    }
+
+    fn report_loss(&self, ticket: &Ticket, cancelled: &Cancelled) {
+        if !self.isolated {
             ticket.shared().task_lost(cancelled.clone());
         }
-        cancelled
     }
 
     /// Starts the task with `spawn`, writes it into the ledger and makes its handle. A task that
@@ -244,33 +273,35 @@ impl<'s> Launch<'s> {
         &mut self,
         kind: TaskKind,
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<V, Cancelled>>,
-    ) -> Result<Started<V>, (Cancelled, Who)> {
+    ) -> Task<V> {
+        match self.try_start(kind, spawn) {
+            Ok(task) => task,
+            Err(cancelled) => Task::refused(cancelled, self.who()),
+        }
+    }
+
+    /// The same for a caller that gets the refusal.
+    #[inline]
+    pub(crate) fn try_start<V>(
+        &mut self,
+        kind: TaskKind,
+        spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<V, Cancelled>>,
+    ) -> Result<Task<V>, Cancelled> {
         let admitted = match self.claim() {
-            Ok(()) => self.admit(Refusal::IsKept),
-            Err(limit) => Err(self.full(limit)),
+            Ok(()) => self.admit(),
+            Err(full) => {
+                if let Some(ticket) = Ticket::enter(&self.scope.shared) {
+                    self.report_loss(&ticket, &full);
+                }
+                Err(full)
+            }
         };
         match admitted {
-            Ok(admitted) => Ok(self.start_admitted(kind, admitted, spawn)),
+            Ok((ticket, ctx)) => Ok(self.start_admitted(kind, ticket, ctx, spawn)),
             Err(cancelled) => {
                 // What it captured may panic when it is dropped. If that came after the value
                 // that is returned was made, nothing would drop that one (rust-lang/rust#47949).
                 drop(spawn);
-                drop_quietly(self.span.take());
-                Err((cancelled, self.who()))
-            }
-        }
-    }
-
-    /// The same for a caller that gets the refusal. The slot was taken before.
-    pub(crate) fn start_in_slot<V>(
-        &mut self,
-        kind: TaskKind,
-        spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<V, Cancelled>>,
-    ) -> Result<Started<V>, Cancelled> {
-        match self.admit(Refusal::IsReturned) {
-            Ok(admitted) => Ok(self.start_admitted(kind, admitted, spawn)),
-            Err(cancelled) => {
-                drop(spawn); // as above
                 drop_quietly(self.span.take());
                 Err(cancelled)
             }
@@ -294,16 +325,18 @@ impl<'s> Launch<'s> {
     fn start_admitted<V>(
         &mut self,
         kind: TaskKind,
-        (ticket, ctx): (Ticket, Context),
+        ticket: Ticket,
+        ctx: Context,
         spawn: impl FnOnce(Record, Context) -> JoinHandle<Result<V, Cancelled>>,
-    ) -> Started<V> {
+    ) -> Task<V> {
         // A background task is written down in the background's own ledger.
         let background = self.background.then(|| ticket.shared().clone());
         let home = background.as_ref().unwrap_or(&self.scope.shared);
         let since = home.time();
         let own = self.has_own_context().then(|| ctx.clone());
         let span = self.take_span();
-        let extra = Extra::of(self.name.clone(), span, own, self.isolated);
+        let report = self.isolated.then(|| Arc::new(Report::new()));
+        let extra = Extra::of(self.name.clone(), span, own, report.clone());
         if let Some(slot) = self.slot.take() {
             slot.pass_on();
         }
@@ -311,62 +344,17 @@ impl<'s> Launch<'s> {
         let abort = handle.abort_handle();
         let entry = || Entry::new(abort, self.who(), kind, since);
         home.ledger.write(entry);
-        Started {
-            handle,
-            who: self.who(),
-            // Only a scope that aborts is asked why a task was dropped.
-            home: home.grace().is_some().then(|| home.clone()),
-        }
-    }
-
-    /// Spawns a task that says itself what its end means to the scope; a refusal
-    /// is the caller's to tell.
-    pub(crate) fn launch_excused<T, E, F, Fut>(mut self, f: F) -> Result<Task<T>, Cancelled>
-    where
-        F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = End<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: Send + 'static,
-    {
-        if let Err(limit) = self.claim() {
-            let cancelled = self.full(limit);
-            drop(f); // as in `start`
-            return Err(cancelled);
-        }
-        let started = self.start_in_slot(TaskKind::Cooperative, cooperative::<E, _, _>(f))?;
-        Ok(Task::running(started))
+        // Only a scope that aborts is asked why a task was dropped.
+        let scope = home.grace().is_some().then(|| home.clone());
+        Task::running(handle, self.who(), scope, report)
     }
 }
 
-/// Starts a cooperative task.
-#[inline]
-pub(crate) fn cooperative<E, F, Fut>(
-    f: F,
-) -> impl FnOnce(Record, Context) -> JoinHandle<Result<ValueOf<Fut, E>, Cancelled>>
-where
-    F: FnOnce(Context) -> Fut,
-    Fut: Future<Output: IntoEnd<E, Value: Send + 'static>> + Send + 'static,
-    E: Send + 'static,
-{
-    |record, ctx| {
-        let future = f(ctx);
-        rt::spawn(Work::<_, E>::new(future, record))
-    }
-}
+/// A place in the line for a slot. Given up when dropped, which may wake the next.
+struct Line<F>(Option<F>);
 
-/// What a future that runs as a task gives to the code that awaits it.
-type ValueOf<Fut, E> = <<Fut as Future>::Output as IntoEnd<E>>::Value;
-
-/// A place in the line for a slot, given up when dropped.
-struct Line<'a> {
-    slots: &'a Slots,
-    place: Option<u64>,
-}
-
-impl Drop for Line<'_> {
+impl<F> Drop for Line<F> {
     fn drop(&mut self) {
-        if let Some(id) = self.place {
-            self.slots.give_up(id);
-        }
+        drop_quietly(self.0.take());
     }
 }

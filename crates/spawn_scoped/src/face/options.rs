@@ -187,7 +187,7 @@ where
     /// [`slot`](Scope::slot) waits for a free slot, before the work for it exists.
     /// A plain spawn beyond the limit is refused: nothing starts, its handle says so, and the
     /// scope fails with reason [`LimitReached`](tokio_ctx_core::Reason::LimitReached), as with any
-    /// task that did not run. [`try_spawn`](crate::TaskOptions::try_spawn) gives the work back.
+    /// task that did not run. [`try_slot`](crate::TaskOptions::try_slot) asks before.
     /// Background tasks take no slot.
     ///
     /// # Examples

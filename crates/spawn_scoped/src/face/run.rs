@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
+use tokio::sync::Semaphore;
 use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
@@ -19,7 +20,6 @@ use crate::data::failure::{
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::foreign::{drop_quietly, log};
-use crate::kernel::slots::Slots;
 use crate::state::adopt::{adopter, give_to};
 use crate::state::cleanup::{self, CleanUpLater};
 use crate::state::failures::{Primary, Verdict};
@@ -136,7 +136,7 @@ where
     let slots = config
         .as_ref()
         .and_then(|config| config.limit)
-        .map(|limit| Box::new(Slots::new(limit)));
+        .map(|limit| Box::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))));
     let drains = config.as_ref().is_some_and(|config| config.drain.is_some());
     let shield = drains.then(|| parent.without_cancel());
     let above = shield.as_ref().unwrap_or(parent);

@@ -1,5 +1,6 @@
 //! The verbs that start work: what a [`Scope`] and a [`Spawner`] do most.
 
+use std::any::Any;
 use std::panic::Location;
 
 use tokio_ctx_core::{Cancelled, Context};
@@ -9,8 +10,7 @@ use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::face::task::TaskOptions;
 use crate::task::handle::Task;
-use crate::task::isolated::IsolatedOutput;
-use crate::task::output::TaskOutput;
+use crate::task::output::{IsolatedOutput, Spawns, TaskOutput};
 
 impl<E: Send + 'static> Scope<E> {
     /// Spawns a cooperative task: it takes the context and owns its wind-down.
@@ -22,7 +22,7 @@ impl<E: Send + 'static> Scope<E> {
     ///
     /// The spawn is refused when the scope is over, its context has ended or its
     /// [`limit`](crate::ScopeOptions::limit) is reached: the [`Task`] then says so, and `f` is
-    /// dropped uncalled. [`try_spawn`](TaskOptions::try_spawn) gives it back, and
+    /// dropped uncalled. [`try_slot`](TaskOptions::try_slot) asks before, and
     /// [`slot`](Self::slot) waits.
     ///
     /// # Panics
@@ -289,5 +289,26 @@ impl Spawner {
     #[track_caller]
     pub fn task(&self) -> TaskOptions<'_, Spawner> {
         TaskOptions::of_spawner(self, Location::caller())
+    }
+}
+
+impl<E: Send + 'static, O: TaskOutput<E>> Spawns<O> for Scope<E> {
+    type Value = O::Value;
+
+    #[inline]
+    fn value_of(output: O) -> Result<O::Value, Box<dyn Any + Send>> {
+        output.into_result().map_err(|error| Box::new(error) as _)
+    }
+}
+
+impl<O: IsolatedOutput> Spawns<O> for Spawner {
+    type Value = O;
+
+    fn value_of(output: O) -> Result<O, Box<dyn Any + Send>> {
+        Ok(output)
+    }
+
+    fn failure(output: &O) -> Option<String> {
+        output.failure()
     }
 }

@@ -2,22 +2,24 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{self, Poll, Waker};
+use std::task::Waker;
 
-use pin_project_lite::pin_project;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
-use crate::data::entry::Place;
+use crate::data::entry::{Place, TaskKind};
+use crate::data::failure::Payload;
 use crate::face::launch::Launch;
 use crate::face::scope::Scope;
-use crate::foreign::wake;
+use crate::foreign::{drop_quietly, wake, whole};
+use crate::rt::{self, Promise};
 use crate::sync::Mutex;
 use crate::task::handle::Task;
 use crate::task::output::TaskOutput;
-use crate::task::work::End;
+use crate::task::record::Record;
+use crate::task::work::{Ends, Plain, Work};
 
 /// By which a task started with [`Scope::start`] says that it is ready.
 ///
@@ -42,9 +44,7 @@ use crate::task::work::End;
 /// # }
 /// ```
 #[must_use = "a task that never says that it is ready fails its start"]
-pub struct Ready<R> {
-    slot: Arc<dyn Says<R>>,
-}
+pub struct Ready<R>(Arc<dyn Says<R>>);
 
 impl<R> Ready<R> {
     /// Says that the task is ready; from now on it is the scope's.
@@ -73,13 +73,13 @@ impl<R> Ready<R> {
     /// # }
     /// ```
     pub fn set(self, value: R) -> Result<(), R> {
-        self.slot.say(value)
+        self.0.say(value)
     }
 }
 
 impl<R> Drop for Ready<R> {
     fn drop(&mut self) {
-        self.slot.forget();
+        self.0.forget();
     }
 }
 
@@ -89,139 +89,103 @@ impl<R> fmt::Debug for Ready<R> {
     }
 }
 
-/// What [`Ready`] can do to the slot, whose error type it does not name.
+/// What [`Ready`] can do to the start, whose error type it does not name.
 trait Says<R>: Send + Sync {
     fn say(&self, value: R) -> Result<(), R>;
     fn forget(&self);
 }
 
-/// What the caller of `start` and the task share.
-///
-/// `Nothing -> Ready -> Fetched`, and the task is the scope's; or
-/// `Nothing -> Forgotten -> Never` while the task goes on; or to `Over` from
-/// the first two when the task ends; or to `Abandoned` from anything but
-/// `Fetched` when the starter goes. No state is left twice. Nothing foreign is
-/// woken or dropped under the lock.
-struct Slot<R, E> {
-    state: Mutex<State<R, E>>,
-}
+/// What the caller of `start` and the task share. Nothing foreign is woken or dropped under the
+/// lock.
+struct Start<R, E>(Mutex<State<R, E>>);
 
 struct State<R, E> {
-    said: Said<R, E>,
-    /// Woken when the start is decided.
-    starter: Option<Waker>,
+    said: Said,
+    /// Where the value goes, or why there is none: the task's error, or that it is over.
+    answer: Option<Promise<Result<R, Option<E>>>>,
     /// Woken when `Ready` is dropped elsewhere than in the task's own poll.
     task: Option<Waker>,
 }
 
-enum Said<R, E> {
+/// `Nothing -> Ready`, and the task is the scope's; or `Nothing -> Forgotten -> Over`, or
+/// `Nothing -> Over`, and the start has failed; or to `Over` from each when the starter goes before
+/// it has its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
     Nothing,
     /// `Ready` was dropped unused. Perhaps by the return of an error, so the
     /// task has to end its poll before this counts.
     Forgotten,
-    Ready(R),
-    Fetched,
-    Never,
-    Over(Option<E>),
-    Abandoned,
+    Ready,
+    Over,
 }
 
-/// Whose business the task's result is.
-enum Business {
-    Starter,
-    Scope,
-    Nobody,
-}
-
-impl<R, E> Slot<R, E> {
-    fn new() -> Self {
-        let state = State {
-            said: Said::Nothing,
-            starter: None,
-            task: None,
-        };
-        Self {
-            state: Mutex::new(state),
-        }
-    }
-
-    /// The task is over: of an error, what is not the starter's is given back.
-    fn end(&self, error: Option<E>) -> (Business, Option<E>) {
-        let starter = {
-            let mut state = self.state.lock();
+impl<R, E> Start<R, E> {
+    /// The task is over.
+    fn end<T>(&self, result: Result<T, E>) -> Ended<T, E> {
+        let answer = {
+            let mut state = self.0.lock();
             match state.said {
-                Said::Nothing | Said::Forgotten => state.said = Said::Over(error),
-                Said::Ready(_) | Said::Fetched => return (Business::Scope, error),
-                Said::Never | Said::Over(_) | Said::Abandoned => return (Business::Nobody, error),
+                Said::Ready => return Ended::Scopes(result),
+                Said::Over => return Ended::Nobodys(result),
+                Said::Nothing | Said::Forgotten => state.said = Said::Over,
             }
-            state.starter.take()
+            state.answer.take()
         };
-        wake(starter);
-        (Business::Starter, None)
+        let (ended, error) = match result {
+            Ok(value) => (Ended::Scopes(Ok(value)), None),
+            Err(error) => (Ended::Starters, Some(error)),
+        };
+        if let Some(answer) = answer {
+            answer.keep(Err(error));
+        }
+        ended
     }
 
     /// The task has to wait. A `Ready` that is gone by now was not dropped by
     /// the task's return.
     fn wait(&self, waker: &Waker) {
         let mine = waker.clone();
-        let (_old, starter) = {
-            let mut state = self.state.lock();
+        let dropped = {
+            let mut state = self.0.lock();
             match state.said {
                 Said::Nothing => (state.task.replace(mine), None),
                 Said::Forgotten => {
-                    state.said = Said::Never;
-                    (Some(mine), state.starter.take())
+                    state.said = Said::Over;
+                    (Some(mine), state.answer.take())
                 }
-                _ => (state.task.take(), None),
+                Said::Ready | Said::Over => (state.task.take(), None),
             }
         };
-        wake(starter);
+        drop_quietly(dropped);
     }
 
-    fn poll_said(&self, waker: &Waker) -> Poll<Said<R, E>> {
-        let mine = waker.clone();
-        let _old = {
-            let mut state = self.state.lock();
-            if !matches!(state.said, Said::Nothing | Said::Forgotten) {
-                let said = std::mem::replace(&mut state.said, Said::Fetched);
-                drop(state);
-                return Poll::Ready(said);
-            }
-            state.starter.replace(mine)
-        };
-        Poll::Pending
-    }
-
-    /// The starter is gone.
+    /// The starter is gone, without an answer.
     fn abandon(&self) {
-        let _old = {
-            let mut state = self.state.lock();
-            match state.said {
-                Said::Fetched => return,
-                _ => std::mem::replace(&mut state.said, Said::Abandoned),
-            }
-        };
+        self.0.lock().said = Said::Over;
     }
 }
 
-impl<R: Send, E: Send> Says<R> for Slot<R, E> {
+impl<R: Send, E: Send> Says<R> for Start<R, E> {
     fn say(&self, value: R) -> Result<(), R> {
-        let starter = {
-            let mut state = self.state.lock();
-            if !matches!(state.said, Said::Nothing) {
+        let answer = {
+            let mut state = self.0.lock();
+            if state.said != Said::Nothing {
                 return Err(value);
             }
-            state.said = Said::Ready(value);
-            state.starter.take()
+            state.said = Said::Ready;
+            state.answer.take()
         };
-        wake(starter);
+        if let Some(answer) = answer {
+            answer.keep(Ok(value));
+        }
         Ok(())
     }
 
     fn forget(&self) {
         let task = {
-            let mut state = self.state.lock();
-            if !matches!(state.said, Said::Nothing) {
+            let mut state = self.0.lock();
+            if state.said != Said::Nothing {
                 return;
             }
             state.said = Said::Forgotten;
@@ -231,55 +195,44 @@ impl<R: Send, E: Send> Says<R> for Slot<R, E> {
     }
 }
 
-pin_project! {
-    /// The started task's future: sends what it ends with to whom it concerns.
-    struct Starting<R, F, E> {
-        #[pin]
-        future: F,
-        slot: Arc<Slot<R, E>>,
-        location: Place,
-    }
-
-    impl<R, F, E> PinnedDrop for Starting<R, F, E> {
-        // Dropped by its runtime, or by a panic: the starter need not wait.
-        fn drop(this: Pin<&mut Self>) {
-            let _nothing = this.slot.end(None);
-        }
-    }
+/// Whose business the result of a task is that `start` has started.
+enum Ended<T, E> {
+    Scopes(Result<T, E>),
+    Starters,
+    Nobodys(Result<T, E>),
 }
 
-impl<R, F, O, E> Future for Starting<R, F, E>
-where
-    F: Future<Output = O>,
-    O: TaskOutput<E>,
-{
-    type Output = End<O::Value, E>;
+/// Such tasks.
+struct Starts<E>(PhantomData<fn() -> E>);
 
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let result = match this.future.poll(cx) {
-            Poll::Ready(output) => output.into_result(),
-            Poll::Pending => {
-                this.slot.wait(cx.waker());
-                return Poll::Pending;
+impl<T, E: Send + 'static> Ends<Ended<T, E>> for Starts<E> {
+    type Value = T;
+
+    fn end(record: &Record, ended: Result<Ended<T, E>, Payload>) -> Result<T, Cancelled> {
+        match ended {
+            Ok(Ended::Scopes(result)) => Plain::<Scope<E>>::end(record, Ok(result)),
+            Ok(Ended::Starters) => Err(never_ready(record.who().location)),
+            Ok(Ended::Nobodys(result)) => {
+                result.map_err(|error| record.failed_late(Box::new(error)))
             }
-        };
-        Poll::Ready(match result {
-            Ok(value) => {
-                let _nothing = this.slot.end(None);
-                End::Ended(Ok(value))
-            }
-            Err(error) => match this.slot.end(Some(error)) {
-                (Business::Scope, Some(error)) => End::Ended(Err(error)),
-                (_, Some(error)) => End::Late(error),
-                (_, None) => End::Excused(never_ready(this.location)),
-            },
-        })
+            Err(payload) => Err(record.panicked(payload)),
+        }
     }
 }
 
 fn never_ready(location: Place) -> Cancelled {
     owner::cancelled(Reason::NeverReady, location, None)
+}
+
+/// Calls it when dropped, unless it is taken out.
+struct OnDrop<F: FnMut()>(Option<F>);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(call) = &mut self.0 {
+            call();
+        }
+    }
 }
 
 impl<E: From<Cancelled> + Send + 'static> Scope<E> {
@@ -340,44 +293,52 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
     {
         let location = Location::caller();
         async move {
-            let slot: Arc<Slot<R, E>> = Arc::new(Slot::new());
+            let (promise, mut promised) = rt::promise();
+            let start: Arc<Start<R, E>> = Arc::new(Start(Mutex::new(State {
+                said: Said::Nothing,
+                answer: Some(promise),
+                task: None,
+            })));
             // Ends the task if this future is dropped before the task was ready.
             let lifetime = self.context().with_cancel();
             let ctx = Context::clone(&lifetime);
-            let launched = Launch::new(self, location).launch_excused(|_scopes| Starting {
-                future: f(ctx, Ready { slot: slot.clone() }),
-                slot: slot.clone(),
-                location,
-            });
-            let task = match launched {
-                Ok(task) => task,
-                Err(cancelled) => return Err(E::from(cancelled)),
-            };
-            let abandon = AbandonOnDrop(&slot);
-            let said = poll_fn(|cx| slot.poll_said(cx.waker())).await;
-            drop(abandon);
+            let mut launch = Launch::new(self, location);
+            launch.refusal_is_returned = true;
+            let task = launch.try_start(TaskKind::Cooperative, |record, _scopes| {
+                let mut future = Box::pin(whole(f(ctx, Ready(start.clone()))));
+                let (start, dropped) = (start.clone(), start.clone());
+                // Dropped by its runtime, or by a panic: the starter need not wait.
+                let over = OnDrop(Some(move || drop(dropped.end(Ok(())))));
+                let task = async move {
+                    let polled = poll_fn(|cx| {
+                        let polled = future.as_mut().poll(cx);
+                        if polled.is_pending() {
+                            start.wait(cx.waker());
+                        }
+                        polled
+                    });
+                    let ended = start.end(polled.await.into_result());
+                    drop(over);
+                    ended
+                };
+                rt::spawn(Work::<_, Starts<E>>::new(task, record))
+            })?;
+            let mut abandon = OnDrop(Some(|| start.abandon()));
+            let said = poll_fn(|cx| promised.poll_kept(cx)).await;
+            abandon.0 = None;
             match said {
-                Said::Ready(value) => {
+                Some(Ok(value)) => {
                     let _the_scopes_now = lifetime.disarm();
                     Ok((value, task))
                 }
-                Said::Over(Some(error)) => Err(error),
+                Some(Err(Some(error))) => Err(error),
                 // Ended without an error: lost, stopped, or well.
-                Said::Over(None) => match task.await {
+                Some(Err(None)) => match task.await {
                     Err(cancelled) => Err(E::from(cancelled)),
                     Ok(_) => Err(E::from(never_ready(location))),
                 },
-                _ => Err(E::from(never_ready(location))),
+                None => Err(E::from(never_ready(location))),
             }
         }
-    }
-}
-
-/// Tells the task that nobody waits for it any more.
-struct AbandonOnDrop<'a, R, E>(&'a Slot<R, E>);
-
-impl<R, E> Drop for AbandonOnDrop<'_, R, E> {
-    fn drop(&mut self) {
-        self.0.abandon();
     }
 }

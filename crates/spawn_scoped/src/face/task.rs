@@ -7,18 +7,15 @@ use tokio_ctx_core::{Cancelled, Context};
 use tracing::Span;
 
 use crate::data::entry::{Place, TaskKind};
-use crate::data::refused::{Refused, Why};
 use crate::data::text::Name;
-use crate::face::launch::{Launch, cooperative};
+use crate::face::launch::Launch;
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::rt;
-use crate::sync::catch;
 use crate::task::handle::Task;
-use crate::task::isolated::{IsolatedOutput, Isolating, Unseen};
 use crate::task::job::queue;
-use crate::task::output::TaskOutput;
-use crate::task::work::{Cancellable, Work};
+use crate::task::output::{IsolatedOutput, Spawns, TaskOutput};
+use crate::task::work::{Cancellable, Plain, Work};
 
 /// A task about to be spawned; from [`Scope::task`](crate::Scope::task) or [`Spawner::task`].
 ///
@@ -240,9 +237,37 @@ impl<'s, S> TaskOptions<'s, S> {
         Ok(self)
     }
 
-    /// What has not begun, on behalf of the caller; see [`Refused`].
-    fn claim(&mut self) -> Result<(), Why> {
-        self.launch.claim().map_err(Why::Full)
+    /// Takes a slot under the [`limit`](crate::ScopeOptions::limit) if one is free and nobody waits
+    /// for it.
+    ///
+    /// # Errors
+    ///
+    /// Why no task can start: all slots are taken
+    /// ([`LimitReached`](tokio_ctx_core::Reason::LimitReached)), or the context has ended. The scope
+    /// goes on, and what was to be done is still the caller's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tokio_ctx::{Cancelled, Context, Reason, ScopeOptions};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Cancelled> {
+    /// ScopeOptions::new()
+    ///     .limit(1)
+    ///     .run(&Context::background(), async |s| {
+    ///         let first = s.task().try_slot()?.spawn(async |_| Ok::<_, Cancelled>(7));
+    ///         let full = s.task().try_slot().unwrap_err();
+    ///         assert_eq!(full.reason(), Reason::LimitReached);
+    ///         assert_eq!(first.await?, 7);
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    pub fn try_slot(mut self) -> Result<Self, Cancelled> {
+        self.launch.try_slot()?;
+        Ok(self)
     }
 }
 
@@ -261,7 +286,7 @@ impl<'s> TaskOptions<'s, Spawner> {
     }
 }
 
-impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
+impl<S: 'static> TaskOptions<'_, S> {
     /// Spawns a cooperative task; see [`Scope::spawn`](crate::Scope::spawn).
     ///
     /// # Examples
@@ -280,16 +305,16 @@ impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn<F, Fut, O>(mut self, f: F) -> Task<O::Value>
+    pub fn spawn<F, Fut, O>(mut self, f: F) -> Task<S::Value>
     where
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = O> + Send + 'static,
-        O: TaskOutput<E, Value: Send + 'static>,
+        S: Spawns<O, Value: Send + 'static>,
     {
-        Task::of(
-            self.launch
-                .start(TaskKind::Cooperative, cooperative::<E, _, _>(f)),
-        )
+        self.launch.start(TaskKind::Cooperative, |record, ctx| {
+            let future = f(ctx);
+            rt::spawn(Work::<_, Plain<S>>::new(future, record))
+        })
     }
 
     /// Spawns a task that is dropped at its next await when its context ends.
@@ -312,17 +337,16 @@ impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_cancellable<Fut, O>(mut self, future: Fut) -> Task<O::Value>
+    pub fn spawn_cancellable<Fut, O>(mut self, future: Fut) -> Task<S::Value>
     where
         Fut: Future<Output = O> + Send + 'static,
-        O: TaskOutput<E, Value: Send + 'static>,
+        S: Spawns<O, Value: Send + 'static>,
     {
-        let started = self.launch.start(TaskKind::Cancellable, |record, ctx| {
-            let future = Cancellable::new(&ctx, future);
+        self.launch.start(TaskKind::Cancellable, |record, ctx| {
+            let future = ctx.run(future);
             drop(ctx);
-            rt::spawn(Work::<_, E>::new(future, record))
-        });
-        Task::of(started)
+            rt::spawn(Work::<_, Cancellable<S>>::new(future, record))
+        })
     }
 
     /// Runs a closure on a thread where it may block; see
@@ -347,15 +371,14 @@ impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_blocking<F, O>(mut self, f: F) -> Task<O::Value>
+    pub fn spawn_blocking<F, O>(mut self, f: F) -> Task<S::Value>
     where
         F: FnOnce(Context) -> O + Send + 'static,
-        O: TaskOutput<E, Value: Send + 'static>,
+        S: Spawns<O, Value: Send + 'static>,
     {
-        let started = self.launch.start(TaskKind::Blocking, |record, ctx| {
-            queue(move |ctx| f(ctx).into_result(), ctx, record)
-        });
-        Task::of(started)
+        self.launch.start(TaskKind::Blocking, |record, ctx| {
+            queue::<S, _, _>(f, ctx, record)
+        })
     }
 
     /// Spawns a task whose future need not be `Send`, on the thread's own local runtime.
@@ -386,65 +409,20 @@ impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn spawn_local<F, Fut, O>(mut self, f: F) -> Task<O::Value>
+    pub fn spawn_local<F, Fut, O>(mut self, f: F) -> Task<S::Value>
     where
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = O> + 'static,
-        O: TaskOutput<E, Value: 'static>,
+        S: Spawns<O, Value: 'static>,
     {
-        let started = self.launch.start(TaskKind::Cooperative, |record, ctx| {
+        self.launch.start(TaskKind::Cooperative, |record, ctx| {
             let future = f(ctx);
-            rt::spawn_local(Work::<_, E>::new(future, record))
-        });
-        Task::of(started)
+            rt::spawn_local(Work::<_, Plain<S>>::new(future, record))
+        })
     }
+}
 
-    /// Spawns a cooperative task if the [`limit`](crate::ScopeOptions::limit) leaves a slot, the
-    /// scope is open and its context has not ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`], which says why and gives `f` back, uncalled.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Cancelled, Context, scope};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Cancelled> {
-    /// scope(&Context::background(), async |s| {
-    ///     let task = s.task().try_spawn(async |_| Ok::<_, Cancelled>(7)).unwrap();
-    ///     assert_eq!(task.await?, 7);
-    ///     Ok(())
-    /// })
-    /// .await
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn try_spawn<F, Fut, O>(mut self, f: F) -> Result<Task<O::Value>, Refused<F>>
-    where
-        F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = O> + Send + 'static,
-        O: TaskOutput<E, Value: Send + 'static>,
-    {
-        if let Err(full) = self.claim() {
-            return Err(Refused::new(f, full));
-        }
-        let mut f = Some(f);
-        let spawn = |record, ctx| {
-            let f = f.take().expect("it is called once");
-            cooperative::<E, _, _>(f)(record, ctx)
-        };
-        match self.launch.start_in_slot(TaskKind::Cooperative, spawn) {
-            Ok(started) => Ok(Task::running(started)),
-            Err(cancelled) => match f {
-                Some(f) => Err(Refused::new(f, Why::Ended(cancelled))),
-                None => unreachable!("what is refused was not called"),
-            },
-        }
-    }
-
+impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
     /// Spawns a task whose error and panic concern only the code that awaits it; see
     /// [`Scope::isolated`](crate::Scope::isolated).
     ///
@@ -476,151 +454,6 @@ impl<E: Send + 'static> TaskOptions<'_, Scope<E>> {
     {
         self.launch.isolated = true;
         TaskOptions::<Spawner>::of(self.launch).spawn(f)
-    }
-}
-
-/// Isolated, whatever the way to start them.
-impl TaskOptions<'_, Spawner> {
-    /// Spawns a cooperative task; see [`Spawner::isolated`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Context, scope};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), std::io::Error> {
-    /// scope(&Context::background(), async |s| {
-    ///     let load = s.spawner().task().name("load").spawn(async |_| Err::<(), _>("no rows"));
-    ///     assert_eq!(load.await?, Err("no rows"));
-    ///     Ok(())
-    /// })
-    /// .await
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn spawn<F, Fut, O>(mut self, f: F) -> Task<O>
-    where
-        F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = O> + Send + 'static,
-        O: IsolatedOutput + Send + 'static,
-    {
-        let who = self.launch.who();
-        let started = self.launch.start(TaskKind::Cooperative, |record, ctx| {
-            let future = Isolating::new(f(ctx.clone()), Ok, ctx, who);
-            rt::spawn(Work::<_, std::convert::Infallible>::new(future, record))
-        });
-        Task::isolated(started)
-    }
-
-    /// Spawns a task that is dropped at its next await when its context ends.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Cancelled, Context, scope};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Cancelled> {
-    /// scope(&Context::background(), async |s| {
-    ///     let waiting = s.spawner().task().spawn_cancellable(std::future::pending::<()>());
-    ///     s.cancel();
-    ///     assert!(waiting.await.is_err());
-    ///     Ok(())
-    /// })
-    /// .await
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn spawn_cancellable<Fut, O>(mut self, future: Fut) -> Task<O>
-    where
-        Fut: Future<Output = O> + Send + 'static,
-        O: IsolatedOutput + Send + 'static,
-    {
-        let who = self.launch.who();
-        let started = self.launch.start(TaskKind::Cancellable, |record, ctx| {
-            let future = Isolating::new(ctx.run(future), |ran| ran, ctx, who);
-            rt::spawn(Work::<_, std::convert::Infallible>::new(future, record))
-        });
-        Task::isolated(started)
-    }
-
-    /// Runs a closure on a thread where it may block.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tokio_ctx::{Cancelled, Context, scope};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Cancelled> {
-    /// scope(&Context::background(), async |s| {
-    ///     let hash = s.spawner().task().spawn_blocking(|ctx| ctx.check());
-    ///     hash.await??;
-    ///     Ok(())
-    /// })
-    /// .await
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn spawn_blocking<F, O>(mut self, f: F) -> Task<O>
-    where
-        F: FnOnce(Context) -> O + Send + 'static,
-        O: IsolatedOutput + Send + 'static,
-    {
-        let who = self.launch.who();
-        let started = self.launch.start(TaskKind::Blocking, |record, ctx| {
-            let call = move |ctx: Context| {
-                let kept = ctx.clone();
-                let ended = catch(|| f(ctx)).map(Ok);
-                Ok::<_, std::convert::Infallible>(Unseen::of(ended, &kept, &who))
-            };
-            queue(call, ctx, record)
-        });
-        Task::isolated(started)
-    }
-
-    /// Spawns a task whose future need not be `Send`, on the thread's own local runtime.
-    ///
-    /// # Panics
-    ///
-    /// In a runtime, but outside of a `LocalSet` or a local runtime, as
-    /// [`tokio::task::spawn_local`] does. Without a runtime there is no panic: the task is
-    /// [lost](tokio_ctx_core::Reason::TaskLost).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::rc::Rc;
-    /// use tokio_ctx::{Cancelled, Context, scope};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Cancelled> {
-    /// let local = tokio::task::LocalSet::new();
-    /// local
-    ///     .run_until(scope(&Context::background(), async |s| {
-    ///         let shared = Rc::new(7); // never leaves this thread
-    ///         let task = s.spawner().task().spawn_local(async move |_| {
-    ///             assert_eq!(*shared, 7);
-    ///         });
-    ///         task.await
-    ///     }))
-    ///     .await
-    /// # }
-    /// ```
-    #[track_caller]
-    pub fn spawn_local<F, Fut, O>(mut self, f: F) -> Task<O>
-    where
-        F: FnOnce(Context) -> Fut,
-        Fut: Future<Output = O> + 'static,
-        O: IsolatedOutput + 'static,
-    {
-        let who = self.launch.who();
-        let started = self.launch.start(TaskKind::Cooperative, |record, ctx| {
-            let future = Isolating::new(f(ctx.clone()), Ok, ctx, who);
-            rt::spawn_local(Work::<_, std::convert::Infallible>::new(future, record))
-        });
-        Task::isolated(started)
     }
 }
 

@@ -228,6 +228,12 @@ pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
     (promise, Promised(JoinHandle { end, value, job }))
 }
 
+impl<T> Promised<T> {
+    pub(crate) fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.poll_joined(cx).map(Result::ok)
+    }
+}
+
 impl<T> Promise<T> {
     pub(crate) fn keep(self, result: T) {
         if let Ok(mut value) = self.value.lock() {

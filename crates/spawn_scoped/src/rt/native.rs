@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::gone::Gone;
 use super::queued::Job;
 use super::real_time;
+use crate::foreign::quietly;
 
 pub(crate) use super::real_time::Reminder;
 
@@ -22,7 +23,7 @@ pub(crate) use tokio::task::AbortHandle as TaskHandle;
 /// Awaits one task, or one job on the blocking pool.
 pub(crate) enum JoinHandle<T> {
     Task(tokio::task::JoinHandle<T>),
-    Job(oneshot::Receiver<T>, Weak<Job>),
+    Job(Promised<T>, Weak<Job>),
 }
 
 /// Where the value of a job goes. Dropped without one, the job counts as dropped.
@@ -36,10 +37,20 @@ pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
     (Promise(promise), Promised(promised))
 }
 
+impl<T> Promised<T> {
+    /// The value, or `None` once there will be none.
+    pub(crate) fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        // As below.
+        Pin::new(&mut unconstrained(&mut self.0))
+            .poll(cx)
+            .map(Result::ok)
+    }
+}
+
 impl<T> Promise<T> {
     pub(crate) fn keep(self, value: T) {
-        // Nobody need wait for it.
-        let _unwanted = self.0.send(value);
+        // Nobody need wait for it. The waker is foreign.
+        quietly(|| self.0.send(value));
     }
 }
 
@@ -77,8 +88,7 @@ impl<T> JoinHandle<T> {
                 })
             }
             JoinHandle::Job(value, _) => {
-                let joined = Pin::new(&mut unconstrained(value)).poll(cx);
-                joined.map_err(|_| Gone::Dropped)
+                value.poll_kept(cx).map(|value| value.ok_or(Gone::Dropped))
             }
         }
     }
@@ -119,7 +129,7 @@ where
 pub(crate) fn spawn_blocking<T>(job: Arc<Job>, value: Promised<T>) -> JoinHandle<T> {
     let weak = Arc::downgrade(&job);
     drop(tokio::task::spawn_blocking(move || job.begin()));
-    JoinHandle::Job(value.0, weak)
+    JoinHandle::Job(value, weak)
 }
 
 /// A moment in whole milliseconds, for ages that are shown to people.

@@ -7,15 +7,15 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
 
 use crate::data::cleanup::CleanUps;
 use crate::data::config::{Config, Describe};
 use crate::data::entry::Place;
 use crate::data::text::Name;
-use crate::foreign::wake;
+use crate::foreign::{quietly, wake};
 use crate::kernel::ledger::Ledger;
-use crate::kernel::slots::Slots;
 use crate::rt::{Reminder, Stamp};
 use crate::state::failures::Failures;
 use crate::sync::{Flag, Mutex, MutexGuard};
@@ -32,7 +32,8 @@ pub(crate) struct Shared {
     /// The line of the call that made the scope.
     pub(crate) location: Place,
     pub(crate) config: Option<Arc<Config>>,
-    pub(crate) slots: Option<Box<Slots>>,
+    /// What a task takes before it is spawned, where tasks are limited.
+    pub(crate) slots: Option<Box<Semaphore>>,
     /// Knows the type of the errors.
     pub(crate) says_cancelled: SaysCancelled,
     /// Raised when the scope first has to wait, so that a short one never reads the clock.
@@ -181,7 +182,7 @@ impl Shared {
         parent: &Context,
         location: Place,
         config: Option<Arc<Config>>,
-        slots: Option<Box<Slots>>,
+        slots: Option<Box<Semaphore>>,
         says_cancelled: SaysCancelled,
     ) -> Arc<Shared> {
         Arc::new_cyclic(|me: &Weak<Shared>| {
@@ -321,6 +322,15 @@ impl Shared {
                     .into_iter()
                     .filter(|below| below.may_be_aborted()),
             );
+        }
+    }
+
+    /// Gives a slot back, or passes it on to the longest waiter. Only once the task's future,
+    /// captures and context are gone.
+    #[inline]
+    pub(crate) fn give_slot_back(&self) {
+        if let Some(slots) = &self.slots {
+            quietly(|| slots.add_permits(1));
         }
     }
 

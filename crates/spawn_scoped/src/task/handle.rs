@@ -13,7 +13,7 @@ use crate::data::failure::TaskFailure;
 use crate::foreign::{drop_quietly, log};
 use crate::rt::{Gone, JoinHandle};
 use crate::state::shared::Shared;
-use crate::task::isolated::Unseen;
+use crate::task::report::Report;
 
 /// Awaits the value of one task of a scope.
 ///
@@ -67,53 +67,40 @@ pub struct Task<T> {
     who: Who,
     /// Only for scopes that abort: tells an abort from a dying runtime.
     scope: Option<Arc<Shared>>,
+    /// Of an isolated task.
+    report: Option<Arc<Report>>,
 }
 
 enum State<T> {
     Running(JoinHandle<Result<T, Cancelled>>),
-    Isolated(JoinHandle<Result<Unseen<T>, Cancelled>>),
     /// Why. Dropped unseen, it says so in the log.
     Refused(Cancelled),
     Taken,
 }
 
-/// A task that was started.
-pub(crate) struct Started<V> {
-    pub(crate) handle: JoinHandle<Result<V, Cancelled>>,
-    pub(crate) who: Who,
-    pub(crate) home: Option<Arc<Shared>>,
-}
-
 impl<T> Task<T> {
     #[inline]
-    pub(crate) fn running(started: Started<T>) -> Self {
-        Self::new(State::Running(started.handle), started.who, started.home)
-    }
-
-    /// The handle of a task, or of one that was refused.
-    #[inline]
-    pub(crate) fn of(started: Result<Started<T>, (Cancelled, Who)>) -> Self {
-        match started {
-            Ok(started) => Self::running(started),
-            Err((cancelled, who)) => Self::refused(cancelled, who),
+    pub(crate) fn running(
+        handle: JoinHandle<Result<T, Cancelled>>,
+        who: Who,
+        scope: Option<Arc<Shared>>,
+        report: Option<Arc<Report>>,
+    ) -> Self {
+        Self {
+            state: State::Running(handle),
+            who,
+            scope,
+            report,
         }
     }
 
-    /// The same for an isolated one.
-    pub(crate) fn isolated(started: Result<Started<Unseen<T>>, (Cancelled, Who)>) -> Self {
-        match started {
-            Ok(started) => Self::new(State::Isolated(started.handle), started.who, started.home),
-            Err((cancelled, who)) => Self::refused(cancelled, who),
+    pub(crate) fn refused(why: Cancelled, who: Who) -> Self {
+        Self {
+            state: State::Refused(why),
+            who,
+            scope: None,
+            report: None,
         }
-    }
-
-    #[inline]
-    fn new(state: State<T>, who: Who, scope: Option<Arc<Shared>>) -> Self {
-        Self { state, who, scope }
-    }
-
-    fn refused(cancelled: Cancelled, who: Who) -> Self {
-        Self::new(State::Refused(cancelled), who, None)
     }
 
     /// The name it was given, if any, escaped to one line.
@@ -184,7 +171,6 @@ impl<T> Task<T> {
     pub fn is_finished(&self) -> bool {
         match &self.state {
             State::Running(handle) => handle.is_finished(),
-            State::Isolated(handle) => handle.is_finished(),
             State::Refused(_) | State::Taken => true,
         }
     }
@@ -210,13 +196,13 @@ impl<T> Future for Task<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let joined = match &mut self.state {
             State::Running(handle) => ready!(handle.poll_joined(cx)),
-            State::Isolated(handle) => {
-                ready!(handle.poll_joined(cx)).map(|ended| ended.and_then(Unseen::take))
-            }
             State::Refused(why) => Ok(Err(why.clone())),
             State::Taken => panic!("a task was polled after it was ready"),
         };
         self.state = State::Taken;
+        if let Some(report) = self.report.take() {
+            report.is_seen();
+        }
         Poll::Ready(match joined {
             Ok(result) => result,
             Err(Gone::Dropped) => Err(self.dropped()),

@@ -8,7 +8,9 @@ use tokio_ctx_core::{Cancelled, Context, OnCancel};
 use crate::foreign::drop_quietly;
 use crate::rt::{self, Job, JoinHandle, Promise, Queued};
 use crate::sync::{Mutex, catch};
-use crate::task::work::{End, Record};
+use crate::task::output::Spawns;
+use crate::task::record::Record;
+use crate::task::work::{Ends, Plain};
 
 /// A closure with its context.
 struct Call<F> {
@@ -18,28 +20,28 @@ struct Call<F> {
 }
 
 impl<F> Call<F> {
-    fn run<T, E>(mut self) -> Result<T, Cancelled>
+    fn run<S: Spawns<O>, O>(mut self) -> Result<S::Value, Cancelled>
     where
-        F: FnOnce(Context) -> Result<T, E>,
-        E: Send + 'static,
+        F: FnOnce(Context) -> O,
     {
         let Some((call, ctx)) = self.call.take() else {
             unreachable!("a job is made with a call and run once");
         };
         // The closure's captures and the context are dropped by the call.
         let entered = self.record.enter();
-        let end = match catch(move || call(ctx)) {
-            Ok(result) => End::Ended(result),
-            Err(payload) => End::Panicked(payload),
-        };
+        let ended = catch(move || call(ctx));
         drop_quietly(entered);
-        self.record.finish(end)
+        let result = Plain::<S>::end(&self.record, ended);
+        self.record.leave();
+        result
     }
 
     /// Its context has ended before it began.
-    fn stop<T, E: Send + 'static>(mut self, cancelled: Cancelled) -> Result<T, Cancelled> {
+    fn stop(mut self, cancelled: Cancelled) -> Cancelled {
         drop_quietly(self.call.take());
-        self.record.finish(End::<T, E>::Stopped(cancelled))
+        let cancelled = self.record.stopped(cancelled);
+        self.record.leave();
+        cancelled
     }
 }
 
@@ -54,9 +56,9 @@ impl<F> Drop for Call<F> {
 
 /// A place in the queue. The pool holds it. A thread of the pool, the end of the context, or an
 /// abort takes the job out of it; the first of them decides whether the job begins.
-struct Place<F, T, E> {
+struct Place<F, T, S> {
     stage: Mutex<Stage<F, T>>,
-    error: PhantomData<fn() -> E>,
+    of: PhantomData<fn() -> S>,
 }
 
 enum Stage<F, T> {
@@ -74,15 +76,14 @@ struct Waiting<F, T> {
 
 /// Queues `call` on the blocking pool.
 #[track_caller]
-pub(crate) fn queue<F, T, E>(
+pub(crate) fn queue<S, F, O>(
     call: F,
     ctx: Context,
     record: Record,
-) -> JoinHandle<Result<T, Cancelled>>
+) -> JoinHandle<Result<S::Value, Cancelled>>
 where
-    F: FnOnce(Context) -> Result<T, E> + Send + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
+    S: Spawns<O, Value: Send + 'static> + 'static,
+    F: FnOnce(Context) -> O + Send + 'static,
 {
     let (promise, promised) = rt::promise();
     let asked = ctx.clone();
@@ -92,9 +93,9 @@ where
         promise,
         registration: None,
     };
-    let place = Place {
+    let place = Place::<F, S::Value, S> {
         stage: Mutex::new(Stage::Waiting(waiting)),
-        error: PhantomData::<fn() -> E>,
+        of: PhantomData,
     };
     let job: Arc<Job> = Arc::new(Box::new(place));
     // A runtime that goes away drops its queue, and nothing else may keep the job.
@@ -114,11 +115,7 @@ where
     handle
 }
 
-impl<F, T, E> Place<F, T, E>
-where
-    F: FnOnce(Context) -> Result<T, E>,
-    E: Send + 'static,
-{
+impl<F, T, S> Place<F, T, S> {
     /// Takes the job out of the queue, if it is there.
     fn take(&self, next: Stage<F, T>) -> Option<Waiting<F, T>> {
         let mut stage = self.stage.lock();
@@ -132,11 +129,11 @@ where
     }
 }
 
-impl<F, T, E> Queued for Place<F, T, E>
+impl<F, O, T, S> Queued for Place<F, T, S>
 where
-    F: FnOnce(Context) -> Result<T, E> + Send,
+    F: FnOnce(Context) -> O + Send,
     T: Send,
-    E: Send + 'static,
+    S: Spawns<O, Value = T>,
 {
     fn begin(&self) {
         let Some(waiting) = self.take(Stage::Running) else {
@@ -151,8 +148,8 @@ where
         // Nobody may have seen the end of the context yet.
         let ended = job.call.as_ref().and_then(|(_, ctx)| ctx.err());
         promise.keep(match ended {
-            Some(cancelled) => job.stop::<T, E>(cancelled),
-            None => job.run(),
+            Some(cancelled) => Err(job.stop(cancelled)),
+            None => job.run::<S, O>(),
         });
         *self.stage.lock() = Stage::Over;
     }
@@ -163,7 +160,7 @@ where
         };
         let Waiting { job, promise, .. } = waiting;
         match ended {
-            Some(cancelled) => promise.keep(job.stop::<T, E>(cancelled)),
+            Some(cancelled) => promise.keep(Err(job.stop(cancelled))),
             None => drop((job, promise)),
         }
     }

@@ -1,4 +1,7 @@
-//! What a task may return: [`TaskOutput`].
+//! What a task may return: [`TaskOutput`] and [`IsolatedOutput`].
+
+use std::any::Any;
+use std::fmt::Display;
 
 /// What a task of a scope with the error type `E` may return: `Result<T, E>`, or `()`.
 ///
@@ -65,7 +68,58 @@ impl<E> TaskOutput<E> for Never {
     }
 }
 
-pub(crate) use sealed::Never;
+/// What an isolated task may return: `()`, or a `Result` whose error can be printed.
+///
+/// An error that is not awaited is logged, so it must implement `Display`.
+/// The trait is sealed: no other type implements it.
+#[diagnostic::on_unimplemented(
+    message = "an isolated task must return `()` or a `Result` whose error can be printed, not `{Self}`",
+    label = "the task returns `{Self}`",
+    note = "an error that nobody awaits is logged, so the error type must implement `Display`",
+    note = "wrap another output in `Ok::<_, std::convert::Infallible>(..)`"
+)]
+pub trait IsolatedOutput: sealed::Sealed {
+    /// The error in words, if there is one.
+    fn failure(&self) -> Option<String>;
+}
+
+impl IsolatedOutput for () {
+    fn failure(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A task that never returns.
+impl IsolatedOutput for Never {
+    fn failure(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<T, X: Display> IsolatedOutput for Result<T, X> {
+    fn failure(&self) -> Option<String> {
+        self.as_ref().err().map(ToString::to_string)
+    }
+}
+
+/// What tasks of a [`Scope`](crate::Scope) and of a [`Spawner`](crate::Spawner) may return: of the
+/// one a [`TaskOutput`] of its error type, of the other an [`IsolatedOutput`].
+pub trait Spawns<O> {
+    /// What awaiting the task gives.
+    type Value;
+
+    /// The value, or an error that concerns the scope.
+    #[doc(hidden)]
+    fn value_of(output: O) -> Result<Self::Value, Box<dyn Any + Send>>;
+
+    /// The error in words, if it concerns only the code that awaits the task.
+    #[doc(hidden)]
+    fn failure(_output: &O) -> Option<String> {
+        None
+    }
+}
+
+use sealed::Never;
 
 mod sealed {
     pub trait Sealed {}

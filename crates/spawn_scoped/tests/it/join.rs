@@ -134,17 +134,8 @@ fn a_spawn_after_the_end_is_refused_to_the_caller() {
         .unwrap();
         let refused = escaped.spawn(async |_| Ok(())).await.unwrap_err();
         assert_eq!(refused.reason(), Reason::ScopeFinished);
-        let handed_back = escaped.task().try_spawn(async |_| Ok(5)).unwrap_err();
-        assert_eq!(
-            handed_back.cancelled().unwrap().reason(),
-            Reason::ScopeFinished
-        );
-        assert_eq!(
-            handed_back.into_work()(Context::background())
-                .await
-                .unwrap(),
-            5
-        );
+        let refused = escaped.task().try_slot().unwrap_err();
+        assert_eq!(refused.reason(), Reason::ScopeFinished);
     });
 }
 

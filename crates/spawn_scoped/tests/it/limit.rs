@@ -44,7 +44,7 @@ fn no_more_than_the_limit_run_at_once() {
 }
 
 #[test]
-fn a_full_scope_refuses_and_hands_the_work_back() {
+fn a_full_scope_refuses_a_slot_and_goes_on() {
     on_both(|| async {
         ScopeOptions::<Cancelled>::new()
             .limit(1)
@@ -53,18 +53,21 @@ fn a_full_scope_refuses_and_hands_the_work_back() {
                 let opened = gate.clone();
                 let first = s
                     .task()
-                    .try_spawn(async move |_| {
-                        opened.notified().await;
-                        Ok(())
+                    .try_slot()
+                    .map(|slot| {
+                        slot.spawn(async move |_| {
+                            opened.notified().await;
+                            Ok(())
+                        })
                     })
                     .unwrap();
                 let text = String::from("kept");
-                let refused = s.task().try_spawn(async move |_| Ok(text)).unwrap_err();
-                assert!(refused.is_full());
+                let refused = s.task().try_slot().unwrap_err();
+                assert_eq!(refused.reason(), Reason::LimitReached);
                 gate.notify_one();
                 first.await?;
                 // The slot is given back before the task counts as finished.
-                let second = s.slot().await?.spawn(refused.into_work());
+                let second = s.slot().await?.spawn(async move |_| Ok(text));
                 assert_eq!(second.await?, "kept");
                 Ok(())
             })
@@ -80,7 +83,11 @@ fn a_limit_of_zero_lets_nothing_start() {
             .limit(0)
             .run(&Context::background(), async |s| {
                 for _ in 0..1024 {
-                    assert!(s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                    assert!(
+                        s.task()
+                            .try_slot()
+                            .is_err_and(|full| full.reason() == Reason::LimitReached)
+                    );
                 }
                 assert!(s.slot().now_or_never().is_none());
                 Ok(())
@@ -100,7 +107,8 @@ fn waiting_for_a_slot_ends_with_the_context() {
                 for _ in 0..2 {
                     let task = s
                         .task()
-                        .try_spawn(async |ctx| Err::<(), _>(ctx.done().await.into()));
+                        .try_slot()
+                        .map(|slot| slot.spawn(async |ctx| Err::<(), _>(ctx.done().await.into())));
                     assert!(task.is_ok());
                 }
                 // All slots are taken by tasks that wait for the cancel; a background task needs
@@ -123,7 +131,7 @@ fn a_waiter_that_gives_up_passes_its_slot_on() {
             .limit(1)
             .run(&Context::background(), async |s| {
                 for _ in 0..100 {
-                    let task = s.task().try_spawn(async |_| Ok(()));
+                    let task = s.task().try_slot().map(|slot| slot.spawn(async |_| Ok(())));
                     let mut first = Box::pin(s.slot());
                     let _ = first.as_mut().now_or_never();
                     if let Ok(task) = task {
@@ -148,7 +156,8 @@ fn panicking_tasks_give_their_slots_back() {
                 for _ in 0..2 {
                     assert!(
                         s.task()
-                            .try_spawn(async |_| -> Result<(), _> { panic!("slot") })
+                            .try_slot()
+                            .map(|slot| slot.spawn(async |_| -> Result<(), _> { panic!("slot") }))
                             .is_ok()
                     );
                 }
@@ -157,7 +166,11 @@ fn panicking_tasks_give_their_slots_back() {
                     tokio::task::yield_now().await;
                 }
                 // Refused for the end of the context, not for want of a slot.
-                assert!(!s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                assert!(
+                    s.task()
+                        .try_slot()
+                        .is_err_and(|why| why.reason() != Reason::LimitReached)
+                );
                 Ok(())
             }))
             .catch_unwind()
@@ -171,11 +184,8 @@ fn a_spawn_after_the_cancel_is_refused_not_queued() {
     on_both(|| async {
         scope(&Context::background(), async |s| {
             s.cancel();
-            let refused = s
-                .task()
-                .try_spawn(async |_| Ok::<_, Cancelled>(()))
-                .unwrap_err();
-            assert_eq!(refused.cancelled().unwrap().reason(), Reason::Cancelled);
+            let refused = s.task().try_slot().unwrap_err();
+            assert_eq!(refused.reason(), Reason::Cancelled);
             let task = s.spawn(async |_| -> Result<(), Cancelled> { unreachable!() });
             assert_eq!(task.await.unwrap_err().reason(), Reason::Cancelled);
             Ok(())

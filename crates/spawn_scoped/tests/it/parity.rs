@@ -52,13 +52,19 @@ fn after_draining_a_limited_scope_spawns_again() {
                     let mut tasks = Vec::new();
                     for _ in 0..42 {
                         let gate = Context::clone(&gate);
-                        let task = s.task().try_spawn(async move |_| {
-                            gate.done().await;
-                            Ok(())
+                        let task = s.task().try_slot().map(|slot| {
+                            slot.spawn(async move |_| {
+                                gate.done().await;
+                                Ok(())
+                            })
                         });
                         tasks.push(task.unwrap());
                     }
-                    assert!(s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
+                    assert!(
+                        s.task()
+                            .try_slot()
+                            .is_err_and(|full| full.reason() == Reason::LimitReached)
+                    );
                     gate.cancel();
                     for task in tasks {
                         task.await?;

@@ -433,12 +433,18 @@ async fn limited() {
         .run(&Context::background(), async |s| {
             let go = Arc::new(Notify::new());
             let wait = go.clone();
-            let first = s.task().try_spawn(async move |_| {
-                wait.notified().await;
-                Ok(1)
+            let first = s.task().try_slot().map(|slot| {
+                slot.spawn(async move |_| {
+                    wait.notified().await;
+                    Ok(1)
+                })
             });
             let first = first.map_err(|_| ()).expect("a slot is free");
-            assert!(s.task().try_spawn(async |_| Ok(())).unwrap_err().is_full());
+            assert!(
+                s.task()
+                    .try_slot()
+                    .is_err_and(|full| full.reason() == Reason::LimitReached)
+            );
             let mut second = Box::pin(s.slot());
             assert!(second.as_mut().now_or_never().is_none());
             go.notify_one();
@@ -456,8 +462,8 @@ async fn limited() {
         })
         .await
         .unwrap();
-    let closed = escaped.task().try_spawn(async |_| Ok(())).unwrap_err();
-    assert_eq!(closed.cancelled().unwrap().reason(), Reason::ScopeFinished);
+    let closed = escaped.task().try_slot().unwrap_err();
+    assert_eq!(closed.reason(), Reason::ScopeFinished);
 }
 
 fn slots_of_lost_tasks() {
@@ -469,7 +475,11 @@ fn slots_of_lost_tasks() {
             .run(&Context::background(), async |s| {
                 let started = Started::default();
                 let hang = started.clone().hang::<(), _>(());
-                let taken = doomed.inside(|| s.task().try_spawn(async |_| hang.await));
+                let taken = doomed.inside(|| {
+                    s.task()
+                        .try_slot()
+                        .map(|slot| slot.spawn(async |_| hang.await))
+                });
                 assert!(taken.is_ok());
                 started.all(1).await;
                 let mut next = Box::pin(s.slot());

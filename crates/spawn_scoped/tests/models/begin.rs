@@ -74,9 +74,11 @@ fn a_task_in_the_line_for_a_slot_does_not_begin_after_the_end() {
         let begun = Begun::default();
         let limited = ScopeOptions::<Failed>::new().limit(1);
         let result = block_on(limited.run(&parent, async |s| {
-            let holds = s.task().try_spawn(async |ctx| {
-                ctx.done().await;
-                Ok(())
+            let holds = s.task().try_slot().map(|slot| {
+                slot.spawn(async |ctx| {
+                    ctx.done().await;
+                    Ok(())
+                })
             });
             assert!(holds.is_ok());
             let mut slot = pin!(s.slot());
@@ -84,9 +86,11 @@ fn a_task_in_the_line_for_a_slot_does_not_begin_after_the_end() {
             parent.cancel();
             let mark = begun.clone();
             if let Ok(slot) = slot.await {
-                let _refused = slot.try_spawn(async move |_| {
-                    mark.set();
-                    Ok(())
+                let _refused = slot.try_slot().map(|slot| {
+                    slot.spawn(async move |_| {
+                        mark.set();
+                        Ok(())
+                    })
                 });
             }
             Ok(())

@@ -11,7 +11,12 @@ fn a_waiter_gets_the_slot_of_a_task_that_ends() {
         let result = block_on(ScopeOptions::<Cancelled>::new().limit(1).run(
             &Context::background(),
             async |s| {
-                assert!(s.task().try_spawn(async |_| Ok(())).is_ok());
+                assert!(
+                    s.task()
+                        .try_slot()
+                        .map(|slot| slot.spawn(async |_| Ok(())))
+                        .is_ok()
+                );
                 let second = s.slot().await?.spawn(async |_| Ok(2));
                 second.await
             },

@@ -74,11 +74,19 @@ fn a_slot_against_the_cancel() {
             let mut canceller = None;
             let limited = ScopeOptions::<Failed>::new().limit(1);
             let result = block_on(limited.run(&parent, async |s| {
-                assert!(s.task().try_spawn(async |_| Ok(())).is_ok());
+                assert!(
+                    s.task()
+                        .try_slot()
+                        .map(|slot| slot.spawn(async |_| Ok(())))
+                        .is_ok()
+                );
                 let handle = parent.handle();
                 canceller = Some(spawn(move || handle.cancel()));
                 let second = match s.slot().await {
-                    Ok(slot) => slot.try_spawn(async |_| Ok(())).is_ok(),
+                    Ok(slot) => slot
+                        .try_slot()
+                        .map(|slot| slot.spawn(async |_| Ok(())))
+                        .is_ok(),
                     Err(_) => false,
                 };
                 seen.mark(if second { "spawned" } else { "refused" });
@@ -102,9 +110,11 @@ fn a_waiter_for_a_slot_hears_the_cancel() {
         let limited = ScopeOptions::<Failed>::new().limit(1);
         let result = block_on(limited.run(&parent, async |s| {
             let held = Context::clone(&hold);
-            let first = s.task().try_spawn(async move |_| {
-                held.done().await;
-                Ok(())
+            let first = s.task().try_slot().map(|slot| {
+                slot.spawn(async move |_| {
+                    held.done().await;
+                    Ok(())
+                })
             });
             assert!(first.is_ok());
             let handle = parent.handle();
@@ -124,7 +134,12 @@ fn a_waiter_that_gives_up_keeps_no_slot() {
     Model::of(700).explore(|_| {
         let limited = ScopeOptions::<Cancelled>::new().limit(1);
         let result = block_on(limited.run(&Context::background(), async |s| {
-            assert!(s.task().try_spawn(async |_| Ok(())).is_ok());
+            assert!(
+                s.task()
+                    .try_slot()
+                    .map(|slot| slot.spawn(async |_| Ok(())))
+                    .is_ok()
+            );
             {
                 let hasty = pin!(s.slot());
                 if poll_once(hasty).await.is_some() {

@@ -275,7 +275,11 @@ async fn spawn_one(
                 Ok(())
             }));
         }
-        3 => drop(s.task().try_spawn(work)),
+        3 => {
+            if let Ok(slot) = s.task().try_slot() {
+                drop(slot.spawn(work));
+            }
+        }
         4 => {
             if let Some(Ok(slot)) = DropAfter::new(s.slot(), 3).await {
                 drop(slot.spawn(work));

@@ -85,10 +85,10 @@ pub(super) const OF_TASKS: &[Operation] = &[
     operation(
         MAY_PANIC,
         &[
-            "TaskOptions<Spawner>::spawn",
-            "TaskOptions<Spawner>::spawn_cancellable",
-            "TaskOptions<Spawner>::spawn_blocking",
-            "TaskOptions<Spawner>::spawn_local",
+            "TaskOptions::spawn",
+            "TaskOptions::spawn_cancellable",
+            "TaskOptions::spawn_blocking",
+            "TaskOptions::spawn_local",
         ],
         |w| {
             let local = LocalSet::new();
@@ -116,10 +116,10 @@ pub(super) const OF_TASKS: &[Operation] = &[
     operation(
         MAY_PANIC,
         &[
-            "TaskOptions<Scope>::spawn",
-            "TaskOptions<Scope>::spawn_cancellable",
-            "TaskOptions<Scope>::spawn_blocking",
-            "TaskOptions<Scope>::spawn_local",
+            "TaskOptions::spawn",
+            "TaskOptions::spawn_cancellable",
+            "TaskOptions::spawn_blocking",
+            "TaskOptions::spawn_local",
             "TaskOptions::name",
         ],
         |w| {
@@ -142,7 +142,7 @@ pub(super) const OF_TASKS: &[Operation] = &[
             Box::pin(async move { local.run_until(run).await })
         },
     ),
-    operation(MAY_PANIC, &["TaskOptions<Scope>::spawn"], |w| {
+    operation(MAY_PANIC, &["TaskOptions::spawn"], |w| {
         Box::pin(w.inside(async |w, s| {
             // Contexts that nothing but the task holds.
             let (under, until) = (w.with_values().with_cancel(), w.with_values());
@@ -160,29 +160,22 @@ pub(super) const OF_TASKS: &[Operation] = &[
             under.cancel_with(w.hostile());
         }))
     }),
-    operation(
-        MAY_PANIC,
-        &["TaskOptions<Scope>::try_spawn", "Refused::into_work"],
-        |w| {
-            Box::pin(w.inside_of(options().limit(2), async |w, s| {
-                let first = s.task().try_spawn(w.good());
-                let second = s.task().try_spawn(w.good());
-                let third = s.task().try_spawn(w.good());
-                for refused in [second, third].into_iter().filter_map(Result::err) {
-                    drop(format!("{refused} {refused:?}"));
-                    drop(refused.into_work());
-                }
-                if let Ok(task) = first {
-                    drop(task.await);
-                }
-                s.cancel_with(w.hostile());
-                if let Err(refused) = s.task().try_spawn(w.good()) {
-                    drop(format!("{refused} {:?}", refused.cancelled()));
-                    drop(refused.into_work());
-                }
-            }))
-        },
-    ),
+    operation(MAY_PANIC, &["TaskOptions::try_slot"], |w| {
+        Box::pin(w.inside_of(options().limit(2), async |w, s| {
+            let first = s.task().try_slot().map(|slot| slot.spawn(w.good()));
+            let _second = s.task().try_slot();
+            if let Err(full) = s.task().name("third").try_slot() {
+                drop(format!("{full} {full:?}"));
+            }
+            if let Ok(task) = first {
+                drop(task.await);
+            }
+            s.cancel_with(w.hostile());
+            if let Err(refused) = s.task().try_slot() {
+                drop(format!("{refused} {refused:?}"));
+            }
+        }))
+    }),
     operation(
         MAY_PANIC,
         &["Scope::slot", "Spawner::slot", "TaskOptions::slot"],

@@ -107,7 +107,11 @@ impl Place {
         let Some(s) = self.scope() else { return };
         drop(s.spawn(async |_| Ok::<_, Failure>(())));
         drop(s.isolated(async |_| Ok::<_, Failure>(())));
-        drop(s.task().try_spawn(async |_| Ok::<_, Failure>(())));
+        drop(
+            s.task()
+                .try_slot()
+                .map(|slot| slot.spawn(async |_| Ok::<_, Failure>(()))),
+        );
         s.defer(async |_| ()).stop();
         drop((s.unfinished(), s.snapshot(), format!("{s:?}")));
         let mut inner = Box::pin(spawn_scoped::scope(s.context(), async |s| {
