@@ -18,7 +18,7 @@ use std::task::{self, Poll, ready};
 use pin_project_lite::pin_project;
 
 use crate::one_line::OneLine;
-use crate::sync::{shield, thread_local};
+use crate::sync::{LocalKey, shield, thread_local};
 
 /// Calls what was given to us by the line at `given_at`, and logs its panic as that of `what`.
 pub(crate) fn call(
@@ -173,6 +173,34 @@ thread_local! {
     #[allow(clippy::missing_const_for_thread_local, reason = "the checkers have no `const`")]
     static DEPTH: Cell<usize> = Cell::new(0);
     static WAITING: RefCell<VecDeque<Work>> = RefCell::new(VecDeque::new());
+    #[allow(clippy::missing_const_for_thread_local, reason = "the checkers have no `const`")]
+    static ASKING: Cell<bool> = Cell::new(false);
+}
+
+/// Whether this thread only asked a question; relays then leave the callbacks to the helper
+/// thread.
+pub(crate) fn is_asking() -> bool {
+    ASKING.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Sets [`is_asking`] while `f` runs.
+pub(crate) fn with_asking(asking: bool, f: impl FnOnce()) {
+    during(&ASKING, asking, f);
+}
+
+/// Sets `cell` while `f` runs, and restores it, also when `f` panics.
+fn during<T: Copy>(cell: &'static LocalKey<Cell<T>>, value: T, f: impl FnOnce()) {
+    struct Restore<T: Copy + 'static>(&'static LocalKey<Cell<T>>, Option<T>);
+    impl<T: Copy> Drop for Restore<T> {
+        fn drop(&mut self) {
+            let _ = self
+                .0
+                .try_with(|cell| self.1.map(|before| cell.set(before)));
+        }
+    }
+    let before = cell.try_with(|cell| cell.replace(value));
+    let _restore = Restore(cell, before.ok());
+    f();
 }
 
 /// Does `work`, which calls or drops foreign code: now, or, if that would be more than [`MOST`]
@@ -190,31 +218,17 @@ pub(crate) fn nested(work: impl FnOnce() + 'static) {
     let Some(work) = work else {
         return;
     };
-    let _level = Level::enter(depth);
-    work();
-    if depth == 0 {
-        while let Some(work) = next_waiting() {
-            work();
+    during(&DEPTH, depth + 1, || {
+        work();
+        if depth == 0 {
+            while let Some(work) = next_waiting() {
+                work();
+            }
         }
-    }
+    });
 }
 
 fn next_waiting() -> Option<Work> {
     let next = WAITING.try_with(|waiting| waiting.borrow_mut().pop_front());
     next.unwrap_or_default()
-}
-
-struct Level(usize);
-
-impl Level {
-    fn enter(depth: usize) -> Level {
-        let _ = DEPTH.try_with(|cell| cell.set(depth + 1));
-        Level(depth)
-    }
-}
-
-impl Drop for Level {
-    fn drop(&mut self) {
-        let _ = DEPTH.try_with(|cell| cell.set(self.0));
-    }
 }

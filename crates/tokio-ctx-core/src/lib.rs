@@ -107,6 +107,7 @@ mod signal;
 mod signal_off;
 mod sync;
 mod value;
+mod word;
 
 pub use budget::Budget;
 pub use cancelled::{Cancelled, Reason};

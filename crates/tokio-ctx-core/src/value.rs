@@ -11,11 +11,11 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::foreign;
 use crate::key::Key;
+use crate::word::word_of;
 
 /// The head of a chain.
 pub(crate) type Values = Option<Arc<ValueNode>>;
@@ -164,31 +164,10 @@ pub(crate) fn value<K: Key>(values: &Values) -> Option<&K::Value> {
 /// Three of 64 bits. A false "maybe" costs a walk, never a wrong answer.
 #[inline]
 fn mask_of(key: TypeId) -> u64 {
-    let mut word = Word(0);
-    key.hash(&mut word);
-    let bit = |from: u32| 1u64 << ((word.0 >> from) & 63);
+    // A `TypeId` is a hash already.
+    let word = word_of(key);
+    let bit = |from: u32| 1u64 << ((word >> from) & 63);
     bit(0) | bit(6) | bit(12)
-}
-
-/// A `TypeId` is a hash already.
-struct Word(u64);
-
-impl Hasher for Word {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 ^= u64::from_le_bytes(word);
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 ^= word;
-    }
 }
 
 /// The chain without the values that do not survive a detach, and without keeping them.

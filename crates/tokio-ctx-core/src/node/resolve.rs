@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::tree::{Node, RESOLVED, Root};
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::foreign;
+use crate::sync::CancellationToken;
 use crate::sync::clock::{self, NEVER};
-use crate::sync::{CancellationToken, with_asking};
 
 impl Node {
     /// The outcome, stored on this node and on all of its path; `None` while it is live.
@@ -162,7 +162,7 @@ impl Node {
             return;
         }
         foreign::call("a waker", self.made_at(), None, || {
-            with_asking(asking, || token.cancel());
+            foreign::with_asking(asking, || token.cancel());
         });
     }
 }

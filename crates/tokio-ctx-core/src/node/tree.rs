@@ -9,16 +9,16 @@ use std::time::Duration;
 use super::state::State;
 use crate::cancelled::{Place, SharedCause};
 use crate::sync::clock::NEVER;
-use crate::sync::{AtomicFlag, AtomicPlace, CancellationToken, Mutex, Slot, Tracked};
+use crate::sync::{AtomicFlag, CancellationToken, Mutex, Slot};
 
 /// Neither this node nor an ancestor was seen to have ended.
-pub(super) const LIVE: u8 = 0;
+pub(super) const LIVE: u32 = 0;
 /// The same for a node that hangs on something that can end it: a walk has to ask there.
-pub(super) const HANGING: u8 = 1;
+pub(super) const HANGING: u32 = 1;
 /// This node or an ancestor holds an outcome: a hint for walks, set by any of them.
-pub(super) const ENDED: u8 = 2;
+pub(super) const ENDED: u32 = 2;
 /// This node holds an outcome. Set under the node's lock. A late hint never overwrites it.
-pub(super) const RESOLVED: u8 = 3;
+pub(super) const RESOLVED: u32 = 3;
 
 /// One lifetime. 88 bytes, so 104 with the header of its `Arc`.
 pub(crate) struct Node {
@@ -33,11 +33,10 @@ pub(crate) struct Node {
     /// The time allowed, at the node that set its deadline itself; [`NEVER`] at others.
     pub(super) after: u64,
     /// Where the newest timer was armed, 0 if nowhere: a hint, set under the lock.
-    pub(super) armed: AtomicPlace,
+    pub(super) armed: AtomicFlag,
     /// Created by the first waiter, kept for the node's life (invariant 4).
     pub(super) token: Slot<CancellationToken>,
     pub(super) state: Mutex<State>,
-    _tracked: Tracked,
 }
 
 /// What few nodes have, and none has two of.
@@ -101,10 +100,9 @@ impl Node {
             extra: None,
             flag: AtomicFlag::new(LIVE),
             after: NEVER,
-            armed: AtomicPlace::new(0),
+            armed: AtomicFlag::new(0),
             token: Slot::new(),
             state: Mutex::new(State::Live),
-            _tracked: Tracked::new(),
         }
     }
 
@@ -149,7 +147,7 @@ impl Node {
     /// A root that ends with a foreign token.
     pub(crate) fn foreign(token: CancellationToken, made_at: Place) -> Node {
         let node = Node::hanging(Root::Foreign, made_at);
-        let _ = node.token.set(token);
+        node.token.get_or_init(|| token);
         node
     }
 

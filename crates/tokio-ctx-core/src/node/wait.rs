@@ -10,8 +10,8 @@ use super::tree::{Node, Root};
 use crate::cancelled::Cancelled;
 use crate::foreign;
 use crate::sync::clock::{self, NEVER};
-use crate::sync::timer::{self, BACKSTOP, HELPER, Refusal, Timer};
-use crate::sync::{CancellationToken, defer, is_asking};
+use crate::sync::timer::{self, BACKSTOP, HELPER, Timer};
+use crate::sync::{CancellationToken, defer};
 
 /// So many nodes without a token are the way to one mostly.
 const FEW: usize = 4;
@@ -135,16 +135,14 @@ impl Node {
         // only the runtime's rings early.
         let node = Arc::downgrade(self);
         let waker = Waker::from(Arc::new(Alarm { node, place }));
-        let timer = match Timer::arm(place, self.deadline, &waker) {
-            Ok(timer) => timer,
-            Err(Refusal::Due) => return false,
-            Err(Refusal::NoTimers) => return place != HELPER && self.arm_at(HELPER, now),
+        let Some(timer) = Timer::arm(place, self.deadline, &waker) else {
+            return false;
         };
         let backstop = match place {
             HELPER => None,
             _ => timer::backstop(self.deadline),
         };
-        let backstop = backstop.and_then(|at| Timer::arm(BACKSTOP, at, &waker).ok());
+        let backstop = backstop.and_then(|at| Timer::arm(BACKSTOP, at, &waker));
         let mut spare = [
             Some((place, timer)),
             backstop.map(|timer| (BACKSTOP, timer)),
@@ -169,7 +167,7 @@ impl Node {
     fn alarm(self: &Arc<Node>, place: timer::Place) {
         let timer = {
             let mut state = self.state.lock();
-            self.armed.clear(place);
+            self.armed.replace(place, 0);
             state.busy().and_then(|extra| extra.timers.take(place))
         };
         drop(timer);
@@ -184,12 +182,11 @@ impl Node {
 
     /// Resolves the outcome and runs the callbacks that a reader left.
     pub(super) fn relay(self: &Arc<Node>) {
-        if is_asking() {
-            let node = Arc::clone(self);
-            return defer(move || node.relay_now());
-        }
         let node = Arc::clone(self);
-        foreign::nested(move || node.relay_now());
+        match foreign::is_asking() {
+            true => defer(move || node.relay_now()),
+            false => foreign::nested(move || node.relay_now()),
+        }
     }
 
     fn relay_now(self: &Arc<Node>) {

@@ -50,7 +50,7 @@ impl Node {
     fn hint_up_to(&self, ended: &Node) {
         let mut node = self;
         while !std::ptr::eq(node, ended) {
-            node.flag.raise(LIVE, ENDED);
+            node.flag.replace(LIVE, ENDED);
             match &node.parent {
                 Some(parent) => node = parent,
                 None => break,
@@ -69,7 +69,7 @@ impl Node {
         };
         if ended {
             self.hint_up_to(top);
-            top.flag.raise(HANGING, ENDED);
+            top.flag.replace(HANGING, ENDED);
         }
         ended
     }

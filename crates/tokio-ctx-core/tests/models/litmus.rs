@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::harness::checker::sync::atomic::{AtomicBool, Ordering};
 use super::harness::{Model, spawn};
 
-#[path = "../../src/sync/modelled/flag.rs"]
+#[path = "../../src/sync/backend.rs"]
+mod backend;
+#[path = "../../src/sync/flag.rs"]
 mod flag;
 
-use flag::{AtomicFlag, AtomicPlace};
+use flag::AtomicFlag;
 
 /// A thread that loads and then stores: a bare atomic of loom never shows the store here.
 #[test]
@@ -30,12 +32,12 @@ fn store_after_own_load_is_seen() {
         });
 }
 
-/// What was written before a store, or before a raise, is there for who loads it.
+/// What was written before a store, or before a replacement, is there for who loads it.
 #[test]
 fn stores_publish() {
     Model::of(15)
         .small()
-        .sees(&["stored", "raised", "nothing"])
+        .sees(&["stored", "replaced", "nothing"])
         .explore(|seen| {
             let data = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
             let flags = Arc::new([AtomicFlag::new(0), AtomicFlag::new(0)]);
@@ -44,11 +46,11 @@ fn stores_publish() {
                 written[0].store(true, Ordering::Relaxed);
                 stored[0].store(2);
                 written[1].store(true, Ordering::Relaxed);
-                stored[1].raise(0, 1);
+                stored[1].replace(0, 1);
             });
             if flags[1].load() != 0 {
                 assert!(data[1].load(Ordering::Relaxed));
-                seen.mark("raised");
+                seen.mark("replaced");
             } else if flags[0].load() != 0 {
                 assert!(data[0].load(Ordering::Relaxed));
                 seen.mark("stored");
@@ -59,22 +61,22 @@ fn stores_publish() {
         });
 }
 
-/// A place is cleared by who knows it, and by nobody else.
+/// A value is replaced by who knows it, and by nobody else.
 #[test]
-fn places_are_cleared_by_name() {
+fn only_the_known_value_is_replaced() {
     Model::of(10)
         .small()
-        .sees(&["cleared", "not yet"])
+        .sees(&["replaced", "not yet"])
         .explore(|seen| {
-            let places = Arc::new([AtomicPlace::new(1), AtomicPlace::new(0)]);
+            let places = Arc::new([AtomicFlag::new(1), AtomicFlag::new(0)]);
             places[1].store(2);
             let other = Arc::clone(&places);
             let thread = spawn(move || {
-                other[1].clear(1);
-                other[0].clear(1);
+                other[1].replace(1, 0);
+                other[0].replace(1, 0);
             });
             seen.mark(if places[0].load() == 0 {
-                "cleared"
+                "replaced"
             } else {
                 "not yet"
             });

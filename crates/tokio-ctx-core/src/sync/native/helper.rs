@@ -12,8 +12,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::clock::{self, NEVER};
-use super::shield::shield;
+use crate::sync::clock::{self, NEVER};
+use crate::sync::shield::shield;
 
 type Job = Box<dyn FnOnce() + Send>;
 

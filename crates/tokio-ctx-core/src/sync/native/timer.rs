@@ -1,19 +1,20 @@
 //! Timers: tokio's where a runtime is at hand, the helper thread's elsewhere.
 
 use std::future::Future;
-use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Sleep, sleep_until};
 
-use super::shield::shield;
-use super::{clock, helper};
+use super::helper;
+use crate::sync::clock;
+use crate::sync::shield::shield;
+use crate::word::word_of;
 
 /// Where a timer runs: one tokio runtime, or the helper thread.
 ///
@@ -50,10 +51,8 @@ pub(crate) fn place() -> Place {
 }
 
 fn place_of(handle: &Handle) -> Place {
-    let mut last = LastWord(0);
-    handle.id().hash(&mut last);
     // 0 and the helper's are spoken for.
-    (last.0 % u64::from(BACKSTOP - 1)) as u32 + 1
+    (word_of(handle.id()) % u64::from(BACKSTOP - 1)) as u32 + 1
 }
 
 fn timeless() -> MutexGuard<'static, Vec<Place>> {
@@ -69,29 +68,17 @@ pub(crate) fn backstop(deadline: u64) -> Option<u64> {
     let handle = Handle::try_current().ok()?;
     // Only a runtime of one thread can have a paused clock.
     let may_miss = match handle.runtime_flavor() {
-        RuntimeFlavor::CurrentThread => clock::is_systems(),
+        RuntimeFlavor::CurrentThread => is_systems_clock(),
         _ => handle.metrics().num_workers() == 1,
     };
     may_miss.then(|| clock::later(deadline, LATER))
 }
 
-/// Keeps the number that a runtime's id hashes as: the id shows it in no other way.
-struct LastWord(u64);
-
-impl Hasher for LastWord {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 << 8) | u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = word;
-    }
+/// Whether the clock of the current runtime is the system's, and not one that a test has paused.
+fn is_systems_clock() -> bool {
+    let before = Instant::now();
+    let seen = tokio::time::Instant::now().into_std();
+    before <= seen && seen <= Instant::now()
 }
 
 /// One armed timer. Dropping it disarms it.
@@ -100,28 +87,24 @@ pub(crate) enum Timer {
     Helper { _alarm: helper::Alarm },
 }
 
-/// Why there is no timer.
-pub(crate) enum Refusal {
-    /// The deadline has come.
-    Due,
-    /// The runtime has no timers, or is shutting down.
-    NoTimers,
-}
-
 impl Timer {
     /// A timer at `place`, which is the helper or the current runtime: wakes `waker` at
-    /// `deadline`, or earlier when the runtime shuts down. No lock may be held here.
-    pub(crate) fn arm(place: Place, deadline: u64, waker: &Waker) -> Result<Timer, Refusal> {
-        if matches!(place, HELPER | BACKSTOP) {
+    /// `deadline`, or earlier when the runtime shuts down. `None` when the deadline has come.
+    /// No lock may be held here.
+    pub(crate) fn arm(place: Place, deadline: u64, waker: &Waker) -> Option<Timer> {
+        let at_helper = || {
             let _alarm = helper::alarm(deadline, waker.clone());
-            return Ok(Timer::Helper { _alarm });
+            Some(Timer::Helper { _alarm })
+        };
+        if matches!(place, HELPER | BACKSTOP) {
+            return at_helper();
         }
         // tokio panics if the runtime was built without its time driver.
         let made = shield(|| Box::pin(sleep_until(clock::instant_of(deadline))));
         let Ok(mut sleep) = made else {
             timeless().push(place);
             ANY_TIMELESS.store(true, Ordering::Release);
-            return Err(Refusal::NoTimers);
+            return at_helper();
         };
         // It panics as well when a timer is polled while its runtime shuts down. A spent coop
         // budget would register nothing, hence `unconstrained`.
@@ -130,9 +113,9 @@ impl Timer {
             Pin::new(&mut sleep).poll(&mut TaskContext::from_waker(waker))
         });
         match polled {
-            Ok(Poll::Pending) => Ok(Timer::Tokio { _sleep: sleep }),
-            Ok(Poll::Ready(())) => Err(Refusal::Due),
-            Err(_) => Err(Refusal::NoTimers),
+            Ok(Poll::Pending) => Some(Timer::Tokio { _sleep: sleep }),
+            Ok(Poll::Ready(())) => None,
+            Err(_) => at_helper(),
         }
     }
 }

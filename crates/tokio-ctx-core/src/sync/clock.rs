@@ -23,16 +23,13 @@ static BASE: LazyLock<StdInstant> = LazyLock::new(|| {
         .unwrap_or(now)
 });
 
+#[cfg(any(loom, shuttle))]
+pub(crate) use super::modelled::timer::now;
+
 /// What the clock of the current runtime says, or the system's outside of one.
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) fn now() -> u64 {
     nanos_of(Instant::now())
-}
-
-/// Whether the clock of the current runtime is the system's, and not one that a test has paused.
-pub(crate) fn is_systems() -> bool {
-    let before = StdInstant::now();
-    let seen = Instant::now().into_std();
-    before <= seen && seen <= StdInstant::now()
 }
 
 /// The nanoseconds at which `at` lies; [`NEVER`] if that is too far ahead, 580 years or so.
