@@ -63,22 +63,23 @@ pub struct Cancelled(Repr);
 #[derive(Clone)]
 enum Repr {
     Plain(Reason, Place),
-    Full(Arc<Full>),
+    Full(Arc<Facts>),
 }
 
-struct Full {
-    reason: Reason,
-    location: Place,
-    after: Option<Duration>,
-    name: Option<Cow<'static, str>>,
-    cause: Option<SharedCause>,
+/// All that a [`Cancelled`] may have to tell.
+pub(crate) struct Facts {
+    pub(crate) reason: Reason,
+    pub(crate) location: Place,
+    pub(crate) after: Option<Duration>,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) cause: Option<SharedCause>,
 }
 
 /// A cause is foreign, and its last holder may be anything that knows why a context ended.
-impl Drop for Full {
+impl Drop for Facts {
     fn drop(&mut self) {
         if let Some(cause) = self.cause.take() {
-            foreign::discard(cause);
+            foreign::release(cause);
         }
     }
 }
@@ -139,38 +140,30 @@ pub enum Reason {
     RequestFinished,
 }
 
-/// What a [`Cancelled`] is made of.
-pub(crate) struct Facts {
-    pub(crate) reason: Reason,
-    pub(crate) location: Place,
-    pub(crate) after: Option<Duration>,
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) cause: Option<SharedCause>,
-}
-
 impl Cancelled {
-    pub(crate) const fn plain(reason: Reason, location: Place) -> Cancelled {
-        Cancelled(Repr::Plain(reason, location))
+    pub(crate) fn new(reason: Reason, location: Place, cause: Option<SharedCause>) -> Cancelled {
+        match cause {
+            None => Cancelled(Repr::Plain(reason, location)),
+            cause => Cancelled::full(Facts {
+                reason,
+                location,
+                after: None,
+                name: None,
+                cause,
+            }),
+        }
     }
 
-    pub(crate) fn new(facts: Facts) -> Cancelled {
-        let Facts {
-            reason,
-            location,
-            after,
-            name,
-            cause,
-        } = facts;
-        if after.is_none() && name.is_none() && cause.is_none() {
-            return Cancelled::plain(reason, location);
+    pub(crate) fn full(facts: Facts) -> Cancelled {
+        Cancelled(Repr::Full(Arc::new(facts)))
+    }
+
+    /// What a cancel was given: a reason, or a cause, which goes with [`Reason::Cancelled`].
+    pub(crate) fn because(cause: Box<dyn Error + Send + Sync>, location: Place) -> Cancelled {
+        match cause.downcast::<Reason>() {
+            Ok(reason) => Cancelled::new(*reason, location, None),
+            Err(cause) => Cancelled::new(Reason::Cancelled, location, Some(Arc::from(cause))),
         }
-        Cancelled(Repr::Full(Arc::new(Full {
-            reason,
-            location,
-            after,
-            name,
-            cause,
-        })))
     }
 
     /// Whether a deadline passed, as opposed to an explicit cancel.
@@ -178,39 +171,24 @@ impl Cancelled {
         self.after().is_some()
     }
 
-    /// Whether nothing is on the heap.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self.0, Repr::Plain(..))
-    }
-
     /// The same with `name`, unless it has one.
-    #[inline]
     pub(crate) fn named(self, name: Option<&Cow<'static, str>>) -> Cancelled {
-        match name {
-            Some(name) => self.with_name(name.clone()),
-            None => self,
-        }
-    }
-
-    #[cold]
-    fn with_name(self, name: Cow<'static, str>) -> Cancelled {
-        if self.name().is_some() {
+        if name.is_none() || self.name().is_some() {
             return self;
         }
-        Cancelled::new(Facts {
+        Cancelled::full(Facts {
             reason: self.reason(),
             location: self.location(),
             after: self.after(),
-            name: Some(name),
-            cause: self.full().and_then(|full| full.cause.clone()),
+            name: name.cloned(),
+            cause: self.facts().and_then(|facts| facts.cause.clone()),
         })
     }
 
-    fn full(&self) -> Option<&Full> {
+    fn facts(&self) -> Option<&Facts> {
         match &self.0 {
             Repr::Plain(..) => None,
-            Repr::Full(full) => Some(full),
+            Repr::Full(facts) => Some(facts),
         }
     }
 
@@ -229,7 +207,7 @@ impl Cancelled {
     pub fn reason(&self) -> Reason {
         match &self.0 {
             Repr::Plain(reason, _) => *reason,
-            Repr::Full(full) => full.reason,
+            Repr::Full(facts) => facts.reason,
         }
     }
 
@@ -268,7 +246,7 @@ impl Cancelled {
     pub fn location(&self) -> &'static Location<'static> {
         match &self.0 {
             Repr::Plain(_, location) => location,
-            Repr::Full(full) => full.location,
+            Repr::Full(facts) => facts.location,
         }
     }
 
@@ -289,7 +267,7 @@ impl Cancelled {
     /// ```
     #[must_use]
     pub fn after(&self) -> Option<Duration> {
-        self.full()?.after
+        self.facts()?.after
     }
 
     /// The name of the context that ended, if it or an ancestor has one.
@@ -305,7 +283,7 @@ impl Cancelled {
     /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.full()?.name.as_deref()
+        self.facts()?.name.as_deref()
     }
 
     /// The cause, if it is a `T`.
@@ -324,7 +302,7 @@ impl Cancelled {
     /// ```
     #[must_use]
     pub fn cause<T: Error + 'static>(&self) -> Option<&T> {
-        self.full()?.cause.as_deref()?.downcast_ref()
+        self.facts()?.cause.as_deref()?.downcast_ref()
     }
 }
 
@@ -335,7 +313,7 @@ impl fmt::Display for Cancelled {
         }
         match (self.reason(), self.after()) {
             (Reason::Deadline, Some(after)) => write!(f, "deadline of {after:?} exceeded")?,
-            (reason, _) => f.write_str(reason.what())?,
+            (reason, _) => write!(f, "{reason}")?,
         }
         if let Some(cause) = self.source() {
             write!(f, ": {}", OneLine(cause))?;
@@ -349,36 +327,12 @@ impl fmt::Display for Cancelled {
     }
 }
 
-/// A reason in the place of a cause: see [`because`].
-#[derive(Debug)]
-struct Because(Reason);
-
-impl fmt::Display for Because {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.what())
-    }
-}
-
-impl Error for Because {}
-
 /// For [`cancel_with`](crate::CancelGuard::cancel_with), which takes a reason as well as a cause.
-impl From<Reason> for Box<dyn Error + Send + Sync> {
-    fn from(reason: Reason) -> Self {
-        Box::new(Because(reason))
-    }
-}
+impl Error for Reason {}
 
-/// What a cancel was given: a reason, or a cause, which goes with [`Reason::Cancelled`].
-pub(crate) fn because(cause: Box<dyn Error + Send + Sync>) -> (Reason, Option<SharedCause>) {
-    match cause.downcast::<Because>() {
-        Ok(because) => (because.0, None),
-        Err(cause) => (Reason::Cancelled, Some(Arc::from(cause))),
-    }
-}
-
-impl Reason {
-    fn what(self) -> &'static str {
-        match self {
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Reason::Cancelled => "cancelled",
             Reason::GuardDropped => "cancelled because its guard was dropped",
             Reason::Deadline => "deadline exceeded",
@@ -396,9 +350,11 @@ impl Reason {
             Reason::Shutdown => "cancelled because the server shuts down",
             Reason::CallerGone => "cancelled because the caller went away",
             Reason::RequestFinished => "the request is finished",
-        }
+        })
     }
+}
 
+impl Reason {
     /// How a person is to read the location.
     fn location_means(self) -> &'static str {
         match self {
@@ -444,7 +400,7 @@ impl RefUnwindSafe for Cancelled {}
 
 impl Error for Cancelled {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let cause = self.full()?.cause.as_deref()?;
+        let cause = self.facts()?.cause.as_deref()?;
         Some(cause)
     }
 }

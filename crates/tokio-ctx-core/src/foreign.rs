@@ -228,6 +228,11 @@ pub(crate) fn nested(work: impl FnOnce() + 'static) {
     });
 }
 
+/// Drops a value of a user that may own a context, whose end may drop another such value, and so on.
+pub(crate) fn release<T: 'static>(value: T) {
+    nested(move || discard(value));
+}
+
 fn next_waiting() -> Option<Work> {
     let next = WAITING.try_with(|waiting| waiting.borrow_mut().pop_front());
     next.unwrap_or_default()

@@ -7,7 +7,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cancelled::{Cancelled, Reason, because};
+use crate::cancelled::{Cancelled, Reason};
 use crate::context::Context;
 use crate::node::{Extra, Node};
 use crate::sync::clock;
@@ -122,9 +122,8 @@ impl CancelGuard {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        let location = Location::caller();
-        self.target()
-            .is_some_and(|node| node.cancel(Reason::Cancelled, location, None))
+        let cancelled = Cancelled::new(Reason::Cancelled, Location::caller(), None);
+        self.target().is_some_and(|node| node.cancel(cancelled))
     }
 
     /// Ends the context with a cause: a text, an error of any kind, or a [`Reason`].
@@ -153,10 +152,8 @@ impl CancelGuard {
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
-        let location = Location::caller();
-        let (reason, cause) = because(cause.into());
-        self.target()
-            .is_some_and(|node| node.cancel(reason, location, cause))
+        let cancelled = Cancelled::because(cause.into(), Location::caller());
+        self.target().is_some_and(|node| node.cancel(cancelled))
     }
 
     /// A right to end the context that can be cloned and sent, and whose drop ends nothing.
@@ -246,7 +243,7 @@ impl RefUnwindSafe for CancelGuard {}
 impl Drop for CancelGuard {
     fn drop(&mut self) {
         if let Some(node) = self.target() {
-            node.cancel(Reason::GuardDropped, node.made_at(), None);
+            node.cancel(Cancelled::new(Reason::GuardDropped, node.made_at, None));
         }
     }
 }
@@ -289,9 +286,7 @@ impl CancelHandle {
     /// ```
     #[track_caller]
     pub fn cancel(&self) -> bool {
-        let location = Location::caller();
-        self.node()
-            .is_some_and(|node| node.cancel(Reason::Cancelled, location, None))
+        self.cancel_as(Cancelled::new(Reason::Cancelled, Location::caller(), None))
     }
 
     /// Ends the context with a cause, as [`CancelGuard::cancel_with`] does.
@@ -307,10 +302,7 @@ impl CancelHandle {
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
-        let location = Location::caller();
-        let (reason, cause) = because(cause.into());
-        self.node()
-            .is_some_and(|node| node.cancel(reason, location, cause))
+        self.cancel_as(Cancelled::because(cause.into(), Location::caller()))
     }
 
     pub(crate) fn new(lifetime: Option<Arc<Node>>) -> CancelHandle {
@@ -326,16 +318,14 @@ impl CancelHandle {
         &self.0
     }
 
-    fn node(&self) -> Option<&Arc<Node>> {
-        self.0.lifetime.as_ref()
-    }
-
     pub(crate) fn cancel_as(&self, cancelled: Cancelled) -> bool {
-        self.node().is_some_and(|node| node.cancel_as(cancelled))
+        let node = self.0.lifetime.as_ref();
+        node.is_some_and(|node| node.cancel(cancelled))
     }
 
     pub(crate) fn finish_as(&self, cancelled: Cancelled) -> bool {
-        self.node().is_some_and(|node| node.finish_as(cancelled))
+        let node = self.0.lifetime.as_ref();
+        node.is_some_and(|node| node.finish(cancelled))
     }
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cancelled::Place;
 use crate::context::Context;
-use crate::node::{Kind, Node};
+use crate::node::{Extra, Node};
 use crate::one_line::OneLine;
 use crate::sync::clock;
 use crate::value::{self, Entry};
@@ -21,19 +22,24 @@ impl fmt::Debug for Context {
         let (nodes, more) = nearest(std::iter::successors(self.lifetime.as_ref(), |node| {
             node.first_parent()
         }));
-        match nodes.last().map(|node| node.kind()) {
-            Some(Kind::Todo | Kind::Foreign) if !more => {}
-            _ => f.write_str("background")?,
-        }
-        if more {
-            f.write_str(" > …")?;
-        }
-        for (index, node) in nodes.iter().rev().enumerate() {
-            let is_root = index == 0 && !more && matches!(node.kind(), Kind::Todo | Kind::Foreign);
-            if !is_root {
-                f.write_str(" > ")?;
+        let is_root =
+            |node: &&Arc<Node>| matches!(node.extra(), Some(Extra::Todo | Extra::Foreign));
+        let from = if more {
+            "background > …"
+        } else {
+            "background"
+        };
+        let mut separator = match nodes.last().is_some_and(is_root) && !more {
+            true => "",
+            false => {
+                f.write_str(from)?;
+                " > "
             }
+        };
+        for node in nodes.iter().rev() {
+            f.write_str(separator)?;
             write_step(f, node)?;
+            separator = " > ";
         }
         let (entries, more) = nearest(value::visible(&self.values));
         if more {
@@ -57,33 +63,29 @@ fn nearest<T>(mut items: impl Iterator<Item = T>) -> (Vec<T>, bool) {
 }
 
 fn write_step(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
-    let at = node.made_at();
-    let (file, line) = (at.file(), at.line());
-    match node.kind() {
-        Kind::Cancel => write!(f, "cancel({file}:{line})"),
-        Kind::Todo => write!(f, "todo({file}:{line})"),
-        Kind::Shield => write!(f, "shield({file}:{line})"),
-        Kind::Foreign => write!(f, "token({file}:{line})"),
-        Kind::Scope => write!(f, "scope({file}:{line})"),
-        Kind::Named(name) => write!(f, "named({name:?})"),
-        Kind::Merge(other) => {
-            let other = other.made_at();
-            write!(
-                f,
-                "merge({file}:{line}, with {}:{})",
-                other.file(),
-                other.line()
-            )
+    let line = |at: Place| format!("{}:{}", at.file(), at.line());
+    let what = match node.extra() {
+        Some(Extra::Name(name)) => return write!(f, "named({name:?})"),
+        Some(Extra::Merge(merge)) => {
+            let [_, other] = &merge.direct;
+            let (line, other) = (line(node.made_at), line(other.made_at));
+            return write!(f, "merge({line}, with {other})");
         }
-        Kind::Deadline => {
+        Some(Extra::Todo) => "todo",
+        Some(Extra::Shield(_)) => "shield",
+        Some(Extra::Foreign) => "token",
+        Some(Extra::Owner(_)) => "scope",
+        Some(Extra::Cause(_)) | None if node.is_deadline() => {
             let now = clock::now();
-            match node.deadline().checked_sub(now) {
+            match node.deadline.checked_sub(now) {
                 Some(left) if left > 0 => write!(f, "deadline(in {:?}, ", rounded(left))?,
-                _ => write!(f, "deadline({:?} ago, ", rounded(now - node.deadline()))?,
+                _ => write!(f, "deadline({:?} ago, ", rounded(now - node.deadline))?,
             }
-            write!(f, "{file}:{line})")
+            return write!(f, "{})", line(node.made_at));
         }
-    }
+        Some(Extra::Cause(_)) | None => "cancel",
+    };
+    write!(f, "{what}({})", line(node.made_at))
 }
 
 /// Only reads: printing a context wakes no task.

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::cancelled::Cancelled;
-use crate::foreign;
 use crate::node::Registration;
-use crate::sync::Mutex;
 
 /// The registration of a callback by [`Context::on_cancel`](crate::Context::on_cancel);
 /// dropping it stops the callback.
@@ -30,26 +27,14 @@ use crate::sync::Mutex;
 /// ctx.cancel();
 /// ```
 #[must_use = "dropping the registration stops the callback: keep it, or call `disarm`"]
-pub struct OnCancel(Kind);
-
-enum Kind {
-    /// Ran, was stopped, or was disarmed.
-    Over,
-    Waiting(Registration),
-    /// On a context that nothing can end: kept only for what its drop may do. In a mutex so that
-    /// the registration can be shared, though the callback cannot.
-    Never(Mutex<Callback>),
-}
-
-type Callback = Box<dyn FnOnce(&Cancelled) + Send>;
+pub struct OnCancel(
+    /// `None` once it ran, was stopped, or was disarmed.
+    Option<Registration>,
+);
 
 impl OnCancel {
-    pub(crate) fn never(callback: Callback) -> OnCancel {
-        OnCancel(Kind::Never(Mutex::new(callback)))
-    }
-
-    pub(crate) fn of(registration: Option<Registration>) -> OnCancel {
-        OnCancel(registration.map_or(Kind::Over, Kind::Waiting))
+    pub(crate) fn new(registration: Option<Registration>) -> OnCancel {
+        OnCancel(registration)
     }
 
     /// Stops the callback. Returns whether that prevented it: `false` when it ran, or is
@@ -66,7 +51,7 @@ impl OnCancel {
     /// assert!(!registration.stop());
     /// ```
     pub fn stop(mut self) -> bool {
-        self.stop_now()
+        self.0.take().is_some_and(Registration::stop)
     }
 
     /// Keeps the callback for the life of the context: it can no longer be stopped.
@@ -84,39 +69,21 @@ impl OnCancel {
     /// assert_eq!(receiver.recv(), Ok("bye"));
     /// ```
     pub fn disarm(mut self) {
-        if let Kind::Never(callback) = std::mem::replace(&mut self.0, Kind::Over) {
-            discard(callback);
-        }
+        self.0 = None;
     }
-
-    fn stop_now(&mut self) -> bool {
-        match std::mem::replace(&mut self.0, Kind::Over) {
-            Kind::Over => false,
-            Kind::Waiting(registration) => registration.stop(),
-            Kind::Never(callback) => {
-                discard(callback);
-                true
-            }
-        }
-    }
-}
-
-fn discard(callback: Mutex<Callback>) {
-    foreign::nested(move || foreign::discard(callback));
 }
 
 impl Drop for OnCancel {
     fn drop(&mut self) {
-        self.stop_now();
+        self.0.take().map(Registration::stop);
     }
 }
 
 impl fmt::Debug for OnCancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Kind::Over => "OnCancel(over)",
-            Kind::Waiting(_) => "OnCancel(waiting)",
-            Kind::Never(_) => "OnCancel(never)",
+            None => "OnCancel(over)",
+            Some(_) => "OnCancel(waiting)",
         })
     }
 }

@@ -10,10 +10,10 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::cancelled::{Cancelled, Facts, Reason};
+use crate::cancelled::{Cancelled, Reason};
 use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
-use crate::node::Node;
+use crate::node::{Extra, Node};
 
 pub use crate::foreign::{discard, quietly, whole};
 pub use crate::one_line::one_line;
@@ -50,7 +50,7 @@ pub fn attach(
     owner: Weak<dyn Any + Send + Sync>,
     location: &'static Location<'static>,
 ) -> CancelHandle {
-    let node = Node::owned(ctx.lifetime.as_ref(), location, owner);
+    let node = Node::child(ctx.lifetime.as_ref(), location).with_extra(Extra::Owner(owner));
     CancelHandle::new(Some(Arc::new(node)))
 }
 
@@ -226,11 +226,5 @@ pub fn cancelled(
     location: &'static Location<'static>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 ) -> Cancelled {
-    Cancelled::new(Facts {
-        reason,
-        location,
-        after: None,
-        name: None,
-        cause,
-    })
+    Cancelled::new(reason, location, cause)
 }

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use crate::cancelled::{Cancelled, Facts, Place, Reason};
+use crate::cancelled::{Cancelled, Place, Reason};
 use crate::context::Context;
 use crate::future::DoneOwned;
 use crate::guard::{CancelGuard, CancelHandle};
@@ -78,13 +78,8 @@ async fn watch(mut requests: Requests, done: DoneOwned, handle: CancelHandle, lo
         Poll::Pending => done.as_mut().poll(cx).map(|_| None),
     });
     if let Some(signal) = request.await {
-        handle.cancel_as(Cancelled::new(Facts {
-            reason: Reason::Signal,
-            location,
-            after: None,
-            name: None,
-            cause: Some(Arc::from(Box::<dyn Error + Send + Sync>::from(signal))),
-        }));
+        let cause = Arc::from(Box::<dyn Error + Send + Sync>::from(signal));
+        handle.cancel_as(Cancelled::new(Reason::Signal, location, Some(cause)));
     }
 }
 

@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pin-project-lite",
             "shuttle",
             "slab",
+            "smallvec",
             "tokio",
             "tokio-util",
             "tracing",

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::Context;
 use crate::cancelled::Cancelled;
-use crate::node::Node;
 use crate::sync::clock::{self, NEVER};
 
 /// Asking.
@@ -96,7 +95,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match self.lifetime.as_ref()?.deadline() {
+        match self.lifetime.as_ref()?.deadline {
             NEVER => None,
             nanos => Some(clock::instant_of(nanos)),
         }
@@ -119,7 +118,7 @@ impl Context {
     /// ```
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        match self.lifetime.as_ref()?.deadline() {
+        match self.lifetime.as_ref()?.deadline {
             NEVER => None,
             nanos => Some(Duration::from_nanos(nanos.saturating_sub(clock::now()))),
         }
@@ -138,6 +137,6 @@ impl Context {
     /// ```
     #[must_use]
     pub fn can_be_cancelled(&self) -> bool {
-        self.lifetime.as_ref().is_some_and(Node::can_end)
+        self.lifetime.as_ref().is_some_and(|node| node.can_end())
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Context;
 use crate::budget::Budget;
-use crate::cancelled::{Cancelled, Facts, Reason, SharedCause};
+use crate::cancelled::{Cancelled, Reason, SharedCause};
 use crate::foreign;
 use crate::node::{Extra, Node};
 use crate::sync::clock::{self, NEVER};
@@ -181,7 +181,7 @@ impl Context {
         location: &'static Location<'static>,
     ) -> Option<Arc<Node>> {
         let parent = self.lifetime.as_ref();
-        if deadline >= parent.map_or(NEVER, |parent| parent.deadline()) {
+        if deadline >= parent.map_or(NEVER, |parent| parent.deadline) {
             foreign::discard(cause);
             return None;
         }
@@ -191,8 +191,7 @@ impl Context {
             true => NEVER,
             false => deadline.saturating_sub(now),
         };
-        let mut node = Node::with_deadline(parent, deadline, after, location);
-        node.share_extra(cause);
+        let node = Node::with_deadline(parent, deadline, after, cause, location);
         let node = Arc::new(node);
         if deadline <= now {
             // Ended at birth, for every clock.
@@ -233,13 +232,7 @@ impl Context {
         let location = Location::caller();
         self.check()?;
         let granted = budget.grant(self.remaining()).map_err(|shortage| {
-            Cancelled::new(Facts {
-                reason: Reason::BudgetExhausted,
-                location,
-                after: None,
-                name: None,
-                cause: Some(Arc::new(shortage)),
-            })
+            Cancelled::new(Reason::BudgetExhausted, location, Some(Arc::new(shortage)))
         })?;
         Ok(match granted {
             Some(after) => self.deadline_in(after, None, location),

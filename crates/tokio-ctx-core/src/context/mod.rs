@@ -9,7 +9,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use crate::foreign;
-use crate::node::Node;
+use crate::node::{Extra, Node};
 use crate::sync::CancellationToken;
 use crate::value::Values;
 
@@ -137,7 +137,7 @@ impl Context {
     #[track_caller]
     #[must_use]
     pub fn todo() -> Context {
-        Context::of(Node::todo(Location::caller()))
+        Context::of(Node::child(None, Location::caller()).with_extra(Extra::Todo))
     }
 
     /// A context that ends when `token` is cancelled, with [`Reason::Token`](crate::Reason::Token).

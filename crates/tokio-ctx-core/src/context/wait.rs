@@ -1,10 +1,12 @@
 //! Waiting, and being called.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::Context;
 use crate::cancelled::Cancelled;
 use crate::future::{Done, DoneOwned, Run};
+use crate::node::Node;
 use crate::on_cancel::OnCancel;
 use crate::sync::CancellationToken;
 
@@ -175,11 +177,16 @@ impl Context {
     #[track_caller]
     pub fn on_cancel(&self, callback: impl FnOnce(&Cancelled) + Send + 'static) -> OnCancel {
         let location = Location::caller();
-        match &self.lifetime {
-            // Never run, but stopping it says that it was prevented.
-            None => OnCancel::never(Box::new(callback)),
-            Some(node) => OnCancel::of(node.on_cancel(Box::new(callback), location)),
-        }
+        let root;
+        let node = match &self.lifetime {
+            Some(node) => node,
+            // On a root it never runs: kept for what its drop may do, and stopping it prevents it.
+            None => {
+                root = Arc::new(Node::child(None, location));
+                &root
+            }
+        };
+        OnCancel::new(node.on_cancel(Box::new(callback), location))
     }
 
     /// A token that is cancelled when the context ends, for code that speaks tokens.
@@ -216,8 +223,7 @@ impl Context {
         let Some(node) = &self.lifetime else {
             return CancellationToken::new();
         };
-        let token = if node.arm(None) { node.token() } else { None };
-        match token {
+        match node.armed_token() {
             Some(token) => token.child_token(),
             None => {
                 let ended = CancellationToken::new();

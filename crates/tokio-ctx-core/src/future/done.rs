@@ -123,7 +123,10 @@ impl DoneOwned {
 
     /// The outcome as an error, or what the clock said when there was none.
     pub(crate) fn live_at(&self) -> Result<Option<u64>, Cancelled> {
-        self.node.as_ref().map(|node| node.live_at()).transpose()
+        self.node
+            .as_ref()
+            .map(|node| node.settled(true))
+            .transpose()
     }
 
     /// Polls it. `seen`: what the clock said in this poll, if it was read already.

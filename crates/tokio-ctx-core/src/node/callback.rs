@@ -22,56 +22,41 @@ impl Node {
         run: Box<dyn FnOnce(&Cancelled) + Send>,
         registered_at: Place,
     ) -> Option<Registration> {
-        let callback = Callback { run, registered_at };
-        let token = if self.arm(None) { self.token() } else { None };
-        let Some(token) = token else {
-            call(callback, &self.ended_outcome());
-            return None;
-        };
-        // Made ahead of the lock: a token's future takes the token's own lock to be dropped.
-        let mut watch = Some(Box::pin(token.clone().cancelled_owned()));
-        let waker = self.relay_waker();
-        let mut is_over = false;
-        let key = {
-            let mut state = self.state.lock();
-            match state.extra() {
-                Some(extra) => {
-                    is_over = start_watch(&mut extra.watch, &mut watch, &waker);
-                    Ok(extra.callbacks.insert(callback))
+        let mut callback = Callback { run, registered_at };
+        if let Some(token) = self.armed_token() {
+            // Made ahead of the lock: a token's future takes the token's own lock to be dropped.
+            let mut watch = Some(Box::pin(token.clone().cancelled_owned()));
+            let waker = self.waker(None);
+            let mut is_over = false;
+            let key = {
+                let mut state = self.state.lock();
+                match state.extra() {
+                    Some(extra) => {
+                        is_over = start_watch(&mut extra.watch, &mut watch, &waker);
+                        Ok(extra.callbacks.insert(callback))
+                    }
+                    None => Err(callback),
                 }
-                None => Err(callback),
+            };
+            if is_over {
+                self.relay();
             }
-        };
-        match key {
-            Ok(key) => {
-                let registration = Registration {
-                    node: Arc::clone(self),
-                    key,
-                };
-                if is_over {
-                    self.relay();
+            match key {
+                Ok(key) => {
+                    let node = Arc::clone(self);
+                    return Some(Registration { node, key });
                 }
-                Some(registration)
-            }
-            Err(callback) => {
-                call(callback, &self.ended_outcome());
-                None
+                Err(late) => callback = late,
             }
         }
+        call(callback, &self.ended_outcome());
+        None
     }
 
     /// Runs the callbacks of `extra`, which was taken out of this node for good.
-    pub(super) fn run(&self, extra: Extra) {
-        let Extra {
-            outcome,
-            mut callbacks,
-            watch,
-            merge_watch,
-            timers,
-        } = extra;
-        drop((watch, merge_watch, timers));
-        if let Some(cancelled) = outcome {
-            for callback in callbacks.drain() {
+    pub(super) fn run(&self, mut extra: Extra) {
+        if let Some(cancelled) = extra.outcome {
+            for callback in extra.callbacks.drain() {
                 call(callback, &cancelled);
             }
         }
@@ -90,17 +75,14 @@ impl Registration {
                 return false;
             };
             callback = found.callbacks.try_remove(self.key);
-            watch = if found.callbacks.is_empty() {
-                found.watch.take()
-            } else {
-                None
-            };
+            let is_last = found.callbacks.is_empty();
+            watch = found.watch.take_if(|_| is_last);
             extra = state.tidy();
         }
         // Invariant 3: dropped here.
         let prevented = callback.is_some();
         drop((watch, extra));
-        foreign::nested(move || foreign::discard(callback));
+        foreign::release(callback);
         prevented
     }
 }

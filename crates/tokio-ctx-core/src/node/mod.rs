@@ -31,4 +31,4 @@ mod wait;
 mod walk;
 
 pub(crate) use self::callback::Registration;
-pub(crate) use self::tree::{Extra, Kind, Node};
+pub(crate) use self::tree::{Extra, Node};

@@ -1,30 +1,17 @@
 //! Reading an outcome: find it, fix it on the whole path, report it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::tree::{Node, RESOLVED, Root};
+use super::tree::{Extra, Node, RESOLVED};
 use crate::cancelled::{Cancelled, Facts, Reason};
 use crate::foreign;
-use crate::sync::CancellationToken;
 use crate::sync::clock::{self, NEVER};
 
 impl Node {
     /// The outcome, stored on this node and on all of its path; `None` while it is live.
     pub(crate) fn outcome(&self) -> Option<Cancelled> {
-        self.settled(true)
-    }
-
-    /// The outcome as an error, or what the clock said when there was none: for a wait that
-    /// follows, which would have to read it again. It is 0 without a deadline.
-    pub(crate) fn live_at(&self) -> Result<u64, Cancelled> {
-        let now = match self.deadline {
-            NEVER => 0,
-            _ => clock::now(),
-        };
-        if !self.is_ended() && now < self.deadline {
-            return Ok(now);
-        }
-        self.resolve(true).map_or(Ok(now), Err)
+        self.settled(true).err()
     }
 
     /// The outcome of the nearest node of this chain that holds one. Stores nothing.
@@ -33,30 +20,33 @@ impl Node {
         self.lineage().find_map(holds_one)
     }
 
+    /// The outcome as an error, or what the clock said when there was none: for a wait that
+    /// follows, which would have to read it again. It is 0 without a deadline.
+    ///
     /// `asking`: whether this thread is only asking, so that callbacks are left to others.
-    pub(super) fn settled(&self, asking: bool) -> Option<Cancelled> {
+    pub(crate) fn settled(&self, asking: bool) -> Result<u64, Cancelled> {
         if self.flag.load() == RESOLVED {
-            let found = self.state.lock().outcome().cloned();
-            if found.is_some() {
-                return found;
+            if let Some(outcome) = self.state.lock().outcome() {
+                return Err(outcome.clone());
             }
         }
-        if !self.is_ended() && (self.deadline == NEVER || clock::now() < self.deadline) {
-            return None;
+        let is_ended = self.is_ended();
+        // Read afterwards: a deadline above that was seen to have passed has passed for this clock.
+        let now = match self.deadline {
+            NEVER => 0,
+            _ => clock::now(),
+        };
+        if !is_ended && now < self.deadline {
+            return Ok(now);
         }
-        self.resolve(asking)
+        self.resolve(asking, now).map_or(Ok(now), Err)
     }
 
+    /// `now`: the effective deadline is never later than that of any chain above.
     #[cold]
-    fn resolve(&self, asking: bool) -> Option<Cancelled> {
-        // The effective deadline is never later than that of any chain above.
-        let now = if self.deadline == NEVER {
-            0
-        } else {
-            clock::now()
-        };
+    fn resolve(&self, asking: bool, now: u64) -> Option<Cancelled> {
         let mut fresh = Vec::new();
-        if let Root::Merge(merge) = self.top().root() {
+        if let Some(Extra::Merge(merge)) = self.top().extra() {
             for chain in merge.chains() {
                 chain.resolve_chain(now, &mut fresh);
             }
@@ -88,9 +78,10 @@ impl Node {
                 _ => node.own_outcome(carried.as_ref(), now),
             };
             let begins_here = own.is_some();
+            let offered = own.or_else(|| carried.clone());
             let settled = {
                 let mut state = node.state.lock();
-                let settled = state.settle(own.or_else(|| carried.clone()));
+                let settled = state.settle(offered.as_ref());
                 if settled.stored {
                     node.flag.store(RESOLVED);
                 }
@@ -106,41 +97,39 @@ impl Node {
 
     /// The outcome that originates at this node, unless an ancestor's takes precedence.
     fn own_outcome(&self, carried: Option<&Cancelled>, now: u64) -> Option<Cancelled> {
-        match self.root() {
-            Root::Foreign if self.foreign_is_cancelled() => {
-                return Some(Cancelled::plain(Reason::Token, self.made_at()).named(self.name()));
+        match self.extra() {
+            Some(Extra::Foreign) if self.foreign_is_cancelled() => {
+                let cancelled = Cancelled::new(Reason::Token, self.made_at, None);
+                return Some(cancelled.named(self.name()));
             }
-            Root::Merge(merge) => {
+            Some(Extra::Merge(merge)) => {
                 // Both were resolved before: they come earlier in the list of chains.
                 let [one, other] = merge
                     .direct
                     .each_ref()
                     .map(|direct| direct.state.lock().outcome().cloned());
                 // Of two deadlines that passed unseen the earlier counts, here as on one chain.
-                let is_deadline = |ended: &Option<Cancelled>| {
-                    ended.as_ref().is_some_and(Cancelled::is_of_deadline)
-                };
-                let other_was_first = is_deadline(&one)
-                    && is_deadline(&other)
-                    && merge.direct[1].deadline < merge.direct[0].deadline;
-                let inherited = if other_was_first {
-                    other
-                } else {
-                    one.or(other)
+                let is_deadline = |ended: &Cancelled| ended.is_of_deadline();
+                let are_deadlines = one.as_ref().is_some_and(is_deadline)
+                    && other.as_ref().is_some_and(is_deadline);
+                let other_was_first = merge.direct[1].deadline < merge.direct[0].deadline;
+                let inherited = match are_deadlines && other_was_first {
+                    true => other,
+                    false => one.or(other),
                 };
                 if inherited.is_some() {
                     return inherited;
                 }
             }
-            Root::Foreign | Root::None | Root::Todo | Root::Shield(_) => {}
+            _ => {}
         }
         // Of deadlines the earliest counts, and a node's own is earlier than its ancestors'.
         let is_due = self.is_deadline() && now >= self.deadline;
         if is_due && carried.is_none_or(Cancelled::is_of_deadline) {
-            return Some(Cancelled::new(Facts {
+            return Some(Cancelled::full(Facts {
                 reason: Reason::Deadline,
-                location: self.made_at(),
-                after: self.after(),
+                location: self.made_at,
+                after: Some(Duration::from_nanos(self.after)),
                 name: self.name().cloned(),
                 cause: self.deadline_cause().cloned(),
             }));
@@ -148,21 +137,16 @@ impl Node {
         None
     }
 
-    /// Cancels the token, if there is one. Invariants 2, 3 and 5: the outcome is stored, no
-    /// lock is held, and a waker's panic goes no further.
-    #[inline]
+    /// Cancels the token, if there is one, and it is ours. Invariants 2, 3 and 5: the outcome is
+    /// stored, no lock is held, and a waker's panic goes no further.
     pub(super) fn wake_waiters(&self, asking: bool) {
-        if let Some(token) = self.token.get() {
-            self.cancel_token(token, asking);
-        }
-    }
-
-    fn cancel_token(&self, token: &CancellationToken, asking: bool) {
-        if matches!(self.root(), Root::Foreign) {
+        let Some(token) = self.token.get() else {
             return;
+        };
+        if !matches!(self.extra(), Some(Extra::Foreign)) {
+            foreign::call("a waker", self.made_at, None, || {
+                foreign::with_asking(asking, || token.cancel());
+            });
         }
-        foreign::call("a waker", self.made_at(), None, || {
-            foreign::with_asking(asking, || token.cancel());
-        });
     }
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::cancelled::{Cancelled, Place};
 use crate::sync::TokenWaitOwned;
@@ -28,50 +29,27 @@ pub(super) struct Extra {
     /// Wakes this merge's relay when the token of its second parent is cancelled. The token
     /// of the merge is a child of the first parent's.
     pub(super) merge_watch: Watch,
-    pub(super) timers: Timers,
+    /// At most one per place.
+    pub(super) timers: SmallVec<[Armed; 2]>,
 }
 
-/// At most one timer per place.
-///
-/// Mostly there is one of a runtime, and one of the helper beside it: these are here, and only
-/// more of them are on the heap.
-#[derive(Default)]
-pub(super) struct Timers {
-    few: [Option<Armed>; 2],
-    more: Vec<Armed>,
-}
+/// A timer and where it runs. Mostly there is one of a runtime, and one of the helper beside it.
+pub(super) type Armed = (timer::Place, Timer);
 
-type Armed = (timer::Place, Timer);
-
-impl Timers {
-    /// Takes what was made, unless there is one at its place: then it stays, to be dropped by the
-    /// caller outside the lock.
-    pub(super) fn add(&mut self, made: &mut Option<Armed>) {
-        let Some((place, _)) = made else {
-            return;
-        };
-        let is_there = |(armed, _): &Armed| armed == place;
-        if self.few.iter().flatten().any(is_there) || self.more.iter().any(is_there) {
-            return;
-        }
-        match self.few.iter_mut().find(|free| free.is_none()) {
-            Some(free) => *free = made.take(),
-            None => self.more.extend(made.take()),
+impl Extra {
+    /// Takes a timer that was made, unless there is one at its place: then it stays, to be dropped
+    /// by the caller outside the lock.
+    pub(super) fn add_timer(&mut self, made: &mut Option<Armed>) {
+        let is_new = |(place, _): &Armed| self.timers.iter().all(|(armed, _)| armed != place);
+        if made.as_ref().is_some_and(is_new) {
+            self.timers.extend(made.take());
         }
     }
 
     /// Takes the timer at `place` out.
-    pub(super) fn take(&mut self, place: timer::Place) -> Option<Armed> {
-        let is_there = |(armed, _): &mut Armed| *armed == place;
-        let found = self.few.iter_mut().find_map(|few| few.take_if(is_there));
-        found.or_else(|| {
-            let index = self.more.iter().position(|(armed, _)| *armed == place)?;
-            Some(self.more.swap_remove(index))
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.few.iter().all(Option::is_none) && self.more.is_empty()
+    pub(super) fn take_timer(&mut self, place: timer::Place) -> Option<Armed> {
+        let index = self.timers.iter().position(|(armed, _)| *armed == place)?;
+        Some(self.timers.swap_remove(index))
     }
 }
 
@@ -83,36 +61,17 @@ pub(super) struct Callback {
     pub(super) registered_at: Place,
 }
 
-/// What became of an offered outcome. Everything in it is dropped outside the lock.
+/// What became of an offered outcome.
 pub(super) struct Settled {
     /// The node's outcome from now on.
     pub(super) outcome: Option<Cancelled>,
     /// Whether that is the offered one.
     pub(super) stored: bool,
-    _garbage: Option<Garbage>,
-}
-
-enum Garbage {
-    Offered { _outcome: Cancelled },
-    Timers { _timers: Timers },
-    Extra { _extra: Box<Extra> },
+    /// Dropped outside the lock.
+    _extra: Option<Box<Extra>>,
 }
 
 impl State {
-    pub(super) fn is_live(&self) -> bool {
-        matches!(self, State::Live)
-    }
-
-    /// Whether it holds what was given to us, so that its drop runs foreign code.
-    #[inline]
-    pub(super) fn is_foreign(&self) -> bool {
-        match self {
-            State::Live => false,
-            State::Busy(_) => true,
-            State::Ended(cancelled) => !cancelled.is_plain(),
-        }
-    }
-
     pub(super) fn outcome(&self) -> Option<&Cancelled> {
         match self {
             State::Live => None,
@@ -126,7 +85,7 @@ impl State {
         if self.outcome().is_some() {
             return None;
         }
-        if self.is_live() {
+        if matches!(self, State::Live) {
             *self = State::Busy(Box::default());
         }
         self.busy()
@@ -139,67 +98,48 @@ impl State {
         }
     }
 
-    /// Stores an outcome and hands out what waited for one; gives the outcome back when there
-    /// is one already.
-    pub(super) fn end(&mut self, cancelled: Cancelled) -> Result<Option<Box<Extra>>, Cancelled> {
-        if self.is_live() {
-            *self = State::Ended(cancelled);
-            return Ok(None);
-        }
-        if self.outcome().is_some() {
-            return Err(cancelled);
-        }
-        match std::mem::replace(self, State::Ended(cancelled)) {
-            State::Busy(mut extra) => {
-                extra.outcome = self.outcome().cloned();
-                Ok(Some(extra))
-            }
-            State::Live | State::Ended(_) => Ok(None),
+    /// Becomes `state`, and hands out what is on the heap.
+    fn replace(&mut self, state: State) -> Option<Box<Extra>> {
+        match std::mem::replace(self, state) {
+            State::Busy(extra) => Some(extra),
+            State::Live | State::Ended(_) => None,
         }
     }
 
-    /// Resolves `offered`, without touching callbacks.
-    pub(super) fn settle(&mut self, offered: Option<Cancelled>) -> Settled {
-        if let Some(outcome) = self.outcome() {
-            return Settled {
-                outcome: Some(outcome.clone()),
-                stored: false,
-                _garbage: offered.map(|_outcome| Garbage::Offered { _outcome }),
-            };
+    /// Stores an outcome and hands out what waited for one; gives the outcome back when there
+    /// is one already.
+    pub(super) fn end(&mut self, cancelled: Cancelled) -> Result<Option<Box<Extra>>, Cancelled> {
+        if self.outcome().is_some() {
+            return Err(cancelled);
         }
-        let Some(outcome) = offered else {
-            return Settled {
-                outcome: None,
-                stored: false,
-                _garbage: None,
-            };
-        };
-        let garbage = match self {
-            State::Busy(extra) if !extra.callbacks.is_empty() => {
+        let mut extra = self.replace(State::Ended(cancelled));
+        if let Some(extra) = &mut extra {
+            extra.outcome = self.outcome().cloned();
+        }
+        Ok(extra)
+    }
+
+    /// Resolves `offered`, without touching callbacks.
+    pub(super) fn settle(&mut self, offered: Option<&Cancelled>) -> Settled {
+        let offered = offered.filter(|_| self.outcome().is_none());
+        let extra = offered.and_then(|outcome| match self.busy() {
+            Some(extra) if !extra.callbacks.is_empty() => {
                 extra.outcome = Some(outcome.clone());
-                Some(Garbage::Timers {
-                    _timers: std::mem::take(&mut extra.timers),
-                })
+                None
             }
-            _ => match std::mem::replace(self, State::Ended(outcome.clone())) {
-                State::Busy(_extra) => Some(Garbage::Extra { _extra }),
-                State::Live | State::Ended(_) => None,
-            },
-        };
+            _ => self.replace(State::Ended(outcome.clone())),
+        });
         Settled {
-            outcome: Some(outcome),
-            stored: true,
-            _garbage: garbage,
+            outcome: self.outcome().cloned(),
+            stored: offered.is_some(),
+            _extra: extra,
         }
     }
 
     /// Takes the callbacks of a node that has an outcome.
     pub(super) fn take_ended(&mut self) -> Option<Box<Extra>> {
         let outcome = self.busy()?.outcome.clone()?;
-        match std::mem::replace(self, State::Ended(outcome)) {
-            State::Busy(extra) => Some(extra),
-            State::Live | State::Ended(_) => None,
-        }
+        self.replace(State::Ended(outcome))
     }
 
     /// Gives the heap back when nothing is left to keep there.
@@ -210,12 +150,6 @@ impl State {
             && extra.watch.is_none()
             && extra.merge_watch.is_none()
             && extra.timers.is_empty();
-        if !is_empty {
-            return None;
-        }
-        match std::mem::replace(self, State::Live) {
-            State::Busy(extra) => Some(extra),
-            State::Live | State::Ended(_) => None,
-        }
+        is_empty.then(|| self.replace(State::Live)).flatten()
     }
 }

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use super::state::State;
 use crate::cancelled::{Place, SharedCause};
@@ -23,10 +22,10 @@ pub(super) const RESOLVED: u32 = 3;
 /// One lifetime. 88 bytes, so 104 with the header of its `Arc`.
 pub(crate) struct Node {
     pub(super) parent: Option<Arc<Node>>,
-    pub(super) made_at: Place,
+    pub(crate) made_at: Place,
     pub(super) extra: Option<Arc<Extra>>,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
-    pub(super) deadline: u64,
+    pub(crate) deadline: u64,
     /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`RESOLVED`]; it only grows. `Release` on each
     /// change pairs with the `Acquire` of each walk.
     pub(super) flag: AtomicFlag,
@@ -41,28 +40,19 @@ pub(crate) struct Node {
 
 /// What few nodes have, and none has two of.
 pub(crate) enum Extra {
-    Root(Root),
     /// Who owns this node.
     Owner(Owner),
     /// The node exists only for its name, and cannot end.
     Name(Cow<'static, str>),
     /// The cause to report if this node's deadline fires.
     Cause(SharedCause),
-}
-
-/// What a node without a parent hangs on.
-#[derive(Default)]
-pub(crate) enum Root {
-    /// Nothing.
-    #[default]
-    None,
-    /// Nothing, and nobody can end it.
+    /// A root that nobody can end.
     Todo,
-    /// Nothing: here for the owners around a context that dropped its cancellation, nearest first.
+    /// The same, for the owners around a context that dropped its cancellation, nearest first.
     Shield(Box<[Owner]>),
-    /// A foreign token, in the node's token slot. We never cancel it.
+    /// A root that ends with a foreign token, in its token slot. We never cancel that.
     Foreign,
-    /// Two other chains.
+    /// A root that ends with either of two other chains.
     Merge(Merge),
 }
 
@@ -75,18 +65,6 @@ pub(crate) struct Merge {
     pub(crate) direct: [Arc<Node>; 2],
     /// Made when somebody first asks, so that a merge of a merge of a merge costs a node each.
     chains: Slot<Box<[Arc<Node>]>>,
-}
-
-/// How a node came to be, for people.
-pub(crate) enum Kind<'a> {
-    Cancel,
-    Deadline,
-    Todo,
-    Shield,
-    Foreign,
-    Named(&'a str),
-    Scope,
-    Merge(&'a Arc<Node>),
 }
 
 impl Node {
@@ -106,28 +84,20 @@ impl Node {
         }
     }
 
-    /// A child that holds a weak pointer to `owner`.
-    #[inline]
-    pub(crate) fn owned(parent: Option<&Arc<Node>>, made_at: Place, owner: Owner) -> Node {
-        Node::child(parent, made_at).with_extra(Extra::Owner(owner))
-    }
-
-    /// A node that ends at `deadline`, which is earlier than the parent's.
+    /// A node that ends at `deadline`, which is earlier than the parent's; with its cause, which
+    /// may have been made ahead for many nodes.
     pub(crate) fn with_deadline(
         parent: Option<&Arc<Node>>,
         deadline: u64,
         after: u64,
+        cause: Option<Arc<Extra>>,
         made_at: Place,
     ) -> Node {
         let mut node = Node::child(parent, made_at);
         node.deadline = deadline;
         node.after = after;
+        node.extra = cause;
         node
-    }
-
-    /// A root that nobody can end.
-    pub(crate) fn todo(made_at: Place) -> Node {
-        Node::child(None, made_at).with_extra(Extra::Root(Root::Todo))
     }
 
     /// A root that cannot end, with the owners of `node`; `None` if that has none.
@@ -140,27 +110,31 @@ impl Node {
             .filter(|owner| owner.strong_count() > 0)
             .cloned()
             .collect();
-        let root = (!owners.is_empty()).then_some(Root::Shield(owners))?;
-        Some(Node::child(None, made_at).with_extra(Extra::Root(root)))
+        let shield = (!owners.is_empty()).then_some(Extra::Shield(owners))?;
+        Some(Node::child(None, made_at).with_extra(shield))
     }
 
     /// A root that ends with a foreign token.
     pub(crate) fn foreign(token: CancellationToken, made_at: Place) -> Node {
-        let node = Node::hanging(Root::Foreign, made_at);
+        let node = Node::hanging(Extra::Foreign, made_at);
         node.token.get_or_init(|| token);
         node
     }
 
     /// A root that ends with either of two nodes.
     pub(crate) fn merged(one: &Arc<Node>, other: &Arc<Node>, made_at: Place) -> Node {
-        let mut node = Node::hanging(Root::Merge(Merge::new(one, other)), made_at);
+        let merge = Merge {
+            direct: [Arc::clone(one), Arc::clone(other)],
+            chains: Slot::new(),
+        };
+        let mut node = Node::hanging(Extra::Merge(merge), made_at);
         node.deadline = one.deadline.min(other.deadline);
         node
     }
 
     /// A root that something else can end.
-    fn hanging(root: Root, made_at: Place) -> Node {
-        let mut node = Node::child(None, made_at).with_extra(Extra::Root(root));
+    fn hanging(on: Extra, made_at: Place) -> Node {
+        let mut node = Node::child(None, made_at).with_extra(on);
         node.flag = AtomicFlag::new(HANGING);
         node
     }
@@ -170,40 +144,15 @@ impl Node {
         self
     }
 
-    /// What was made ahead, for many nodes: the cause of a deadline.
-    pub(crate) fn share_extra(&mut self, extra: Option<Arc<Extra>>) {
-        self.extra = extra;
-    }
-
     /// The cause of this node's deadline, for other nodes.
     pub(crate) fn shared_cause(&self) -> Option<Arc<Extra>> {
         self.deadline_cause()?;
         self.extra.clone()
     }
 
-    pub(crate) fn deadline(&self) -> u64 {
-        self.deadline
-    }
-
-    /// The time allowed, if the node set its own deadline.
-    pub(super) fn after(&self) -> Option<Duration> {
-        self.is_deadline().then(|| Duration::from_nanos(self.after))
-    }
-
-    pub(crate) fn made_at(&self) -> Place {
-        self.made_at
-    }
-
     #[inline]
-    pub(super) fn extra(&self) -> Option<&Extra> {
+    pub(crate) fn extra(&self) -> Option<&Extra> {
         self.extra.as_deref()
-    }
-
-    pub(super) fn root(&self) -> &Root {
-        match self.extra() {
-            Some(Extra::Root(root)) => root,
-            _ => &Root::None,
-        }
     }
 
     /// The cause to report if this node's deadline fires.
@@ -219,30 +168,21 @@ impl Node {
         std::iter::successors(Some(self), |node| node.first_parent()).flat_map(|node| {
             match node.extra() {
                 Some(Extra::Owner(owner)) => std::slice::from_ref(owner),
-                Some(Extra::Root(Root::Shield(owners))) => owners,
+                Some(Extra::Shield(owners)) => owners,
                 _ => &[],
             }
         })
     }
 
     /// Whether the node set its own deadline.
-    pub(super) fn is_deadline(&self) -> bool {
+    pub(crate) fn is_deadline(&self) -> bool {
         self.after != NEVER
     }
 
-    pub(crate) fn kind(&self) -> Kind<'_> {
-        match self.extra() {
-            Some(Extra::Root(Root::Todo)) => Kind::Todo,
-            Some(Extra::Root(Root::Shield(_))) => Kind::Shield,
-            Some(Extra::Root(Root::Foreign)) => Kind::Foreign,
-            Some(Extra::Root(Root::Merge(merge))) => Kind::Merge(&merge.direct[1]),
-            Some(Extra::Name(name)) => Kind::Named(name),
-            Some(Extra::Owner(_)) => Kind::Scope,
-            Some(Extra::Root(Root::None) | Extra::Cause(_)) | None if self.is_deadline() => {
-                Kind::Deadline
-            }
-            Some(Extra::Root(Root::None) | Extra::Cause(_)) | None => Kind::Cancel,
-        }
+    /// The nodes from this one to its root, borrowed.
+    #[inline]
+    pub(super) fn chain(&self) -> impl Iterator<Item = &Node> {
+        std::iter::successors(Some(self), |node| node.parent.as_deref())
     }
 
     /// The nodes from this one to its root.
@@ -252,27 +192,24 @@ impl Node {
 
     /// The node above: the parent, or the first of the two that were merged.
     pub(crate) fn first_parent(&self) -> Option<&Arc<Node>> {
-        match self.root() {
-            Root::Merge(merge) => Some(&merge.direct[0]),
+        match self.extra() {
+            Some(Extra::Merge(merge)) => Some(&merge.direct[0]),
             _ => self.parent.as_ref(),
         }
     }
 
     /// Whether anything can end this node.
-    pub(crate) fn can_end(self: &Arc<Node>) -> bool {
-        self.lineage().any(|node| {
-            !matches!(
-                node.extra(),
-                Some(Extra::Name(_) | Extra::Root(Root::Todo | Root::Shield(_)))
-            )
-        })
+    pub(crate) fn can_end(&self) -> bool {
+        let cannot = |node: &Node| {
+            let extra = node.extra();
+            matches!(extra, Some(Extra::Name(_) | Extra::Todo | Extra::Shield(_)))
+        };
+        !self.chain().all(cannot)
     }
 
     /// The name of this node, or of the nearest ancestor that has one.
     pub(super) fn name(&self) -> Option<&Cow<'static, str>> {
-        std::iter::successors(Some(self), |node| node.parent.as_deref()).find_map(|node| match node
-            .extra()
-        {
+        self.chain().find_map(|node| match node.extra() {
             Some(Extra::Name(name)) => Some(name),
             _ => None,
         })
@@ -280,22 +217,11 @@ impl Node {
 
     /// The uppermost node of this chain.
     pub(super) fn top(&self) -> &Node {
-        let mut node = self;
-        while let Some(parent) = &node.parent {
-            node = parent;
-        }
-        node
+        self.chain().last().unwrap_or(self)
     }
 }
 
 impl Merge {
-    pub(super) fn new(one: &Arc<Node>, other: &Arc<Node>) -> Merge {
-        Merge {
-            direct: [Arc::clone(one), Arc::clone(other)],
-            chains: Slot::new(),
-        }
-    }
-
     /// The direct nodes of this merge and of every merge above it, each once, those above before
     /// those below: walked instead of a recursion that would double at each merge (invariant 8).
     pub(super) fn chains(&self) -> &[Arc<Node>] {
@@ -310,7 +236,7 @@ impl Merge {
                     chains.push(Arc::clone(node));
                 } else if known.insert(Arc::as_ptr(node)) {
                     path.push((node, true));
-                    if let Root::Merge(above) = node.top().root() {
+                    if let Some(Extra::Merge(above)) = node.top().extra() {
                         path.extend(above.direct.iter().rev().map(|direct| (direct, false)));
                     }
                 }

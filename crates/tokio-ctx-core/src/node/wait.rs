@@ -5,16 +5,15 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Wake, Waker};
 
+use smallvec::SmallVec;
+
 use super::state::Watch;
-use super::tree::{Node, Root};
+use super::tree::{Extra, Node};
 use crate::cancelled::Cancelled;
 use crate::foreign;
 use crate::sync::clock::{self, NEVER};
 use crate::sync::timer::{self, BACKSTOP, HELPER, Timer};
 use crate::sync::{CancellationToken, defer};
-
-/// So many nodes without a token are the way to one mostly.
-const FEW: usize = 4;
 
 impl Node {
     /// This node's token, made now if need be; `None` when the node ended without one.
@@ -22,7 +21,7 @@ impl Node {
         if let Some(token) = self.token.get() {
             return Some(token);
         }
-        if let Root::Merge(merge) = self.top().root() {
+        if let Some(Extra::Merge(merge)) = self.top().extra() {
             for chain in merge.chains() {
                 chain.chain_token()?;
             }
@@ -32,33 +31,17 @@ impl Node {
 
     /// Makes the tokens of this chain, from the first node that has one downwards.
     fn chain_token(self: &Arc<Node>) -> Option<&CancellationToken> {
-        // Usually an ancestor has a token already, and only this node lacks one.
-        match &self.parent {
-            None => self.make_token(None),
-            Some(parent) => match parent.token.get() {
-                Some(above) => self.make_token(Some(above)),
-                None => self.path_token(),
-            },
-        }
-    }
-
-    #[cold]
-    fn path_token(self: &Arc<Node>) -> Option<&CancellationToken> {
         // Few are far from a token, so that the path has mostly no room on the heap.
-        let mut few: [Option<&Arc<Node>>; FEW] = [None; FEW];
-        let mut more = Vec::new();
+        let mut path: SmallVec<[&Arc<Node>; 4]> = SmallVec::new();
         let mut above = None;
-        for (index, node) in self.lineage().enumerate() {
+        for node in self.lineage() {
             above = node.token.get();
             if above.is_some() {
                 break;
             }
-            match few.get_mut(index) {
-                Some(place) => *place = Some(node),
-                None => more.push(node),
-            }
+            path.push(node);
         }
-        for node in more.iter().rev().chain(few.iter().rev().flatten()) {
+        for node in path.into_iter().rev() {
             above = Some(node.make_token(above)?);
         }
         above
@@ -70,8 +53,8 @@ impl Node {
         above: Option<&CancellationToken>,
     ) -> Option<&CancellationToken> {
         let mut second_parent = None;
-        let above = match self.root() {
-            Root::Merge(merge) => {
+        let above = match self.extra() {
+            Some(Extra::Merge(merge)) => {
                 second_parent = Some(merge.direct[1].token()?);
                 Some(merge.direct[0].token()?)
             }
@@ -79,7 +62,7 @@ impl Node {
         };
         // Made ahead of the lock: on a lost race it goes outside of it again.
         let mut watch = second_parent.map(|token| Box::pin(token.clone().cancelled_owned()));
-        let waker = second_parent.map(|_| self.relay_waker());
+        let waker = second_parent.map(|_| self.waker(None));
         let mut is_over = false;
         let token = {
             let mut state = self.state.lock();
@@ -103,6 +86,11 @@ impl Node {
         Some(token)
     }
 
+    /// The token, with a timer for the deadline; `None` when the node ended.
+    pub(crate) fn armed_token(self: &Arc<Node>) -> Option<&CancellationToken> {
+        self.arm(None).then(|| self.token()).flatten()
+    }
+
     /// Sees to it that somebody is woken at the deadline, at the place of the caller: its
     /// runtime, or the helper thread. Returns false when the deadline has passed.
     ///
@@ -120,7 +108,7 @@ impl Node {
     /// merge that inherited it.
     fn deadline_owner(self: &Arc<Node>) -> &Arc<Node> {
         self.lineage()
-            .find(|node| node.is_deadline() || matches!(node.root(), Root::Merge(_)))
+            .find(|node| node.is_deadline() || matches!(node.extra(), Some(Extra::Merge(_))))
             .unwrap_or(self)
     }
 
@@ -133,8 +121,7 @@ impl Node {
         // the next lines finds no timer, and either ends this node or arms the helper.
         // One waker for both: whichever rings, a deadline that has passed is what it is about, and
         // only the runtime's rings early.
-        let node = Arc::downgrade(self);
-        let waker = Waker::from(Arc::new(Alarm { node, place }));
+        let waker = self.waker(Some(place));
         let Some(timer) = Timer::arm(place, self.deadline, &waker) else {
             return false;
         };
@@ -153,7 +140,7 @@ impl Node {
             return false;
         };
         for made in &mut spare {
-            extra.timers.add(made);
+            extra.add_timer(made);
         }
         self.armed.store(place);
         drop(state);
@@ -168,14 +155,12 @@ impl Node {
         let timer = {
             let mut state = self.state.lock();
             self.armed.replace(place, 0);
-            state.busy().and_then(|extra| extra.timers.take(place))
+            state.busy().and_then(|extra| extra.take_timer(place))
         };
         drop(timer);
-        if self.is_ended() || clock::now() >= self.deadline {
-            self.relay();
-        } else if !self.arm_at(HELPER, clock::now()) {
-            // Lost with its runtime: callbacks and foreign tokens wait without polling, so
-            // somebody has to go on counting. Here the deadline came while we looked.
+        // One that was lost with its runtime is armed anew: callbacks and foreign tokens wait without
+        // polling, so somebody has to go on counting.
+        if self.is_ended() || !self.arm_at(HELPER, clock::now()) {
             self.relay();
         }
     }
@@ -190,7 +175,7 @@ impl Node {
     }
 
     fn relay_now(self: &Arc<Node>) {
-        if self.settled(false).is_none() {
+        if self.settled(false).is_ok() {
             return;
         }
         let extra = self.state.lock().take_ended();
@@ -199,8 +184,10 @@ impl Node {
         }
     }
 
-    pub(super) fn relay_waker(self: &Arc<Node>) -> Waker {
-        Waker::from(Arc::new(Relay(Arc::downgrade(self))))
+    /// Wakes this node's relay, or rings the timers at `place`.
+    pub(super) fn waker(self: &Arc<Node>, place: Option<timer::Place>) -> Waker {
+        let node = Arc::downgrade(self);
+        Waker::from(Arc::new(Wakeup { node, place }))
     }
 
     /// The outcome of a node whose token is cancelled, or that refused to make one.
@@ -229,35 +216,24 @@ pub(super) fn start_watch(slot: &mut Watch, watch: &mut Watch, waker: &Waker) ->
         .is_some_and(|watch| watch.as_mut().poll(&mut cx).is_ready())
 }
 
-/// Wakes a node's relay. Holds the node weakly: waiting keeps nothing alive.
-struct Relay(Weak<Node>);
-
-impl Wake for Relay {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(node) = self.0.upgrade() {
-            node.relay();
-        }
-    }
-}
-
-/// Wakes a node at its deadline. Each place has a waker of its own.
-struct Alarm {
+/// Holds its node weakly: waiting keeps nothing alive. Each place has a waker of its own.
+struct Wakeup {
     node: Weak<Node>,
-    place: timer::Place,
+    place: Option<timer::Place>,
 }
 
-impl Wake for Alarm {
+impl Wake for Wakeup {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(node) = self.node.upgrade() {
-            node.alarm(self.place);
+        let Some(node) = self.node.upgrade() else {
+            return;
+        };
+        match self.place {
+            Some(place) => node.alarm(place),
+            None => node.relay(),
         }
     }
 }

@@ -103,7 +103,7 @@ fn guards_handles_and_registrations_print_what_they_are_for() {
     let registration = guard.on_cancel(|_| ());
     assert_eq!(format!("{registration:?}"), "OnCancel(waiting)");
     let idle = Context::background().on_cancel(|_| ());
-    assert_eq!(format!("{idle:?}"), "OnCancel(never)");
+    assert_eq!(format!("{idle:?}"), "OnCancel(waiting)");
     guard.cancel();
     assert_eq!(format!("{:?}", guard.on_cancel(|_| ())), "OnCancel(over)");
     assert_eq!(format!("{:?}", guard.done()), "Done { .. }");
