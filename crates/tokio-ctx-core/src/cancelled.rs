@@ -141,6 +141,7 @@ pub enum Reason {
 }
 
 impl Cancelled {
+    #[inline]
     pub(crate) fn new(reason: Reason, location: Place, cause: Option<SharedCause>) -> Cancelled {
         match cause {
             None => Cancelled(Repr::Plain(reason, location)),
@@ -172,15 +173,16 @@ impl Cancelled {
     }
 
     /// The same with `name`, unless it has one.
-    pub(crate) fn named(self, name: Option<&Cow<'static, str>>) -> Cancelled {
-        if name.is_none() || self.name().is_some() {
+    #[cold]
+    pub(crate) fn with_name(self, name: &Cow<'static, str>) -> Cancelled {
+        if self.name().is_some() {
             return self;
         }
         Cancelled::full(Facts {
             reason: self.reason(),
             location: self.location(),
             after: self.after(),
-            name: name.cloned(),
+            name: Some(name.clone()),
             cause: self.facts().and_then(|facts| facts.cause.clone()),
         })
     }

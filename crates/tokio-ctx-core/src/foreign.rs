@@ -56,24 +56,31 @@ pub(crate) fn call(
 /// assert_eq!(quietly(|| 7), Some(7));
 /// assert_eq!(quietly(|| -> u32 { std::panic::panic_any(7) }), None);
 /// ```
+#[inline]
+pub fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
+    match shield(call) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            discard_payload(payload);
+            None
+        }
+    }
+}
+
+/// The payload of a panic is foreign too, and so is that of its drop.
 #[expect(
     clippy::mem_forget,
-    reason = "a payload whose drop panics five times in a row is leaked"
+    reason = "a payload whose drop panics four times in a row is leaked"
 )]
-pub fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
-    let mut payload = match shield(call) {
-        Ok(value) => return Some(value),
-        Err(payload) => payload,
-    };
-    // The payload of a panic is foreign too, and so is that of its drop.
+#[cold]
+fn discard_payload(mut payload: Box<dyn Any + Send>) {
     for _ in 0..4 {
         match shield(|| drop(payload)) {
-            Ok(()) => return None,
+            Ok(()) => return,
             Err(next) => payload = next,
         }
     }
     std::mem::forget(payload);
-    None
 }
 
 /// Drops a value of a user; a panic in its drop ends here.
@@ -91,6 +98,7 @@ pub fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
 /// }
 /// discard(Bomb);
 /// ```
+#[inline]
 pub fn discard<T>(value: T) {
     quietly(|| drop(value));
 }

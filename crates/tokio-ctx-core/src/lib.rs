@@ -91,7 +91,6 @@ mod context;
 mod foreign;
 pub mod future;
 mod guard;
-mod in_flight;
 pub mod interrupt;
 mod key;
 mod lineage;

@@ -18,12 +18,7 @@ use crate::node::{Extra, Node};
 pub use crate::foreign::{discard, quietly, whole};
 pub use crate::one_line::one_line;
 
-/// What is in flight beside tasks, for a live view.
-pub mod in_flight {
-    pub use crate::in_flight::{
-        End, Entry, InFlight, ended, ends, enter, is_observed, list, observe,
-    };
-}
+pub mod in_flight;
 
 /// The right to end a child of `ctx` that knows its owner, on behalf of the line at `location`.
 ///

@@ -1,16 +1,14 @@
 //! Contexts that end when the process is asked to stop (feature `signal`).
 
 use std::error::Error;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::panic::Location;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use crate::cancelled::{Cancelled, Place, Reason};
 use crate::context::Context;
-use crate::future::DoneOwned;
 use crate::guard::{CancelGuard, CancelHandle};
 
 /// Signals, with the feature `signal`.
@@ -60,24 +58,15 @@ impl Context {
         let location = Location::caller();
         let requests = Requests::listen()?;
         let guard = self.with_cancel();
-        tokio::spawn(watch(
-            requests,
-            guard.done_owned(),
-            guard.handle(),
-            location,
-        ));
+        tokio::spawn(watch(requests, guard.handle(), location));
         Ok(guard)
     }
 }
 
 /// Ends the context at the first request, and ends with the context.
-async fn watch(mut requests: Requests, done: DoneOwned, handle: CancelHandle, location: Place) {
-    let mut done = pin!(done);
-    let request = poll_fn(|cx| match requests.poll(cx) {
-        Poll::Ready(signal) => Poll::Ready(Some(signal)),
-        Poll::Pending => done.as_mut().poll(cx).map(|_| None),
-    });
-    if let Some(signal) = request.await {
+async fn watch(mut requests: Requests, handle: CancelHandle, location: Place) {
+    let request = poll_fn(|cx| requests.poll(cx));
+    if let Ok(signal) = handle.context().run(request).await {
         let cause = Arc::from(Box::<dyn Error + Send + Sync>::from(signal));
         handle.cancel_as(Cancelled::new(Reason::Signal, location, Some(cause)));
     }

@@ -18,8 +18,9 @@ impl Node {
         !self.is_ended() && self.end(cancelled)
     }
 
+    #[inline]
     fn end(self: &Arc<Node>, cancelled: Cancelled) -> bool {
-        let cancelled = cancelled.named(self.name());
+        let cancelled = self.named(cancelled);
         let ended = {
             let mut state = self.state.lock();
             let ended = state.end(cancelled);
@@ -54,20 +55,29 @@ impl Node {
         }
         self.parent.take()
     }
+
+    /// Invariant 6. Only merges need the list: their parents are more than one.
+    #[cold]
+    fn drop_upwards(&mut self) {
+        let mut pending = Vec::new();
+        let mut next = self.unlink(&mut pending);
+        while let Some(above) = next.or_else(|| pending.pop()) {
+            next = Arc::into_inner(above).and_then(|mut node| node.unlink(&mut pending));
+        }
+    }
 }
 
 impl Drop for Node {
-    /// Invariant 6. Only merges need the list: their parents are more than one.
     fn drop(&mut self) {
         let state = self.state.get_mut();
         if matches!(state, State::Busy(_)) {
             foreign::release(std::mem::replace(state, State::Live));
         }
-        let mut pending = Vec::new();
-        let mut next = self.unlink(&mut pending);
-        while let Some(above) = next.or_else(|| pending.pop()) {
-            // Usually it has other owners too.
-            next = Arc::into_inner(above).and_then(|mut node| node.unlink(&mut pending));
+        if matches!(self.extra(), Some(Extra::Merge(_) | Extra::Cause(_))) {
+            self.drop_upwards();
+        } else if let Some(mut above) = self.parent.take().and_then(Arc::into_inner) {
+            // Usually there is no parent, or it has other owners too.
+            above.drop_upwards();
         }
     }
 }

@@ -99,8 +99,7 @@ impl Node {
     fn own_outcome(&self, carried: Option<&Cancelled>, now: u64) -> Option<Cancelled> {
         match self.extra() {
             Some(Extra::Foreign) if self.foreign_is_cancelled() => {
-                let cancelled = Cancelled::new(Reason::Token, self.made_at, None);
-                return Some(cancelled.named(self.name()));
+                return Some(self.named(Cancelled::new(Reason::Token, self.made_at, None)));
             }
             Some(Extra::Merge(merge)) => {
                 // Both were resolved before: they come earlier in the list of chains.

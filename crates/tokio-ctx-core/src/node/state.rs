@@ -99,6 +99,7 @@ impl State {
     }
 
     /// Becomes `state`, and hands out what is on the heap.
+    #[inline]
     fn replace(&mut self, state: State) -> Option<Box<Extra>> {
         match std::mem::replace(self, state) {
             State::Busy(extra) => Some(extra),
@@ -108,6 +109,7 @@ impl State {
 
     /// Stores an outcome and hands out what waited for one; gives the outcome back when there
     /// is one already.
+    #[inline]
     pub(super) fn end(&mut self, cancelled: Cancelled) -> Result<Option<Box<Extra>>, Cancelled> {
         if self.outcome().is_some() {
             return Err(cancelled);

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use super::state::State;
-use crate::cancelled::{Place, SharedCause};
+use crate::cancelled::{Cancelled, Place, SharedCause};
 use crate::sync::clock::NEVER;
 use crate::sync::{AtomicFlag, CancellationToken, Mutex, Slot};
 
@@ -213,6 +213,15 @@ impl Node {
             Some(Extra::Name(name)) => Some(name),
             _ => None,
         })
+    }
+
+    /// With the name of this node, if there is one, and `cancelled` has none.
+    #[inline]
+    pub(super) fn named(&self, cancelled: Cancelled) -> Cancelled {
+        match self.name() {
+            Some(name) => cancelled.with_name(name),
+            None => cancelled,
+        }
     }
 
     /// The uppermost node of this chain.

@@ -31,6 +31,15 @@ impl Node {
 
     /// Makes the tokens of this chain, from the first node that has one downwards.
     fn chain_token(self: &Arc<Node>) -> Option<&CancellationToken> {
+        match &self.parent {
+            Some(parent) if parent.token.get().is_none() => self.path_token(),
+            // Usually an ancestor has a token already, and only this node lacks one.
+            parent => self.make_token(parent.as_ref().and_then(|parent| parent.token.get())),
+        }
+    }
+
+    #[cold]
+    fn path_token(self: &Arc<Node>) -> Option<&CancellationToken> {
         // Few are far from a token, so that the path has mostly no room on the heap.
         let mut path: SmallVec<[&Arc<Node>; 4]> = SmallVec::new();
         let mut above = None;

@@ -6,9 +6,11 @@
 
 use std::collections::VecDeque;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use slab::Slab;
 
 use crate::cancelled::{Cancelled, Reason};
 use crate::context::Context;
@@ -21,14 +23,11 @@ const LAST: usize = 100;
 /// More bytes than that are not kept for the next label.
 const MOST_ROOM: usize = 256;
 
-/// Entries are spread over so many lists, so that threads rarely wait for each other.
-const LISTS: usize = 16;
-
 static OBSERVED: AtomicBool = AtomicBool::new(false);
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-static FLIGHT: [Mutex<List>; LISTS] = [const { Mutex::new(List::new()) }; LISTS];
-/// Locked behind a list of what is in flight, where both are.
-static ENDS: Mutex<Ends> = Mutex::new(Ends {
+static KEPT: Mutex<Kept> = Mutex::new(Kept {
+    flight: Slab::new(),
+    spare: Vec::new(),
     last: VecDeque::new(),
     counts: Vec::new(),
 });
@@ -80,71 +79,44 @@ pub struct End {
     pub at: Instant,
 }
 
-/// A place for each entry, which is used again with the room of its label: a request that is shown
-/// allocates nothing for it.
-struct List {
-    places: Vec<Place>,
-    free: Vec<usize>,
-}
-
-struct Place {
-    id: u64,
-    kind: &'static str,
-    label: String,
-    /// `None` where nothing is in flight.
-    ctx: Option<Context>,
-    since: Instant,
-}
-
-impl List {
-    const fn new() -> List {
-        List {
-            places: Vec::new(),
-            free: Vec::new(),
-        }
-    }
-
-    fn num(&self) -> usize {
-        self.places.len() - self.free.len()
-    }
-
-    /// The room of a label that is not used any more, if there is one.
-    fn take_spare_text(&mut self) -> String {
-        let last = self.free.last();
-        last.map(|&index| std::mem::take(&mut self.places[index].label))
-            .unwrap_or_default()
-    }
-
-    fn put(&mut self, place: Place) -> usize {
-        match self.free.pop() {
-            Some(index) => {
-                self.places[index] = place;
-                index
-            }
-            None => {
-                self.places.push(place);
-                self.places.len() - 1
-            }
-        }
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.places.iter().filter_map(|place| {
-            Some(Entry {
-                id: place.id,
-                kind: place.kind,
-                label: place.label.clone(),
-                ctx: place.ctx.clone()?,
-                since: place.since,
-            })
-        })
-    }
-}
-
-struct Ends {
+struct Kept {
+    flight: Slab<Entry>,
+    /// Labels that are not used any more, for their room: a request that is shown allocates nothing
+    /// for it.
+    spare: Vec<String>,
     last: VecDeque<End>,
     /// One for each reason that came up, so there are few.
     counts: Vec<(Reason, u64)>,
+}
+
+fn kept() -> MutexGuard<'static, Kept> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Kept {
+    /// Keeps the room of a label.
+    fn spare(&mut self, mut label: String) {
+        if label.capacity() <= MOST_ROOM {
+            label.clear();
+            self.spare.push(label);
+        }
+    }
+
+    /// Writes down an end. The oldest one is returned, for the caller to drop.
+    fn end(&mut self, end: End) -> Option<End> {
+        let reason = end.why.reason();
+        match self.counts.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, num)) => *num += 1,
+            None => self.counts.push((reason, 1)),
+        }
+        let is_full = self.last.len() == LAST;
+        let mut oldest = is_full.then(|| self.last.pop_front()).flatten();
+        if let Some(oldest) = &mut oldest {
+            self.spare(std::mem::take(&mut oldest.label));
+        }
+        self.last.push_back(end);
+        oldest
+    }
 }
 
 /// From now on entries and ends are kept. There is no way back, and calling it again is free.
@@ -180,7 +152,7 @@ pub fn is_observed() -> bool {
 #[inline]
 pub fn enter(kind: &'static str, ctx: &Context, label: impl FnOnce(&mut String)) -> InFlight {
     match is_observed() {
-        false => InFlight { place: None },
+        false => InFlight { key: None },
         true => InFlight::begin(kind, ctx, label),
     }
 }
@@ -189,97 +161,87 @@ pub fn enter(kind: &'static str, ctx: &Context, label: impl FnOnce(&mut String))
 /// [`finish`](InFlight::finish).
 #[derive(Debug)]
 pub struct InFlight {
-    place: Option<(usize, usize)>,
+    key: Option<usize>,
 }
 
 impl InFlight {
     #[cold]
     fn begin(kind: &'static str, ctx: &Context, label: impl FnOnce(&mut String)) -> InFlight {
-        let number = list_of_this_thread();
-        let mut text = locked(&FLIGHT[number]).take_spare_text();
+        let mut text = kept().spare.pop().unwrap_or_default();
         // Foreign: outside of the lock, and before there is anything to be taken back.
         label(&mut text);
-        let place = Place {
+        let entry = Entry {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             kind,
             label: text,
-            ctx: Some(ctx.clone()),
+            ctx: ctx.clone(),
             since: Instant::now(),
         };
-        let index = locked(&FLIGHT[number]).put(place);
-        InFlight {
-            place: Some((number, index)),
-        }
+        let key = kept().flight.insert(entry);
+        InFlight { key: Some(key) }
     }
 
     /// Ends it, and writes the end down with why `ctx`, its context, ended and the line that
     /// stands for it. Nothing is written of a context that has not ended.
     #[inline]
     pub fn finish(&mut self, ctx: &Context, line: &'static Location<'static>) {
-        if self.place.is_none() {
+        if self.key.is_none() {
             return;
         }
         if let Some(why) = ctx.err() {
-            self.finish_with(why, line);
+            self.leave(Some((why, line)));
         }
     }
 
     #[cold]
-    fn finish_with(&mut self, why: Cancelled, line: &'static Location<'static>) {
-        self.leave(|place| {
-            let at = Instant::now();
-            let end = End {
-                id: place.id,
-                kind: place.kind,
-                label: String::new(),
-                why,
-                line,
-                age: Some(at.saturating_duration_since(place.since)),
-                at,
-            };
-            write_end(end, &place.label)
-        });
-    }
-
-    /// Frees its place, after a last look at it.
-    fn leave<T>(&mut self, look: impl FnOnce(&Place) -> T) {
-        let Some((number, index)) = self.place.take() else {
+    fn leave(&mut self, end: Option<(Cancelled, &'static Location<'static>)>) {
+        let Some(key) = self.key.take() else {
             return;
         };
-        let (ctx, looked) = {
-            let mut list = locked(&FLIGHT[number]);
-            let list = &mut *list;
-            let place = &mut list.places[index];
-            let looked = look(place);
-            place.label.clear();
-            place.label.shrink_to(MOST_ROOM);
-            list.free.push(index);
-            (place.ctx.take(), looked)
+        let at = Instant::now();
+        let gone = {
+            let mut kept = kept();
+            let entry = kept.flight.remove(key);
+            let oldest = match end {
+                Some((why, line)) => kept.end(End {
+                    id: entry.id,
+                    kind: entry.kind,
+                    label: entry.label,
+                    why,
+                    line,
+                    age: Some(at.saturating_duration_since(entry.since)),
+                    at,
+                }),
+                None => {
+                    kept.spare(entry.label);
+                    None
+                }
+            };
+            (entry.ctx, oldest)
         };
         // Values of contexts and causes are foreign: dropped outside of the lock.
-        foreign::discard((ctx, looked));
+        foreign::discard(gone);
     }
 }
 
 impl Drop for InFlight {
+    #[inline]
     fn drop(&mut self) {
-        self.leave(|_| ());
+        if self.key.is_some() {
+            self.leave(None);
+        }
     }
 }
 
 /// At most `limit` entries, oldest first, and how many more there are.
 #[must_use]
 pub fn list(limit: usize) -> (Vec<Entry>, usize) {
-    let mut found: Vec<Entry> = Vec::new();
-    let mut num = 0;
-    for list in &FLIGHT {
-        let list = locked(list);
-        num += list.num();
-        let room = limit.saturating_sub(found.len());
-        found.extend(list.entries().take(room));
-    }
+    let kept = kept();
+    let entries = kept.flight.iter().take(limit);
+    let mut found: Vec<Entry> = entries.map(|(_, entry)| entry.clone()).collect();
+    let more = kept.flight.len() - found.len();
+    drop(kept);
     found.sort_by_key(|entry| entry.id);
-    let more = num - found.len().min(num);
     (found, more)
 }
 
@@ -296,65 +258,30 @@ pub fn ended(
         let end = End {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             kind,
-            label: String::new(),
+            label: label(),
             why: why.clone(),
             line,
             age,
             at: Instant::now(),
         };
+        let oldest = kept().end(end);
         // Its cause is foreign: outside of the lock.
-        foreign::discard(write_end(end, &label()));
+        foreign::discard(oldest);
     }
-}
-
-/// Writes down `end` with `label`, for which it takes the room of the oldest one. That one is
-/// returned, for the caller to drop.
-#[cold]
-fn write_end(mut end: End, label: &str) -> Option<End> {
-    let reason = end.why.reason();
-    let mut ends = locked(&ENDS);
-    match ends.counts.iter_mut().find(|(other, _)| *other == reason) {
-        Some((_, num)) => *num += 1,
-        None => ends.counts.push((reason, 1)),
-    }
-    let mut oldest = match ends.last.len() {
-        LAST => ends.last.pop_front(),
-        _ => None,
-    };
-    if let Some(oldest) = &mut oldest {
-        end.label = std::mem::take(&mut oldest.label);
-        end.label.clear();
-        end.label.shrink_to(MOST_ROOM);
-    }
-    end.label.push_str(label);
-    ends.last.push_back(end);
-    oldest
 }
 
 /// The last ends, newest first, and how many there were by reason since [`observe`].
 #[must_use]
 pub fn ends() -> (Vec<End>, Vec<(String, u64)>) {
     let (last, counts) = {
-        let ends = locked(&ENDS);
+        let kept = kept();
         (
-            ends.last.iter().rev().cloned().collect(),
-            ends.counts.clone(),
+            kept.last.iter().rev().cloned().collect(),
+            kept.counts.clone(),
         )
     };
     let named = |(reason, num): (Reason, u64)| (format!("{reason:?}"), num);
     let mut counts: Vec<_> = counts.into_iter().map(named).collect();
     counts.sort();
     (last, counts)
-}
-
-fn list_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    std::thread_local! {
-        static LIST: usize = NEXT.fetch_add(1, Ordering::Relaxed) % LISTS;
-    }
-    LIST.try_with(|list| *list).unwrap_or(0)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
