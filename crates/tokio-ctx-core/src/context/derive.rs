@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Context;
 use crate::budget::Budget;
-use crate::cancelled::{Cancelled, Reason, SharedCause};
+use crate::cancelled::{Cancelled, Place, Reason, SharedCause};
 use crate::foreign;
 use crate::node::{Extra, Node};
 use crate::sync::clock::{self, NEVER};
@@ -60,7 +60,7 @@ impl Context {
     #[track_caller]
     #[must_use]
     pub fn with_timeout(&self, after: Duration) -> Context {
-        self.deadline_in(after, None, Location::caller())
+        self.ending_in(after, None, Location::caller())
     }
 
     /// The same as [`with_timeout`](Context::with_timeout), with a cause that is reported if
@@ -88,7 +88,7 @@ impl Context {
         after: Duration,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Context {
-        self.deadline_in(after, Some(Arc::from(cause.into())), Location::caller())
+        self.ending_in(after, Some(Arc::from(cause.into())), Location::caller())
     }
 
     /// A child that ends at `at`, if it did not end before; otherwise as
@@ -112,7 +112,7 @@ impl Context {
     #[track_caller]
     #[must_use]
     pub fn with_deadline(&self, at: Instant) -> Context {
-        self.deadline_at(at, None, Location::caller())
+        self.ending_at(clock::nanos_of(at), clock::now(), None, Location::caller())
     }
 
     /// The same as [`with_deadline`](Context::with_deadline), with a cause that is reported
@@ -136,26 +136,13 @@ impl Context {
         at: Instant,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Context {
-        self.deadline_at(at, Some(Arc::from(cause.into())), Location::caller())
+        let (at, cause) = (clock::nanos_of(at), Arc::from(cause.into()));
+        self.ending_at(at, clock::now(), Some(cause), Location::caller())
     }
 
-    fn deadline_in(
-        &self,
-        after: Duration,
-        cause: Option<SharedCause>,
-        location: &'static Location<'static>,
-    ) -> Context {
+    fn ending_in(&self, after: Duration, cause: Option<SharedCause>, location: Place) -> Context {
         let now = clock::now();
         self.ending_at(clock::later(now, after), now, cause, location)
-    }
-
-    fn deadline_at(
-        &self,
-        at: Instant,
-        cause: Option<SharedCause>,
-        location: &'static Location<'static>,
-    ) -> Context {
-        self.ending_at(clock::nanos_of(at), clock::now(), cause, location)
     }
 
     fn ending_at(
@@ -163,7 +150,7 @@ impl Context {
         deadline: u64,
         now: u64,
         cause: Option<SharedCause>,
-        location: &'static Location<'static>,
+        location: Place,
     ) -> Context {
         let cause = cause.map(|cause| Arc::new(Extra::Cause(cause)));
         match self.deadline_node(deadline, now, cause, location) {
@@ -178,7 +165,7 @@ impl Context {
         deadline: u64,
         now: u64,
         cause: Option<Arc<Extra>>,
-        location: &'static Location<'static>,
+        location: Place,
     ) -> Option<Arc<Node>> {
         let parent = self.lifetime.as_ref();
         if deadline >= parent.map_or(NEVER, |parent| parent.deadline) {
@@ -235,7 +222,7 @@ impl Context {
             Cancelled::new(Reason::BudgetExhausted, location, Some(Arc::new(shortage)))
         })?;
         Ok(match granted {
-            Some(after) => self.deadline_in(after, None, location),
+            Some(after) => self.ending_in(after, None, location),
             None => self.clone(),
         })
     }

@@ -8,10 +8,10 @@
 //! Weaker in one way that nobody can observe but by memory: a child without handles stays
 //! in its parent's list until the parent is cancelled or dropped.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -119,7 +119,7 @@ impl CancellationToken {
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub fn cancelled_owned(self) -> TokenWaitOwned {
         Wait {
-            token: Owned(self),
+            token: self,
             id: None,
         }
     }
@@ -138,30 +138,20 @@ impl fmt::Debug for CancellationToken {
 }
 
 pub(crate) type TokenWait<'a> = Wait<&'a CancellationToken>;
-pub(crate) type TokenWaitOwned = Wait<Owned>;
+pub(crate) type TokenWaitOwned = Wait<CancellationToken>;
 
-pub struct Owned(CancellationToken);
-
-impl Deref for Owned {
-    type Target = CancellationToken;
-
-    fn deref(&self) -> &CancellationToken {
-        &self.0
-    }
-}
-
-pub struct Wait<T: Deref<Target = CancellationToken>> {
+pub struct Wait<T: Borrow<CancellationToken>> {
     token: T,
     id: Option<u64>,
 }
 
-impl<T: Deref<Target = CancellationToken> + Unpin> Future for Wait<T> {
+impl<T: Borrow<CancellationToken> + Unpin> Future for Wait<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let known = self.id;
         let (id, replaced) = {
-            let mut inner = self.token.0.lock();
+            let mut inner = self.token.borrow().0.lock();
             if inner.is_cancelled {
                 return Poll::Ready(());
             }
@@ -175,10 +165,10 @@ impl<T: Deref<Target = CancellationToken> + Unpin> Future for Wait<T> {
     }
 }
 
-impl<T: Deref<Target = CancellationToken>> Drop for Wait<T> {
+impl<T: Borrow<CancellationToken>> Drop for Wait<T> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            let removed = self.token.0.lock().waiters.remove(&id);
+            let removed = self.token.borrow().0.lock().waiters.remove(&id);
             drop(removed);
         }
     }
