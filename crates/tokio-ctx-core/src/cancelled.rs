@@ -174,7 +174,7 @@ impl Cancelled {
 
     /// The same with `name`, unless it has one.
     #[cold]
-    pub(crate) fn with_name(self, name: &Cow<'static, str>) -> Cancelled {
+    pub(crate) fn with_name(self, name: Cow<'static, str>) -> Cancelled {
         if self.name().is_some() {
             return self;
         }
@@ -182,7 +182,7 @@ impl Cancelled {
             reason: self.reason(),
             location: self.location(),
             after: self.after(),
-            name: Some(name.clone()),
+            name: Some(name),
             cause: self.facts().and_then(|facts| facts.cause.clone()),
         })
     }

@@ -219,7 +219,7 @@ impl Node {
     #[inline]
     pub(super) fn named(&self, cancelled: Cancelled) -> Cancelled {
         match self.name() {
-            Some(name) => cancelled.with_name(name),
+            Some(name) => cancelled.with_name(name.clone()),
             None => cancelled,
         }
     }
