@@ -22,3 +22,12 @@ pub(crate) fn log(write: impl FnOnce()) {
 pub(crate) fn text(make: impl FnOnce() -> String) -> String {
     quietly(make).unwrap_or_else(|| "(its text panics)".to_owned())
 }
+
+/// A foreign value that a panic may drop, or its owner: a panic in its own drop ends here.
+pub(crate) struct Quietly<T>(pub(crate) Option<T>);
+
+impl<T> Drop for Quietly<T> {
+    fn drop(&mut self) {
+        drop_quietly(self.0.take());
+    }
+}

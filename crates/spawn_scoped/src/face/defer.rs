@@ -14,7 +14,7 @@ use crate::face::spawner::Spawner;
 use crate::foreign::{log, whole};
 use crate::state::cleanup::run_now;
 use crate::state::shared::{Shared, Ticket};
-use crate::task::output::{IsolatedOutput, TaskOutput};
+use crate::task::output::{IsolatedOutput, Spawns, TaskOutput};
 
 /// A clean-up that was deferred to the end of its scope; from [`Scope::defer`].
 ///
@@ -150,11 +150,32 @@ impl fmt::Debug for Deferred {
     }
 }
 
-fn unnamed(location: Place) -> Who {
-    Who {
-        name: None,
-        location,
-    }
+/// Defers `f`, whose output is that of a task of `S`.
+fn defer<S, F, Fut, O>(shared: &Arc<Shared>, isolated: bool, location: Place, f: F) -> Deferred
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output = O> + Send + 'static,
+    S: Spawns<O>,
+{
+    let clean_up = CleanUp {
+        who: Who {
+            name: None,
+            location,
+        },
+        isolated,
+        begin: Box::new(|ctx| {
+            let future = whole(f(ctx));
+            Box::pin(async {
+                let output = future.await;
+                if let Some(text) = S::failure(&output) {
+                    let text = one_line(text.into()).into_owned();
+                    return Err(CleanUpError::Isolated(text));
+                }
+                S::value_of(output).map(drop).map_err(CleanUpError::Linked)
+            })
+        }),
+    };
+    Deferred::new(shared, clean_up)
 }
 
 impl<E: Send + 'static> Scope<E> {
@@ -203,20 +224,7 @@ impl<E: Send + 'static> Scope<E> {
         Fut: Future<Output = O> + Send + 'static,
         O: TaskOutput<E>,
     {
-        let clean_up = CleanUp {
-            who: unnamed(Location::caller()),
-            isolated: false,
-            begin: Box::new(|ctx| {
-                let future = whole(f(ctx));
-                Box::pin(async {
-                    let result = future.await.into_result();
-                    result
-                        .map(drop)
-                        .map_err(|error| CleanUpError::Linked(Box::new(error)))
-                })
-            }),
-        };
-        Deferred::new(&self.shared, clean_up)
+        defer::<Self, _, _, _>(&self.shared, false, Location::caller(), f)
     }
 }
 
@@ -254,21 +262,6 @@ impl Spawner {
         Fut: Future<Output = O> + Send + 'static,
         O: IsolatedOutput,
     {
-        let clean_up = CleanUp {
-            who: unnamed(Location::caller()),
-            isolated: true,
-            begin: Box::new(|ctx| {
-                let future = whole(f(ctx));
-                Box::pin(async {
-                    match future.await.failure() {
-                        Some(text) => {
-                            Err(CleanUpError::Isolated(one_line(text.into()).into_owned()))
-                        }
-                        None => Ok(()),
-                    }
-                })
-            }),
-        };
-        Deferred::new(&self.shared, clean_up)
+        defer::<Self, _, _, _>(&self.shared, true, Location::caller(), f)
     }
 }

@@ -15,7 +15,7 @@ use crate::data::entry::{Entry, Place, TaskKind, Who};
 use crate::data::failure::TaskFailure;
 use crate::data::text::Name;
 use crate::face::spawner::Spawner;
-use crate::foreign::{drop_quietly, quietly};
+use crate::foreign::{Quietly, drop_quietly, quietly};
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
 use crate::task::handle::Task;
@@ -131,7 +131,8 @@ impl<'s> Launch<'s> {
 
     async fn permit_of(&self, slots: &'s Semaphore) -> Result<SemaphorePermit<'s>, Cancelled> {
         let mut ended = pin!(self.intake().done());
-        let mut line = Line(Some(Box::pin(unconstrained(slots.acquire()))));
+        // Its drop may wake the next in the line.
+        let mut line = Quietly(Some(Box::pin(unconstrained(slots.acquire()))));
         let permit = poll_fn(|cx| {
             // The end is asked first: a slot that came free because of it
             // starts nothing.
@@ -347,14 +348,5 @@ impl<'s> Launch<'s> {
         // Only a scope that aborts is asked why a task was dropped.
         let scope = home.grace().is_some().then(|| home.clone());
         Task::running(handle, self.who(), scope, report)
-    }
-}
-
-/// A place in the line for a slot. Given up when dropped, which may wake the next.
-struct Line<F>(Option<F>);
-
-impl<F> Drop for Line<F> {
-    fn drop(&mut self) {
-        drop_quietly(self.0.take());
     }
 }

@@ -13,16 +13,14 @@ use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
 use crate::data::config::{Config, Describe};
-use crate::data::entry::Place;
-use crate::data::failure::{
-    ErasedError, Payload, TaskFailure, message, well_known_to_say_cancelled,
-};
+use crate::data::entry::{Place, Who};
+use crate::data::failure::{ErasedError, TaskFailure, message, well_known_to_say_cancelled};
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::foreign::{drop_quietly, log};
 use crate::state::adopt::{adopter, give_to};
 use crate::state::cleanup::{self, CleanUpLater};
-use crate::state::failures::{Primary, Verdict};
+use crate::state::failures::{Outcome, Verdict};
 use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
 use crate::watch::orphaned::report_and_abort;
@@ -93,25 +91,6 @@ where
     run(ctx, None, Location::caller(), body, None)
 }
 
-/// How the body ended.
-enum BodyEnd<T, E> {
-    Ok(T),
-    /// Its own error decides.
-    Err(E),
-    /// Something else decides: an error, a panic, or that the grace was over.
-    Overruled,
-}
-
-/// Why the body is polled no more.
-enum Polled<T, E> {
-    Ended(Result<T, E>),
-    Panicked(Payload),
-    /// A failure of a task has ended the scope.
-    Overruled,
-    /// The grace is over.
-    Aborted,
-}
-
 /// The errors that came after the one that decided a scope, if they were asked for.
 pub(crate) struct Late<E> {
     pub(crate) errors: Vec<(E, TaskFailure)>,
@@ -152,7 +131,7 @@ where
     let mut ticket = Some(Ticket::owed(shared));
     let mut watch = Watch::new(shared, parent);
 
-    let body_end = run_body(shared, scope, &mut ticket, &mut watch, body).await;
+    let value = run_body(shared, scope, &mut ticket, &mut watch, body).await;
     drop(ticket);
     join(shared, watch).await;
     if let Some(background) = shared.close_background() {
@@ -169,7 +148,7 @@ where
     if cold.is_some_and(|cold| !cold.clean_ups.is_empty()) {
         clean_up(shared, parent).await;
     }
-    settle(shared, body_end, late)
+    settle(shared, value, late)
 }
 
 /// Shows a live view, where there is one, that the scope did not end by itself.
@@ -184,14 +163,14 @@ fn show_end(shared: &Shared) {
     }
 }
 
-/// Polls the body to its end, its panic, or the end of its grace.
+/// Polls the body to its end, its panic, or the end of its grace. Its value, if it has one.
 async fn run_body<T, E, F, Fut>(
     shared: &Arc<Shared>,
     scope: Scope<E>,
     ticket: &mut Option<Ticket>,
     watch: &mut Watch<'_>,
     body: F,
-) -> BodyEnd<T, E>
+) -> Option<T>
 where
     F: FnOnce(Scope<E>) -> Fut,
     Fut: Future<Output = Result<T, E>>,
@@ -201,7 +180,7 @@ where
         Ok(future) => future,
         Err(payload) => {
             shared.body_panicked(payload);
-            return BodyEnd::Overruled;
+            return None;
         }
     };
     let mut future = pin!(Some(future));
@@ -210,41 +189,38 @@ where
             return Poll::Pending;
         };
         if shared.is_ended_by_failure() {
-            return Poll::Ready(Polled::Overruled);
+            return Poll::Ready(Ok(None));
         }
         match catch(|| body.poll(cx)) {
-            Ok(Poll::Ready(result)) => return Poll::Ready(Polled::Ended(result)),
-            Err(payload) => return Poll::Ready(Polled::Panicked(payload)),
+            Ok(Poll::Ready(result)) => return Poll::Ready(Ok(Some(result))),
+            Err(payload) => return Poll::Ready(Err(payload)),
             Ok(Poll::Pending) => {}
         }
         let gone = wait(shared, ticket, watch, cx);
         // Asked once the end of the context would wake us, and so for the last time.
         if shared.is_ended_by_failure() {
-            return Poll::Ready(Polled::Overruled);
+            return Poll::Ready(Ok(None));
         }
-        gone.map(|()| Polled::Aborted)
+        gone.map(|()| {
+            let failure = TaskFailure::new(&shared.body(), Reason::TaskAborted, None);
+            shared.cold.lock().failures.add_abort(&failure.cancelled());
+            Ok(None)
+        })
     })
     .await;
     // The body's locals go before its ticket does, and their drop may panic.
     let dropped = catch(|| future.set(None));
-    let end = match polled {
-        Polled::Ended(Ok(value)) => BodyEnd::Ok(value),
-        Polled::Ended(Err(error)) => body_failed(shared, error),
-        Polled::Overruled => BodyEnd::Overruled,
-        Polled::Aborted => {
-            let failure = TaskFailure::new(&shared.body(), Reason::TaskAborted, None);
-            shared.cold.lock().failures.add_abort(&failure.cancelled());
-            BodyEnd::Overruled
-        }
-        Polled::Panicked(payload) => {
-            shared.body_panicked(payload);
-            BodyEnd::Overruled
-        }
-    };
+    let mut value = None;
+    match polled {
+        Ok(Some(Ok(done))) => value = Some(done),
+        Ok(Some(Err(error))) => shared.body_failed(Box::new(error)),
+        Ok(None) => {}
+        Err(payload) => shared.body_panicked(payload),
+    }
     if let Err(payload) = dropped {
         shared.body_panicked(payload);
     }
-    end
+    value
 }
 
 /// What a body that waits does besides. Ready when it has to go: the grace is over, and all the
@@ -263,23 +239,6 @@ fn wait(
         return shared.ledger.poll_empty(cx.waker());
     }
     polled
-}
-
-fn body_failed<T, E: Send + 'static>(shared: &Arc<Shared>, error: E) -> BodyEnd<T, E> {
-    let erased: ErasedError = Box::new(error);
-    if shared.body_failed(&erased) {
-        return match erased.downcast::<E>() {
-            Ok(error) => BodyEnd::Err(*error),
-            Err(_) => unreachable!("its type was checked above"),
-        };
-    }
-    let surplus = shared
-        .cold
-        .lock()
-        .failures
-        .add_undecisive(erased, &shared.body());
-    drop_quietly(surplus);
-    BodyEnd::Overruled
 }
 
 /// Whether `error` only says "cancelled": it has a [`Cancelled`] inside, as far as its type tells,
@@ -342,25 +301,18 @@ async fn clean_up(shared: &Arc<Shared>, parent: &Context) {
 }
 
 /// Everybody has left: the result.
-fn settle<T, E>(
-    shared: &Arc<Shared>,
-    body: BodyEnd<T, E>,
-    late: Option<&mut Late<E>>,
-) -> Result<T, E>
+fn settle<T, E>(shared: &Arc<Shared>, value: Option<T>, late: Option<&mut Late<E>>) -> Result<T, E>
 where
     E: From<Cancelled> + Send + 'static,
 {
-    match (shared.cold.lock_if_touched(), body) {
-        (None, BodyEnd::Ok(value)) => Ok(value),
-        (None, BodyEnd::Err(error)) => Err(error),
-        (None, BodyEnd::Overruled) => {
-            unreachable!("an overruled body without an error, a loss or a panic")
-        }
-        (Some(mut cold), body) => {
+    match (shared.cold.lock_if_touched(), value) {
+        (None, Some(value)) => Ok(value),
+        (Some(mut cold), value) => {
             let verdict = cold.failures.verdict();
             drop(cold);
-            judge(shared, verdict, body, late)
+            judge(shared, verdict, value, late)
         }
+        (None, None) => unreachable!("a body without a value, an error, a loss or a panic"),
     }
 }
 
@@ -368,76 +320,61 @@ where
 #[cold]
 fn judge<T, E>(
     shared: &Shared,
-    mut verdict: Verdict,
-    body: BodyEnd<T, E>,
+    verdict: Verdict,
+    value: Option<T>,
     late: Option<&mut Late<E>>,
 ) -> Result<T, E>
 where
     E: From<Cancelled> + Send + 'static,
 {
-    if let Some(payload) = verdict.panic {
-        drop_quietly((body, verdict.primary, verdict.late));
-        resume_unwind(payload);
-    }
-    let mut errors = verdict.take_late::<E>();
-    let mut num = verdict.num_late;
-    let body = match (verdict.clean_up, body) {
-        (Some((error, _)), BodyEnd::Ok(value)) if verdict.primary.is_none() => {
+    let result = match (verdict.result, value) {
+        (Outcome::Panic(payload, unseen), value) => {
+            drop_quietly((value, unseen, verdict.late));
+            resume_unwind(payload);
+        }
+        (Outcome::Value, Some(value)) => Ok(value),
+        (Outcome::Error(error), value) => {
             drop_quietly(value);
-            match error.downcast::<E>() {
-                Ok(error) => BodyEnd::Err(*error),
-                Err(_) => unreachable!("a scope's clean-up fails with its error type"),
-            }
+            Err(typed(error))
         }
-        (Some((error, who)), body) => {
-            if let Ok(error) = error.downcast::<E>() {
-                num += 1;
-                let failure = TaskFailure::new(&who, Reason::TaskFailed, None);
-                errors.push((*error, failure));
-            }
-            body
-        }
-        (None, body) => body,
-    };
-    let result = match (verdict.primary, body) {
-        (Some(Primary::Error(error, ..)), body) => {
-            match body {
-                // It was overtaken by a real error.
-                BodyEnd::Err(error) => {
-                    num += 1;
-                    let failure = TaskFailure::new(&shared.body(), Reason::TaskFailed, None);
-                    errors.push((error, failure));
-                }
-                body => drop_quietly(body),
-            }
-            match error.downcast::<E>() {
-                Ok(error) => Err(*error),
-                Err(_) => unreachable!("a scope's tasks fail with its error type"),
-            }
-        }
-        (Some(Primary::Loss(cancelled)), BodyEnd::Ok(_) | BodyEnd::Overruled) => {
+        (Outcome::Loss(cancelled), value) => {
+            drop_quietly(value);
             Err(E::from(cancelled))
         }
-        (_, BodyEnd::Ok(value)) => Ok(value),
-        (_, BodyEnd::Err(error)) => Err(error),
-        (Some(Primary::Body) | None, BodyEnd::Overruled) => {
+        (Outcome::Value, None) => {
             unreachable!("a body is overruled by an error, a loss or a panic")
         }
     };
-    if num > 0 {
+    if verdict.num_late > 0 {
         log(|| {
             tracing::info!(
                 scope = shared.name(),
                 opened_at = %shared.location,
-                late = num,
+                late = verdict.num_late,
                 "errors came after the one that decided the scope",
             );
         });
     }
-    if let Some(late) = late {
-        *late = Late { errors, num };
+    match late {
+        Some(late) => {
+            let failure = |who: Who| TaskFailure::new(&who, Reason::TaskFailed, None);
+            let errors = verdict.late.into_iter();
+            late.errors = errors
+                .map(|(error, who)| (typed(error), failure(who)))
+                .collect();
+            late.num = verdict.num_late;
+        }
+        None => drop_quietly(verdict.late),
     }
     result
+}
+
+/// An error with its type back.
+fn typed<E: 'static>(error: ErasedError) -> E {
+    match error.downcast::<E>() {
+        Ok(error) => *error,
+        Err(_) => unreachable!("what runs in a scope fails with its error type"),
+    }
 }
 
 /// Hands the unfinished tasks to the scope around when the future is dropped
@@ -480,8 +417,7 @@ fn hand_over(shared: &Arc<Shared>, parent: &Context) {
         report_and_abort(ledger_of);
         if ledger_of.ledger.is_empty() {
             // The last one may have left before, and found nothing to let go of.
-            let late = ledger_of.cold.lock().after.take();
-            drop(late);
+            ledger_of.end_adoption();
         }
     }
 }

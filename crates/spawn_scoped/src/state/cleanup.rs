@@ -4,12 +4,10 @@
 //! scope's future is dropped meanwhile, and the scope around waits for it.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
 use tokio_ctx_core::{Cancelled, Context, Reason};
 use tracing::Level;
 
@@ -17,7 +15,7 @@ use crate::data::cleanup::{CleanUp, CleanUpError, Running};
 use crate::data::entry::{Entry, TaskKind, Who};
 use crate::data::failure::{Payload, TaskFailure, panic_message};
 use crate::data::text::Name;
-use crate::foreign::{drop_quietly, text};
+use crate::foreign::{Quietly, drop_quietly, text};
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
@@ -57,23 +55,17 @@ impl Drop for CleanUpLater {
 pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option<JoinHandle<()>> {
     let waiting = scope.cold.lock().clean_ups.take_all();
     if waiting.is_empty() {
-        // The values of the context go before the ticket does.
-        drop(ctx);
-        drop(around);
         return None;
     }
     let work = CleaningUp {
-        left: Left {
-            scope: scope.clone(),
-            waiting,
-        },
+        scope: scope.clone(),
+        waiting,
         running: None,
         ctx: ctx.with_timeout(scope.clean_up_time().unwrap_or(CLEAN_UP)),
         ticket: around,
     };
     if !rt::is_running() {
         // Dropping it says that it was lost.
-        drop(work);
         return None;
     }
     let home = work.ticket.shared().clone();
@@ -81,7 +73,7 @@ pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option
         name: Some(Name::new("clean-up")),
         location: scope.location,
     };
-    let handle = rt::spawn(work);
+    let handle = rt::spawn(run(work));
     let entry = Entry::new(
         handle.abort_handle(),
         who,
@@ -92,14 +84,21 @@ pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option
     Some(handle)
 }
 
-/// What has not run yet. Dropped with something left, it says so.
-struct Left {
+/// What has not ended yet. Dropped with something left, it says so. In the order of its fields
+/// when dropped: the values of the context go before the ticket does.
+struct CleaningUp {
     scope: Arc<Shared>,
     waiting: Vec<CleanUp>,
+    running: Option<(Who, bool)>,
+    ctx: Context,
+    ticket: Ticket,
 }
 
-impl Drop for Left {
+impl Drop for CleaningUp {
     fn drop(&mut self) {
+        if let Some((who, isolated)) = self.running.take() {
+            self.scope.task_dropped(&who, isolated);
+        }
         for lost in self.waiting.drain(..).rev() {
             self.scope.task_dropped(&lost.who, lost.isolated);
             drop_quietly(lost);
@@ -107,71 +106,12 @@ impl Drop for Left {
     }
 }
 
-/// The one that runs now.
-struct Now {
-    who: Who,
-    isolated: bool,
-    future: Running,
-}
-
-pin_project! {
-    /// In the order of its fields when dropped: the clean-up goes before the ticket does.
-    struct CleaningUp {
-        running: Option<Now>,
-        left: Left,
-        ctx: Context,
-        ticket: Ticket,
-    }
-
-    impl PinnedDrop for CleaningUp {
-        fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            if let Some(now) = this.running.take() {
-                this.left.scope.task_dropped(&now.who, now.isolated);
-                drop_quietly(now);
-            }
-        }
-    }
-}
-
-impl Future for CleaningUp {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<()> {
-        let this = self.project();
-        loop {
-            if this.running.is_none() {
-                let Some(next) = this.left.waiting.pop() else {
-                    return Poll::Ready(());
-                };
-                *this.running = Some(begin(next, this.ctx));
-            }
-            let Some(now) = this.running else {
-                continue;
-            };
-            let mut ended = None;
-            let caught = catch(|| match now.future.as_mut().poll(cx) {
-                Poll::Ready(result) => ended = Some(result),
-                Poll::Pending => {}
-            });
-            let outcome = match (caught, ended) {
-                (Ok(()), None) => return Poll::Pending,
-                (Ok(()), Some(result)) => Ok(result),
-                (Err(payload), _) => Err(payload),
-            };
-            if let Some(now) = this.running.take() {
-                drop_quietly(now.future);
-                drop(this.left.scope.cleaned_up(&now.who, now.isolated, outcome));
-            }
-        }
-    }
-}
-
-fn begin(clean_up: CleanUp, ctx: &Context) -> Now {
-    Now {
-        who: clean_up.who,
-        isolated: clean_up.isolated,
-        future: bounded(clean_up.begin, ctx.clone()),
+async fn run(mut work: CleaningUp) {
+    while let Some(next) = work.waiting.pop() {
+        work.running = Some((next.who.clone(), next.isolated));
+        let ended = run_now(&work.scope, next, &work.ctx).await;
+        work.running = None;
+        drop(ended);
     }
 }
 
@@ -189,20 +129,29 @@ fn bounded(begin: Box<dyn FnOnce(Context) -> Running + Send>, ctx: Context) -> R
     })
 }
 
-/// Runs one clean-up at once, on the task that calls.
+/// Runs one clean-up, on the task that calls.
 pub(crate) async fn run_now(
     scope: &Arc<Shared>,
-    clean_up: CleanUp,
+    CleanUp {
+        who,
+        isolated,
+        begin,
+    }: CleanUp,
     ctx: &Context,
 ) -> Result<(), Cancelled> {
-    let mut now = begin(clean_up, ctx);
-    let outcome = poll_fn(|cx| match catch(|| now.future.as_mut().poll(cx)) {
-        Ok(polled) => polled.map(Ok),
-        Err(payload) => Poll::Ready(Err(payload)),
+    let mut running = Quietly(Some(bounded(begin, ctx.clone())));
+    let outcome = poll_fn(|cx| {
+        let Some(future) = &mut running.0 else {
+            return Poll::Pending;
+        };
+        match catch(|| future.as_mut().poll(cx)) {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
     })
     .await;
-    drop_quietly(now.future);
-    scope.cleaned_up(&now.who, now.isolated, outcome)
+    drop(running);
+    scope.cleaned_up(&who, isolated, outcome)
 }
 
 impl Shared {
@@ -213,32 +162,29 @@ impl Shared {
         isolated: bool,
         outcome: Result<Result<(), CleanUpError>, Payload>,
     ) -> Result<(), Cancelled> {
-        match outcome {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(CleanUpError::Linked(error))) => Err(self.clean_up_failed(who, error)),
+        let (reason, why, level, what) = match outcome {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(CleanUpError::Linked(error))) => return Err(self.clean_up_failed(who, error)),
+            Err(payload) if !isolated => return Err(self.task_panicked(who, payload)),
             Ok(Err(CleanUpError::Isolated(text))) => {
-                let failure = TaskFailure::new(who, Reason::TaskFailed, Some(text));
-                failure.log(Level::WARN, self.name(), "a clean-up failed");
-                Err(failure.cancelled())
+                (Reason::TaskFailed, Some(text), Level::WARN, "failed")
             }
             Ok(Err(CleanUpError::CutOff(over))) => {
                 let why = Some(text(|| over.to_string()));
-                let failure = TaskFailure::new(who, Reason::TaskAborted, why);
-                failure.log(Level::WARN, self.name(), "a clean-up was cut off");
-                let cancelled = failure.cancelled();
-                if !isolated {
-                    self.cold.lock().failures.add_abort(&cancelled);
-                }
-                Err(cancelled)
+                (Reason::TaskAborted, why, Level::WARN, "was cut off")
             }
-            Err(payload) if isolated => {
+            Err(payload) => {
                 let text = panic_message(&payload);
                 drop_quietly(payload);
-                let failure = TaskFailure::new(who, Reason::TaskPanicked, text);
-                failure.log(Level::ERROR, self.name(), "a clean-up panicked");
-                Err(failure.cancelled())
+                (Reason::TaskPanicked, text, Level::ERROR, "panicked")
             }
-            Err(payload) => Err(self.task_panicked(who, payload)),
+        };
+        let failure = TaskFailure::new(who, reason, why);
+        failure.log(level, self.name(), &format!("a clean-up {what}"));
+        let cancelled = failure.cancelled();
+        if reason == Reason::TaskAborted && !isolated {
+            self.cold.lock().failures.add_abort(&cancelled);
         }
+        Err(cancelled)
     }
 }

@@ -1,10 +1,10 @@
 //! What went wrong in a scope: the error that decides, the later ones that are
 //! kept and counted, and the panic that is resumed.
 
-use tokio_ctx_core::{Cancelled, Reason};
+use tokio_ctx_core::Cancelled;
 
 use crate::data::entry::Who;
-use crate::data::failure::{ErasedError, Payload, TaskFailure};
+use crate::data::failure::{ErasedError, Payload};
 
 /// How many later errors are kept; the rest is counted.
 const KEPT: usize = 32;
@@ -26,6 +26,8 @@ pub(crate) struct Failures {
     stopped: Option<Cancelled>,
     /// The first task that was aborted: it decides after the owner's cancel, too.
     aborted: Option<Cancelled>,
+    /// The body's own error, if it decides: after the owner's cancel, too.
+    body: Option<(ErasedError, Who)>,
     /// The first error of a clean-up: decides if nothing else failed.
     clean_up: Option<(ErasedError, Who)>,
     /// The first panic. Set once.
@@ -39,12 +41,11 @@ pub(crate) struct Failures {
     pub(crate) orphaned: bool,
 }
 
-/// What decides the result of a scope.
-pub(crate) enum Primary {
+/// What decides the result of a scope so far.
+enum Primary {
     Error(ErasedError, Who),
     Loss(Cancelled),
-    /// The body's own error, which stays with the body: its result is the
-    /// scope's after the owner's cancel, too.
+    /// That of the body.
     Body,
 }
 
@@ -54,33 +55,29 @@ pub(crate) enum Surplus {
     None,
     /// It is counted, but did not decide.
     Late,
-    /// It is never read: the list is full, or the scope was dropped.
+    /// It is never read: the list is full, it is a second panic, or the scope was dropped.
     Unseen(#[expect(dead_code, reason = "held to be dropped outside the lock")] ErasedError),
-    /// A second panic, or one of a scope that was dropped.
-    Panic(#[expect(dead_code, reason = "held to be dropped outside the lock")] Payload),
-}
-
-/// An error, and where it comes from.
-pub(crate) struct Line {
-    pub(crate) error: ErasedError,
-    pub(crate) who: Who,
-    /// Whether it only says that the task was cancelled.
-    pub(crate) only_cancelled: bool,
 }
 
 impl Failures {
-    /// The first error is primary, a later one is kept while there is room.
+    /// The first error that `matters` is primary, a later one is kept while there is room.
     /// A real error takes the place of one that only says "cancelled".
     /// Says whether this error decides now.
-    pub(crate) fn add_error(&mut self, line: Line) -> (bool, Surplus) {
+    pub(crate) fn add_error(
+        &mut self,
+        error: ErasedError,
+        who: &Who,
+        only_cancelled: bool,
+        matters: bool,
+    ) -> (bool, Surplus) {
         if self.orphaned {
-            return (false, Surplus::Unseen(line.error));
+            return (false, Surplus::Unseen(error));
         }
-        if self.enough || !self.takes(line.only_cancelled) {
-            return (false, self.add_late(line.error, line.who));
+        if !matters || self.enough || !self.takes(only_cancelled) {
+            return (false, self.add_late(error, who.clone()));
         }
-        let primary = Primary::Error(line.error, line.who);
-        (true, self.replace_primary(primary, line.only_cancelled))
+        let primary = Primary::Error(error, who.clone());
+        (true, self.replace_primary(primary, only_cancelled))
     }
 
     /// Whether the next error decides.
@@ -107,14 +104,22 @@ impl Failures {
         }
     }
 
-    /// The body returned an error. Says whether that error decides so far.
-    pub(crate) fn body_failed(&mut self, only_cancelled: bool) -> (bool, Surplus) {
-        let surplus = match self.takes(only_cancelled) {
+    /// The body returned an error.
+    pub(crate) fn body_failed(
+        &mut self,
+        error: ErasedError,
+        who: Who,
+        only_cancelled: bool,
+    ) -> Surplus {
+        let takes = self.takes(only_cancelled);
+        if !takes && !self.enough {
+            return self.add_late(error, who);
+        }
+        self.body = Some((error, who));
+        match takes {
             true => self.replace_primary(Primary::Body, only_cancelled),
             false => Surplus::None,
-        };
-        let decides = self.enough || matches!(self.primary, Some(Primary::Body));
-        (decides, surplus)
+        }
     }
 
     /// Notes that the scope is about to end because of this failure. `false` if another one was
@@ -130,14 +135,6 @@ impl Failures {
     /// The failure that ends the scope, if one does.
     pub(crate) fn ending(&self) -> Option<Cancelled> {
         self.ending.clone()
-    }
-
-    /// An error of a task whose failures do not decide.
-    pub(crate) fn add_undecisive(&mut self, error: ErasedError, who: &Who) -> Surplus {
-        if self.orphaned {
-            return Surplus::Unseen(error);
-        }
-        self.add_late(error, who.clone())
     }
 
     /// A clean-up that returned an error.
@@ -183,7 +180,7 @@ impl Failures {
 
     pub(crate) fn add_panic(&mut self, payload: Payload) -> Surplus {
         if self.panic.is_some() || self.orphaned {
-            return Surplus::Panic(payload);
+            return Surplus::Unseen(payload);
         }
         self.panic = Some(payload);
         Surplus::None
@@ -191,9 +188,7 @@ impl Failures {
 
     /// The result of the scope. Read once, when all have left.
     pub(crate) fn verdict(&mut self) -> Verdict {
-        let panic = self.panic.take();
         let mut primary = self.primary.take();
-        let stopped = self.stopped.take();
         if self.enough {
             // An error that was faster than the owner's cancel, but lost to it:
             // it is one of the late ones.
@@ -203,45 +198,51 @@ impl Failures {
             }
             primary = self.aborted.take().map(Primary::Loss);
         } else if primary.is_none() {
-            primary = stopped.map(Primary::Loss);
+            primary = self.stopped.take().map(Primary::Loss);
         }
-        let mut clean_up = self.clean_up.take();
-        if primary.is_some() {
-            // Something else decides, so it is the last of the late ones.
-            if let Some((error, who)) = clean_up.take() {
-                self.num_late += 1;
-                self.late.push((error, who));
+        let mut result = match (primary, self.body.take()) {
+            (Some(Primary::Error(error, _)), own) => {
+                // The body's was overtaken by a real error.
+                self.late_at_last(own);
+                Outcome::Error(error)
             }
+            (_, Some((own, _))) => Outcome::Error(own),
+            (Some(Primary::Loss(cancelled)), None) => Outcome::Loss(cancelled),
+            (Some(Primary::Body) | None, None) => Outcome::Value,
+        };
+        match (&result, self.clean_up.take()) {
+            (Outcome::Value, Some((error, _))) => result = Outcome::Error(error),
+            (_, late) => self.late_at_last(late),
+        }
+        if let Some(payload) = self.panic.take() {
+            result = Outcome::Panic(payload, Box::new(result));
         }
         Verdict {
-            panic,
-            primary,
-            clean_up,
+            result,
             late: std::mem::take(&mut self.late),
             num_late: self.num_late,
         }
+    }
+
+    /// Something else decides, so it is the last of the late ones.
+    fn late_at_last(&mut self, late: Option<(ErasedError, Who)>) {
+        self.num_late += usize::from(late.is_some());
+        self.late.extend(late);
     }
 }
 
 /// What a scope ends with.
 pub(crate) struct Verdict {
-    pub(crate) panic: Option<Payload>,
-    pub(crate) primary: Option<Primary>,
-    /// Decides unless the body failed.
-    pub(crate) clean_up: Option<(ErasedError, Who)>,
+    pub(crate) result: Outcome,
     pub(crate) late: Vec<(ErasedError, Who)>,
     pub(crate) num_late: usize,
 }
 
-impl Verdict {
-    /// The later errors with their type back.
-    pub(crate) fn take_late<E: 'static>(&mut self) -> Vec<(E, TaskFailure)> {
-        std::mem::take(&mut self.late)
-            .into_iter()
-            .filter_map(|(error, who)| {
-                let error = *error.downcast::<E>().ok()?;
-                Some((error, TaskFailure::new(&who, Reason::TaskFailed, None)))
-            })
-            .collect()
-    }
+pub(crate) enum Outcome {
+    /// The value of the body.
+    Value,
+    Error(ErasedError),
+    Loss(Cancelled),
+    /// And what is not returned for that.
+    Panic(Payload, Box<Outcome>),
 }

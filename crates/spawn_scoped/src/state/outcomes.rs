@@ -10,7 +10,7 @@ use crate::data::entry::Who;
 use crate::data::failure::{ErasedError, Payload, TaskFailure, message, panic_message};
 use crate::data::text::{Name, one_line};
 use crate::foreign::{drop_quietly, quietly};
-use crate::state::failures::{Line, Surplus};
+use crate::state::failures::Surplus;
 use crate::state::shared::Shared;
 
 /// Whether the text of an error that came after the end may be written to a log. A thousand tasks
@@ -58,24 +58,13 @@ impl Shared {
             Some(ended) => self.says_cancelled(&error, &ended),
             None => false,
         };
-        let line = Line {
-            error,
-            who: who.clone(),
-            only_cancelled,
-        };
         // Only the error that decides cancels, so that the result of the scope
         // and the cause of its end are the same failure.
         let (ends, surplus) = {
             let failures = &mut scope.cold.lock().failures;
-            match decides {
-                true => {
-                    let (is_primary, surplus) = failures.add_error(line);
-                    let ends =
-                        is_primary && ended.is_none() && failures.is_first_to_end(&cancelled);
-                    (ends, surplus)
-                }
-                false => (false, failures.add_undecisive(line.error, who)),
-            }
+            let (is_primary, surplus) = failures.add_error(error, who, only_cancelled, decides);
+            let ends = is_primary && ended.is_none() && failures.is_first_to_end(&cancelled);
+            (ends, surplus)
         };
         match &surplus {
             Surplus::Late if self.is_supervised() => {
@@ -174,18 +163,22 @@ impl Shared {
         }
     }
 
-    /// The body returned an error. Says whether that error decides, as far as is known.
-    pub(crate) fn body_failed(&self, error: &ErasedError) -> bool {
+    /// The body returned an error.
+    pub(crate) fn body_failed(&self, error: ErasedError) {
         let ended = self.context().err();
-        let is_ended = ended.is_some();
-        let only_cancelled = ended.is_some_and(|ended| self.says_cancelled(error, &ended));
-        let (decides, surplus) = self.cold.lock().failures.body_failed(only_cancelled);
+        let ends = ended.is_none();
+        let only_cancelled = ended.is_some_and(|ended| self.says_cancelled(&error, &ended));
+        let message = ends.then(|| self.describe(&error)).flatten();
+        let body = self.body();
+        let failure = TaskFailure::new(&body, Reason::TaskFailed, message);
+        let surplus = {
+            let failures = &mut self.cold.lock().failures;
+            failures.body_failed(error, body, only_cancelled)
+        };
         drop_quietly(surplus);
-        if !is_ended {
-            let failure = TaskFailure::new(&self.body(), Reason::TaskFailed, self.describe(error));
+        if ends {
             self.end(failure.cancelled());
         }
-        decides
     }
 
     /// Whether a failure of this scope's own has ended it: then its body is of no more use.
@@ -237,7 +230,7 @@ impl Shared {
         match surplus {
             Surplus::None => {}
             Surplus::Late => self.log_late(failure),
-            Surplus::Unseen(_) | Surplus::Panic(_) => {
+            Surplus::Unseen(_) => {
                 let what = "a task failed with an error that nobody is left to see";
                 failure.log(Level::WARN, self.name(), what);
             }

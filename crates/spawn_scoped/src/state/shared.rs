@@ -334,6 +334,19 @@ impl Shared {
         }
     }
 
+    /// The last task of a scope whose future was dropped has left.
+    pub(crate) fn end_adoption(&self) {
+        let Some(mut cold) = self.cold.lock_if_touched() else {
+            return;
+        };
+        let (grace, after) = (cold.orphan_grace.take(), cold.after.take());
+        drop(cold);
+        // No task is left to be aborted.
+        drop(grace);
+        // The clean-up gets a ticket of the scope around before the last of ours is given back.
+        drop(after);
+    }
+
     /// Whether its grace is that of a scope above. A background that was not asked yet has its
     /// own grace before it.
     fn may_be_aborted(&self) -> bool {

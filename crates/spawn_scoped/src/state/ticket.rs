@@ -87,16 +87,7 @@ fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
             None
         }
         Waiter::Parent(mut ticket) => {
-            // No task is left to be aborted when the parent hears of it.
-            let mut cold = scope.cold.lock_if_touched();
-            let (grace, after) = match &mut cold {
-                Some(cold) => (cold.orphan_grace.take(), cold.after.take()),
-                None => (None, None),
-            };
-            drop(cold);
-            drop(grace);
-            // Its clean-up gets a ticket of the parent before ours is given back.
-            drop(after);
+            scope.end_adoption();
             ticket.shared().forget_below();
             ticket.0.take()
         }

@@ -25,9 +25,4 @@ pub(crate) fn report_and_abort(scope: &Arc<Shared>) {
         });
     let old = scope.cold.lock().orphan_grace.replace(alarm);
     drop_quietly(old);
-    // The last one may have left meanwhile, and found nothing to take.
-    if scope.ledger.is_empty() {
-        let late = scope.cold.lock().orphan_grace.take();
-        drop_quietly(late);
-    }
 }
