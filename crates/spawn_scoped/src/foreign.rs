@@ -31,3 +31,15 @@ impl<T> Drop for Quietly<T> {
         drop_quietly(self.0.take());
     }
 }
+
+/// Calls it when dropped, unless it is taken out.
+pub(crate) struct OnDrop<F: FnOnce()>(pub(crate) Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call();
+        }
+    }
+}

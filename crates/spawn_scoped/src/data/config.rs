@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::data::text::Name;
 
 /// The options, without the type of the error.
-#[derive(Default)]
 pub(crate) struct Config {
     pub(crate) name: Option<Name>,
     pub(crate) grace: Option<Duration>,
@@ -20,11 +19,23 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Of a scope without options.
+    pub(crate) const NONE: Config = Config {
+        name: None,
+        grace: None,
+        drain: None,
+        clean_up: None,
+        limit: None,
+        supervise: false,
+        keep_body: false,
+        describe: None,
+    };
+
     /// For bodies that outlive the loss of their tasks.
     pub(crate) fn keeping_body() -> Arc<Config> {
         Arc::new(Config {
             keep_body: true,
-            ..Config::default()
+            ..Config::NONE
         })
     }
 }

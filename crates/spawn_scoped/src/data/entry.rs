@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use crate::data::text::Name;
-use crate::rt::{self, AbortHandle, Job, Stamp, TaskHandle};
+use crate::rt::{self, Job, JoinHandle, Stamp, TaskHandle};
 
 /// A place in the source.
 pub(crate) type Place = &'static Location<'static>;
@@ -51,8 +51,7 @@ impl Who {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     work: Work,
-    pub(crate) name: Option<Name>,
-    pub(crate) location: Place,
+    pub(crate) who: Who,
 }
 
 #[derive(Clone, Debug)]
@@ -67,20 +66,20 @@ type Since = [u16; 3];
 
 impl Entry {
     #[inline]
-    pub(crate) fn new(handle: AbortHandle, who: Who, kind: TaskKind, since: Option<Stamp>) -> Self {
+    pub(crate) fn new<T>(
+        handle: &JoinHandle<T>,
+        who: Who,
+        kind: TaskKind,
+        since: Option<Stamp>,
+    ) -> Self {
         let since = since.map_or([0; 3], pack);
         Self {
             work: match handle {
-                AbortHandle::Task(task) => Work::Task(kind, since, task),
-                AbortHandle::Job(job) => Work::Job(since, job),
+                JoinHandle::Task(task) => Work::Task(kind, since, task.abort_handle()),
+                JoinHandle::Job(_, job) => Work::Job(since, job.clone()),
             },
-            name: who.name,
-            location: who.location,
+            who,
         }
-    }
-
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_ref().map(Name::as_str)
     }
 
     pub(crate) fn kind(&self) -> TaskKind {

@@ -65,8 +65,8 @@ impl TaskSnapshot {
     pub(crate) fn of(entry: &Entry, ended: Option<&Cancelled>) -> Self {
         Self {
             id: entry.id(),
-            name: entry.name().map(str::to_owned),
-            spawned_at: entry.location.to_string(),
+            name: entry.who.name().map(str::to_owned),
+            spawned_at: entry.who.location.to_string(),
             kind: entry.kind().as_str(),
             age: entry.age(),
             can_be_aborted: entry.kind() != TaskKind::Blocking,

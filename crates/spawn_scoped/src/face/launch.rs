@@ -249,8 +249,7 @@ impl<'s> Launch<'s> {
     #[cold]
     #[inline(never)]
     fn full(&self) -> Cancelled {
-        let config = self.scope.shared.config.as_ref();
-        let why = match config.and_then(|config| config.limit).unwrap_or_default() {
+        let why = match self.scope.shared.config().limit.unwrap_or_default() {
             1 => "its scope has a limit of 1 task".to_owned(),
             limit => format!("its scope has a limit of {limit} tasks"),
         };
@@ -342,11 +341,10 @@ impl<'s> Launch<'s> {
             slot.pass_on();
         }
         let handle = spawn(Record::new(ticket, self.location, extra), ctx);
-        let abort = handle.abort_handle();
-        let entry = || Entry::new(abort, self.who(), kind, since);
-        home.ledger.write(entry);
+        home.ledger
+            .write(|| Entry::new(&handle, self.who(), kind, since));
         // Only a scope that aborts is asked why a task was dropped.
-        let scope = home.grace().is_some().then(|| home.clone());
+        let scope = home.config().grace.is_some().then(|| home.clone());
         Task::running(handle, self.who(), scope, report)
     }
 }

@@ -58,7 +58,7 @@ where
     /// ```
     pub fn new() -> Self {
         Self {
-            config: Config::default(),
+            config: Config::NONE,
             error: PhantomData,
         }
     }

@@ -1,7 +1,7 @@
 //! The process-wide root: who waits for the tasks of scopes that were dropped
 //! with no scope around them.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -94,9 +94,8 @@ impl Root {
     /// # }
     /// ```
     pub async fn join(self) {
-        let _turn = unconstrained(TURN.lock()).await;
-        let joining = Joining::start();
-        poll_fn(|cx| joining.closed.ledger.poll_empty(cx.waker())).await;
+        // It has as long as it takes.
+        let _all = self.join_until(pending::<()>()).await;
     }
 
     /// The same for at most `timeout`.
@@ -123,7 +122,11 @@ impl Root {
     /// ```
     pub async fn join_timeout(self, timeout: Duration) -> Result<(), Vec<TaskSnapshot>> {
         let time = Context::background().with_timeout(timeout);
-        let mut over = pin!(time.done());
+        self.join_until(time.done()).await
+    }
+
+    async fn join_until<O>(self, over: impl Future<Output = O>) -> Result<(), Vec<TaskSnapshot>> {
+        let mut over = pin!(over);
         let mut turn = pin!(unconstrained(TURN.lock()));
         let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
             Poll::Ready(turn) => Poll::Ready(Some(turn)),

@@ -17,9 +17,9 @@ use crate::data::entry::{Place, Who};
 use crate::data::failure::{ErasedError, TaskFailure, message, well_known_to_say_cancelled};
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
-use crate::foreign::{drop_quietly, log};
+use crate::foreign::{OnDrop, drop_quietly, log};
 use crate::state::adopt::{adopter, give_to};
-use crate::state::cleanup::{self, CleanUpLater};
+use crate::state::cleanup;
 use crate::state::failures::{Outcome, Verdict};
 use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
@@ -123,11 +123,7 @@ where
     let values = owner::with_values_of(&shared.lifetime, parent);
     let intake = drains.then(|| parent.merge(shared.context()));
     let scope = Scope::new(Spawner::new(shared.clone(), values, intake));
-    let mut hand_over = HandOver {
-        shared,
-        parent,
-        joined: false,
-    };
+    let mut unjoined = OnDrop(Some(|| hand_over(shared, parent)));
     let mut ticket = Some(Ticket::owed(shared));
     let mut watch = Watch::new(shared, parent);
 
@@ -137,7 +133,7 @@ where
     if let Some(background) = shared.close_background() {
         join(&background, Watch::new(&background, parent)).await;
     }
-    hand_over.joined = true;
+    unjoined.0 = None;
     if shared.has_waited() {
         shared.leave_tree(parent);
     }
@@ -282,19 +278,9 @@ async fn join(ledger_of: &Arc<Shared>, mut watch: Watch<'_>) {
 
 /// Runs what was deferred, and waits for it. Dropped meanwhile, it goes on in the scope around.
 async fn clean_up(shared: &Arc<Shared>, parent: &Context) {
-    struct Orphaned<'a>(Option<&'a Arc<Shared>>);
-
-    impl Drop for Orphaned<'_> {
-        fn drop(&mut self) {
-            if let Some(shared) = self.0 {
-                shared.cold.lock().failures.orphaned = true;
-            }
-        }
-    }
-
     let around = adopter(parent);
     if let Some(mut cleaning) = cleanup::start(shared, around, parent.without_cancel()) {
-        let mut dropped = Orphaned(Some(shared));
+        let mut dropped = OnDrop(Some(|| shared.cold.lock().failures.orphaned = true));
         poll_fn(|cx| cleaning.poll_joined(cx).map(drop)).await;
         dropped.0 = None;
     }
@@ -379,21 +365,6 @@ fn typed<E: 'static>(error: ErasedError) -> E {
 
 /// Hands the unfinished tasks to the scope around when the future is dropped
 /// before they are joined. Blocks nothing and aborts nothing.
-struct HandOver<'a> {
-    shared: &'a Arc<Shared>,
-    parent: &'a Context,
-    joined: bool,
-}
-
-impl Drop for HandOver<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.joined {
-            hand_over(self.shared, self.parent);
-        }
-    }
-}
-
 #[cold]
 fn hand_over(shared: &Arc<Shared>, parent: &Context) {
     shared.cold.lock().failures.orphaned = true;
@@ -405,8 +376,10 @@ fn hand_over(shared: &Arc<Shared>, parent: &Context) {
     if shared.has_waited() {
         shared.leave_tree(parent);
     }
-    let (around, ctx) = (adopter(parent), parent.without_cancel());
-    let clean_up: Arc<dyn Any + Send + Sync> = Arc::new(CleanUpLater::new(shared, around, ctx));
+    let (scope, around, ctx) = (shared.clone(), adopter(parent), parent.without_cancel());
+    // Starts when the last of its owners lets go.
+    let clean_up = OnDrop(Some(move || drop(cleanup::start(&scope, around, ctx))));
+    let clean_up: Arc<dyn Any + Send + Sync> = Arc::new(clean_up);
     let background = shared.close_background();
     for ledger_of in background.iter().chain([shared]) {
         if ledger_of.ledger.is_empty() {

@@ -9,7 +9,7 @@ use tokio_ctx_core::{Reason, owner};
 
 use crate::data::entry::Place;
 use crate::face::spawner::Spawner;
-use crate::state::shared::Ticket;
+use crate::state::shared::{Shared, Ticket};
 
 /// Spawns tasks that the call of [`scope()`](crate::scope()) waits for.
 ///
@@ -121,32 +121,24 @@ impl<E> Scope<E> {
     /// ```
     #[track_caller]
     pub fn cancel_with(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
-        // The ticket keeps the result open until it is known which cancel won.
-        let Some(_ticket) = Ticket::enter(&self.shared) else {
-            return false;
-        };
-        let won = self.shared.lifetime.cancel_with(cause);
-        if won {
-            self.shared.wake_owner();
-        }
-        self.ended_by_owner(won)
+        self.end_by_owner(|shared| shared.lifetime.cancel_with(cause))
     }
 
     /// The owner's cancel, from the line at `location`.
     pub(crate) fn cancel_at(&self, location: Place) -> bool {
-        // As above.
+        let cancelled = owner::cancelled(Reason::Cancelled, location, None);
+        self.end_by_owner(|shared| shared.close(cancelled))
+    }
+
+    /// Notes that it was the owner who ended the scope, if that won.
+    fn end_by_owner(&self, end: impl FnOnce(&Shared) -> bool) -> bool {
+        // The ticket keeps the result open until it is known which cancel won.
         let Some(_ticket) = Ticket::enter(&self.shared) else {
             return false;
         };
-        let won = self
-            .shared
-            .end(owner::cancelled(Reason::Cancelled, location, None));
-        self.ended_by_owner(won)
-    }
-
-    /// Notes that it was the owner who ended the scope, if it `won`.
-    fn ended_by_owner(&self, won: bool) -> bool {
+        let won = end(&self.shared);
         if won {
+            self.shared.wake_owner();
             self.shared.cold.lock().failures.enough = true;
         }
         won

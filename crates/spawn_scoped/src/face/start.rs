@@ -13,8 +13,8 @@ use crate::data::entry::{Place, TaskKind};
 use crate::data::failure::Payload;
 use crate::face::launch::Launch;
 use crate::face::scope::Scope;
-use crate::foreign::{drop_quietly, wake, whole};
-use crate::rt::{self, Promise};
+use crate::foreign::{OnDrop, drop_quietly, wake, whole};
+use crate::rt::{self, JoinHandle, Promise};
 use crate::sync::Mutex;
 use crate::task::handle::Task;
 use crate::task::output::TaskOutput;
@@ -224,17 +224,6 @@ fn never_ready(location: Place) -> Cancelled {
     owner::cancelled(Reason::NeverReady, location, None)
 }
 
-/// Calls it when dropped, unless it is taken out.
-struct OnDrop<F: FnMut()>(Option<F>);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(call) = &mut self.0 {
-            call();
-        }
-    }
-}
-
 impl<E: From<Cancelled> + Send + 'static> Scope<E> {
     /// Spawns a task and waits until it says that it is ready, with a value to say so.
     ///
@@ -321,7 +310,7 @@ impl<E: From<Cancelled> + Send + 'static> Scope<E> {
                     drop(over);
                     ended
                 };
-                rt::spawn(Work::<_, Starts<E>>::new(task, record))
+                JoinHandle::Task(rt::spawn(Work::<_, Starts<E>>::new(task, record)))
             })?;
             let mut abandon = OnDrop(Some(|| start.abandon()));
             let said = poll_fn(|cx| promised.poll_kept(cx)).await;

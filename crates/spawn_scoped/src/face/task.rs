@@ -11,7 +11,7 @@ use crate::data::text::Name;
 use crate::face::launch::Launch;
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
-use crate::rt;
+use crate::rt::{self, JoinHandle};
 use crate::task::handle::Task;
 use crate::task::job::queue;
 use crate::task::output::{IsolatedOutput, Spawns, TaskOutput};
@@ -313,7 +313,7 @@ impl<S: 'static> TaskOptions<'_, S> {
     {
         self.launch.start(TaskKind::Cooperative, |record, ctx| {
             let future = f(ctx);
-            rt::spawn(Work::<_, Plain<S>>::new(future, record))
+            JoinHandle::Task(rt::spawn(Work::<_, Plain<S>>::new(future, record)))
         })
     }
 
@@ -345,7 +345,7 @@ impl<S: 'static> TaskOptions<'_, S> {
         self.launch.start(TaskKind::Cancellable, |record, ctx| {
             let future = ctx.run(future);
             drop(ctx);
-            rt::spawn(Work::<_, Cancellable<S>>::new(future, record))
+            JoinHandle::Task(rt::spawn(Work::<_, Cancellable<S>>::new(future, record)))
         })
     }
 
@@ -417,7 +417,7 @@ impl<S: 'static> TaskOptions<'_, S> {
     {
         self.launch.start(TaskKind::Cooperative, |record, ctx| {
             let future = f(ctx);
-            rt::spawn_local(Work::<_, Plain<S>>::new(future, record))
+            JoinHandle::Task(rt::spawn_local(Work::<_, Plain<S>>::new(future, record)))
         })
     }
 }

@@ -29,7 +29,7 @@ use std::task::{Poll, Waker};
 use crate::data::entry::Entry;
 use crate::kernel::count::{Count, Left};
 use crate::rt::Stamp;
-use crate::sync::{Hint, Mutex, MutexGuard};
+use crate::sync::{Hint, Mutex, MutexGuard, Ordering};
 
 /// In a list of so few tasks the finished ones are not looked for.
 const SWEEP_FROM: usize = 64;
@@ -105,7 +105,7 @@ impl<P> Ledger<P> {
     pub(crate) fn leave(&self) -> Waiter<P> {
         let left = self.tickets.sub_one();
         // Mostly others are left, and it is not time to sweep.
-        if left.num > self.sweep_when_left.get() {
+        if left.num > self.sweep_when_left.load(Ordering::Relaxed) {
             return Waiter::None;
         }
         self.look_closer(left)
@@ -306,7 +306,10 @@ impl<P> State<P> {
         }
         let len = self.entries.len();
         self.sweep_at = (len * 2).max(SWEEP_FROM);
-        sweep_when_left.set(if len >= SWEEP_FROM * 8 { len / 4 } else { 0 });
+        sweep_when_left.store(
+            if len >= SWEEP_FROM * 8 { len / 4 } else { 0 },
+            Ordering::Relaxed,
+        );
         swept
     }
 }
@@ -317,26 +320,21 @@ mod tests {
 
     use super::*;
     use crate::data::entry::{TaskKind, Who};
-    use crate::rt;
+    use crate::rt::{self, JoinHandle};
 
-    fn entry_of(handle: &rt::JoinHandle<()>) -> Entry {
+    fn entry_of(handle: &JoinHandle<()>) -> Entry {
         let who = Who {
             name: None,
             location: Location::caller(),
         };
-        Entry::new(
-            handle.abort_handle(),
-            who,
-            TaskKind::Cooperative,
-            Some(Stamp::now()),
-        )
+        Entry::new(handle, who, TaskKind::Cooperative, Some(Stamp::now()))
     }
 
     /// As many tasks that are counted and written down.
-    fn spawn_in(ledger: &Ledger<()>, num: usize) -> Vec<rt::JoinHandle<()>> {
+    fn spawn_in(ledger: &Ledger<()>, num: usize) -> Vec<JoinHandle<()>> {
         let spawn = |_| {
             ledger.enter_from_inside();
-            let handle = rt::spawn(async {});
+            let handle = JoinHandle::Task(rt::spawn(async {}));
             ledger.write(|| entry_of(&handle));
             handle
         };
@@ -344,7 +342,7 @@ mod tests {
     }
 
     /// They end and leave, one after the other, and none of them is the last.
-    async fn finish(ledger: &Ledger<()>, handles: impl IntoIterator<Item = rt::JoinHandle<()>>) {
+    async fn finish(ledger: &Ledger<()>, handles: impl IntoIterator<Item = JoinHandle<()>>) {
         for mut handle in handles {
             let joined = std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
             assert!(joined.is_ok());
@@ -362,7 +360,7 @@ mod tests {
         let ledger: Ledger<()> = Ledger::new();
         let mut most = 0;
         for _ in 0..20_000 {
-            let mut handle = rt::spawn(async {});
+            let mut handle = JoinHandle::Task(rt::spawn(async {}));
             ledger.write(|| entry_of(&handle));
             let joined = std::future::poll_fn(|cx| handle.poll_joined(cx)).await;
             assert!(joined.is_ok());
@@ -375,7 +373,7 @@ mod tests {
     async fn every_task_is_written_down() {
         let ledger: Ledger<()> = Ledger::new();
         for num in 1..=3 * SWEEP_FROM {
-            let stays = rt::spawn(std::future::pending());
+            let stays = JoinHandle::Task(rt::spawn(std::future::pending()));
             ledger.enter_from_inside();
             ledger.write(|| entry_of(&stays));
             assert_eq!(ledger.num_entries(), num);
@@ -386,7 +384,7 @@ mod tests {
     async fn a_burst_of_tasks_is_forgotten_as_they_leave() {
         let ledger: Ledger<()> = Ledger::new();
         ledger.enter_from_inside();
-        let stays = rt::spawn(std::future::pending());
+        let stays = JoinHandle::Task(rt::spawn(std::future::pending()));
         for _ in 0..10 {
             ledger.write(|| entry_of(&stays));
         }

@@ -17,6 +17,8 @@ pub(crate) mod pool;
 pub(crate) use modelled::*;
 
 mod gone;
+mod handle;
 mod queued;
 pub(crate) use gone::Gone;
+pub(crate) use handle::JoinHandle;
 pub(crate) use queued::{Job, Queued};

@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -69,12 +69,6 @@ impl End {
 type Slot<T> = Arc<std::sync::Mutex<Option<T>>>;
 
 /// Twin of tokio's.
-pub(crate) enum AbortHandle {
-    Task(TaskHandle),
-    Job(Weak<Job>),
-}
-
-/// Twin of tokio's.
 #[derive(Clone)]
 pub(crate) struct TaskHandle(Arc<End>);
 
@@ -100,31 +94,18 @@ impl std::fmt::Debug for TaskHandle {
 }
 
 /// Twin of the native one.
-pub(crate) struct JoinHandle<T> {
+pub(crate) struct Running<T> {
     end: Arc<End>,
     value: Slot<T>,
-    job: Option<Weak<Job>>,
 }
 
-impl<T> std::fmt::Debug for JoinHandle<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JoinHandle")
-    }
-}
-
-impl<T> JoinHandle<T> {
+impl<T> Running<T> {
     pub(crate) fn is_finished(&self) -> bool {
-        match &self.job {
-            Some(job) => job.upgrade().is_none_or(|job| job.is_finished()),
-            None => self.end.is_reached(),
-        }
+        self.end.is_reached()
     }
 
-    pub(crate) fn abort_handle(&self) -> AbortHandle {
-        match &self.job {
-            Some(job) => AbortHandle::Job(job.clone()),
-            None => AbortHandle::Task(TaskHandle(self.end.clone())),
-        }
+    pub(crate) fn abort_handle(&self) -> TaskHandle {
+        TaskHandle(self.end.clone())
     }
 
     pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Gone>> {
@@ -147,22 +128,21 @@ pub(crate) fn is_running() -> bool {
 }
 
 /// Loom itself does not ask for `Send`; the bounds are those of the native twin.
-pub(crate) fn spawn<F>(work: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn<F>(work: F) -> Running<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    let (handle, finish) = handle();
-    let end = handle.end.clone();
+    let (promise, promised) = promise();
+    let end = promised.0.end.clone();
     pool::run(move |aborts| match aborts {
-        false => Box::pin(async move { finish(work.await) }),
+        false => Box::pin(async move { promise.keep(work.await) }),
         true => Box::pin(async move {
-            match unless_aborted(&end, work).await {
-                Some(result) => finish(result),
-                None => end.reach(),
+            if let Some(result) = unless_aborted(&end, work).await {
+                promise.keep(result);
             }
         }),
     });
-    handle
+    promised.0
 }
 
 /// Drops `work` at the first poll after an abort, as tokio does.
@@ -186,7 +166,7 @@ async fn unless_aborted<F: Future>(end: &End, work: F) -> Option<F::Output> {
     .await
 }
 
-pub(crate) fn spawn_local<F>(_work: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn_local<F>(_work: F) -> Running<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
@@ -194,19 +174,8 @@ where
 }
 
 /// Twin of the native one. Where tasks share threads, jobs queue up behind each other.
-pub(crate) fn spawn_blocking<T>(job: Arc<Job>, value: Promised<T>) -> JoinHandle<T> {
-    let weak = Some(Arc::downgrade(&job));
+pub(crate) fn spawn_blocking(job: Arc<Job>) {
     pool::run(|_aborts| Box::pin(async move { job.begin() }));
-    JoinHandle {
-        job: weak,
-        ..value.0
-    }
-}
-
-/// A handle, and what its task calls at its end.
-fn handle<T: Send + 'static>() -> (JoinHandle<T>, impl FnOnce(T) + Send + 'static) {
-    let (promise, promised) = promise();
-    (promised.0, move |result| promise.keep(result))
 }
 
 /// Twin of the native one.
@@ -216,7 +185,7 @@ pub(crate) struct Promise<T> {
 }
 
 /// Twin of the native one.
-pub(crate) struct Promised<T>(JoinHandle<T>);
+pub(crate) struct Promised<T>(Running<T>);
 
 pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
     let (end, value) = (End::new(), Slot::default());
@@ -224,8 +193,7 @@ pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
         end: end.clone(),
         value: Arc::clone(&value),
     };
-    let job = None;
-    (promise, Promised(JoinHandle { end, value, job }))
+    (promise, Promised(Running { end, value }))
 }
 
 impl<T> Promised<T> {

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,10 +20,28 @@ pub(crate) use super::real_time::Reminder;
 
 pub(crate) use tokio::task::AbortHandle as TaskHandle;
 
-/// Awaits one task, or one job on the blocking pool.
-pub(crate) enum JoinHandle<T> {
-    Task(tokio::task::JoinHandle<T>),
-    Job(Promised<T>, Weak<Job>),
+/// Awaits one task.
+pub(crate) struct Running<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Running<T> {
+    #[inline]
+    pub(crate) fn abort_handle(&self) -> TaskHandle {
+        self.0.abort_handle()
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
+    pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Gone>> {
+        // A spent budget would register nothing but a turn of tokio's scheduler, which may not
+        // come: the poll can be under another executor.
+        let joined = Pin::new(&mut unconstrained(&mut self.0)).poll(cx);
+        joined.map_err(|error| {
+            let panic = error.try_into_panic();
+            panic.map_or(Gone::Dropped, Gone::Panicked)
+        })
+    }
 }
 
 /// Where the value of a job goes. Dropped without one, the job counts as dropped.
@@ -40,7 +58,7 @@ pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
 impl<T> Promised<T> {
     /// The value, or `None` once there will be none.
     pub(crate) fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        // As below.
+        // As above.
         Pin::new(&mut unconstrained(&mut self.0))
             .poll(cx)
             .map(Result::ok)
@@ -51,46 +69,6 @@ impl<T> Promise<T> {
     pub(crate) fn keep(self, value: T) {
         // Nobody need wait for it. The waker is foreign.
         quietly(|| self.0.send(value));
-    }
-}
-
-/// What can be aborted.
-pub(crate) enum AbortHandle {
-    Task(TaskHandle),
-    Job(Weak<Job>),
-}
-
-impl<T> JoinHandle<T> {
-    #[inline]
-    pub(crate) fn abort_handle(&self) -> AbortHandle {
-        match self {
-            JoinHandle::Task(task) => AbortHandle::Task(task.abort_handle()),
-            JoinHandle::Job(_, job) => AbortHandle::Job(job.clone()),
-        }
-    }
-
-    pub(crate) fn is_finished(&self) -> bool {
-        match self {
-            JoinHandle::Task(task) => task.is_finished(),
-            JoinHandle::Job(_, job) => job.upgrade().is_none_or(|job| job.is_finished()),
-        }
-    }
-
-    pub(crate) fn poll_joined(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Gone>> {
-        // A spent budget would register nothing but a turn of tokio's scheduler, which may not
-        // come: the poll can be under another executor.
-        match self {
-            JoinHandle::Task(task) => {
-                let joined = Pin::new(&mut unconstrained(task)).poll(cx);
-                joined.map_err(|error| {
-                    let panic = error.try_into_panic();
-                    panic.map_or(Gone::Dropped, Gone::Panicked)
-                })
-            }
-            JoinHandle::Job(value, _) => {
-                value.poll_kept(cx).map(|value| value.ok_or(Gone::Dropped))
-            }
-        }
     }
 }
 
@@ -109,27 +87,25 @@ pub(crate) fn is_running() -> bool {
 
 #[inline]
 #[track_caller]
-pub(crate) fn spawn<F>(work: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn<F>(work: F) -> Running<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
-    JoinHandle::Task(tokio::spawn(work))
+    Running(tokio::spawn(work))
 }
 
 #[track_caller]
-pub(crate) fn spawn_local<F>(work: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn_local<F>(work: F) -> Running<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    JoinHandle::Task(tokio::task::spawn_local(work))
+    Running(tokio::task::spawn_local(work))
 }
 
 /// Queues a job on the blocking pool, which holds it; its value comes from elsewhere.
 #[track_caller]
-pub(crate) fn spawn_blocking<T>(job: Arc<Job>, value: Promised<T>) -> JoinHandle<T> {
-    let weak = Arc::downgrade(&job);
+pub(crate) fn spawn_blocking(job: Arc<Job>) {
     drop(tokio::task::spawn_blocking(move || job.begin()));
-    JoinHandle::Job(value, weak)
 }
 
 /// A moment in whole milliseconds, for ages that are shown to people.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::{Mutex, backend};
+use crate::sync::{Mutex, platform};
 
 pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -33,7 +33,7 @@ struct Crew {
 /// Shared with the threads, which end after the statics of an execution do.
 struct Owner(Arc<Mutex<Pool>>);
 
-backend::lazy_static! {
+platform::lazy_static! {
     static ref POOL: Owner = Owner(Arc::new(Mutex::new(Pool {
         threads: None,
         aborts: false,
@@ -77,7 +77,7 @@ pub(super) fn run(make: impl FnOnce(bool) -> Work) {
         let work = make(pool.aborts);
         let Some(threads) = pool.threads else {
             drop(pool);
-            return start(move || backend::future::block_on(work));
+            return start(move || platform::future::block_on(work));
         };
         pool.place(work, threads)
     };
@@ -128,7 +128,7 @@ impl Pool {
 /// Runs the tasks of one thread, all of them at each wake-up.
 fn serve(pool: &Mutex<Pool>, index: usize) {
     let mut tasks: Vec<Work> = Vec::new();
-    backend::future::block_on(poll_fn(move |cx: &mut Context<'_>| {
+    platform::future::block_on(poll_fn(move |cx: &mut Context<'_>| {
         loop {
             let Some(arrived) = pool.lock().arrived(index, tasks.len(), cx.waker()) else {
                 return Poll::Ready(());
@@ -149,7 +149,7 @@ fn serve(pool: &Mutex<Pool>, index: usize) {
 ///
 /// In words that help, when loom has no thread left.
 pub(super) fn start(work: impl FnOnce() + Send + 'static) {
-    let started = catch_unwind(AssertUnwindSafe(|| backend::thread::spawn(work)));
+    let started = catch_unwind(AssertUnwindSafe(|| platform::thread::spawn(work)));
     assert!(
         started.is_ok(),
         "a model of loom has five threads at most, the main one included, and does not use one \

@@ -23,33 +23,6 @@ use crate::sync::catch;
 /// How long all of the clean-up of a scope may take, unless set.
 const CLEAN_UP: Duration = Duration::from_secs(5);
 
-/// Starts the clean-up of a dropped scope when the last of its owners lets go.
-pub(crate) struct CleanUpLater {
-    scope: Arc<Shared>,
-    /// Where it will run, and what it will find.
-    around: Option<Ticket>,
-    ctx: Context,
-}
-
-impl CleanUpLater {
-    pub(crate) fn new(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Self {
-        Self {
-            scope: scope.clone(),
-            around: Some(around),
-            ctx,
-        }
-    }
-}
-
-impl Drop for CleanUpLater {
-    fn drop(&mut self) {
-        if let Some(around) = self.around.take() {
-            let ctx = std::mem::take(&mut self.ctx);
-            drop(start(&self.scope, around, ctx));
-        }
-    }
-}
-
 /// Starts the clean-up of `scope`, if there is any, in a task of the scope that `around` is a
 /// ticket of. `ctx` is detached from what has ended.
 pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option<JoinHandle<()>> {
@@ -61,7 +34,7 @@ pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option
         scope: scope.clone(),
         waiting,
         running: None,
-        ctx: ctx.with_timeout(scope.clean_up_time().unwrap_or(CLEAN_UP)),
+        ctx: ctx.with_timeout(scope.config().clean_up.unwrap_or(CLEAN_UP)),
         ticket: around,
     };
     if !rt::is_running() {
@@ -73,14 +46,9 @@ pub(crate) fn start(scope: &Arc<Shared>, around: Ticket, ctx: Context) -> Option
         name: Some(Name::new("clean-up")),
         location: scope.location,
     };
-    let handle = rt::spawn(run(work));
-    let entry = Entry::new(
-        handle.abort_handle(),
-        who,
-        TaskKind::Cooperative,
-        home.time(),
-    );
-    home.ledger.write(|| entry);
+    let handle = JoinHandle::Task(rt::spawn(run(work)));
+    let entry = || Entry::new(&handle, who, TaskKind::Cooperative, home.time());
+    home.ledger.write(entry);
     Some(handle)
 }
 

@@ -28,25 +28,23 @@ impl Shared {
         }
     }
 
-    /// A task returned an error. Returns what the code that awaits it gets.
-    pub(crate) fn task_failed(self: &Arc<Self>, who: &Who, error: ErasedError) -> Cancelled {
-        self.take_error(who, error, !self.is_supervised())
-    }
-
-    /// As above, for a task whose failure is no longer awaited.
-    pub(crate) fn task_failed_late(self: &Arc<Self>, who: &Who, error: ErasedError) -> Cancelled {
-        self.take_error(who, error, false)
-    }
-
-    fn take_error(self: &Arc<Self>, who: &Who, error: ErasedError, matters: bool) -> Cancelled {
+    /// A task returned an error, which may be of no more matter. Returns what the code that awaits
+    /// it gets.
+    pub(crate) fn task_failed(
+        self: &Arc<Self>,
+        who: &Who,
+        error: ErasedError,
+        matters: bool,
+    ) -> Cancelled {
+        let supervises = self.config().supervise;
         // A task that fails after the end of its context failed because of it.
         let ended = self.context().err();
-        let is_read = ended.is_none() || self.is_supervised() || is_logged();
+        let is_read = ended.is_none() || supervises || is_logged();
         let message = is_read.then(|| self.describe(&error)).flatten();
         let failure = TaskFailure::new(who, Reason::TaskFailed, message);
         let cancelled = failure.cancelled();
         let was_asked = self.cold.lock().failures.enough;
-        let decides = matters && !was_asked;
+        let decides = matters && !supervises && !was_asked;
         let Some(scope) = self.foreground() else {
             let message = self.describe(&error);
             let unseen = Surplus::Unseen(error);
@@ -67,7 +65,7 @@ impl Shared {
             (ends, surplus)
         };
         match &surplus {
-            Surplus::Late if self.is_supervised() => {
+            Surplus::Late if supervises => {
                 failure.log(Level::WARN, scope.name(), "a supervised task failed");
             }
             // A failure of a task that was asked to stop is not reported.
@@ -83,7 +81,7 @@ impl Shared {
 
     /// Whether `error` only says that its task was cancelled, as far as that can be known.
     pub(crate) fn says_cancelled(&self, error: &ErasedError, ended: &Cancelled) -> bool {
-        let describe = self.describer();
+        let describe = self.config().describe.as_ref();
         quietly(|| (self.says_cancelled)(&**error, ended, describe)).unwrap_or_default()
     }
 
@@ -147,7 +145,7 @@ impl Shared {
                 Reason::TaskAborted => failures.add_abort(&cancelled),
                 _ => failures.add_loss(&cancelled),
             };
-            decides && !self.is_supervised() && failures.is_first_to_end(&cancelled)
+            decides && !self.config().supervise && failures.is_first_to_end(&cancelled)
         };
         if ends {
             scope.end(cancelled);
@@ -191,7 +189,7 @@ impl Shared {
 
     #[cold]
     fn is_ended_by(&self, failure: &Cancelled) -> bool {
-        if self.config.as_ref().is_some_and(|config| config.keep_body) {
+        if self.config().keep_body {
             return false;
         }
         // The end of the parent or the owner's cancel may have been faster.
@@ -221,7 +219,7 @@ impl Shared {
     /// The text of an error, where this scope can know it.
     pub(crate) fn describe(&self, error: &ErasedError) -> Option<String> {
         // The text is user code: a panic in it must not lose the error.
-        let text = quietly(|| message(&**error, self.describer()))?;
+        let text = quietly(|| message(&**error, self.config().describe.as_ref()))?;
         text.map(|text| one_line(text.into()).into_owned())
     }
 

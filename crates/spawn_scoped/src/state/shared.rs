@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) lifetime: CancelHandle,
     /// The line of the call that made the scope.
     pub(crate) location: Place,
-    pub(crate) config: Option<Arc<Config>>,
+    pub(super) config: Option<Arc<Config>>,
     /// What a task takes before it is spawned, where tasks are limited.
     pub(crate) slots: Option<Box<Semaphore>>,
     /// Knows the type of the errors.
@@ -207,31 +207,13 @@ impl Shared {
         owner::context(&self.lifetime)
     }
 
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.config.as_ref()?.name.as_ref().map(Name::as_str)
-    }
-
     #[inline]
-    pub(crate) fn grace(&self) -> Option<Duration> {
-        self.config.as_ref()?.grace
+    pub(crate) fn config(&self) -> &Config {
+        self.config.as_deref().unwrap_or(const { &Config::NONE })
     }
 
-    /// How long all of its clean-up may take, if that is set.
-    pub(crate) fn clean_up_time(&self) -> Option<Duration> {
-        self.config.as_ref()?.clean_up
-    }
-
-    pub(crate) fn drain(&self) -> Option<Duration> {
-        self.config.as_ref()?.drain
-    }
-
-    /// What makes a text of this scope's errors, if that is set.
-    pub(crate) fn describer(&self) -> Option<&Describe> {
-        self.config.as_ref()?.describe.as_ref()
-    }
-
-    pub(crate) fn is_supervised(&self) -> bool {
-        self.config.as_ref().is_some_and(|config| config.supervise)
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.config().name.as_ref().map(Name::as_str)
     }
 
     /// How long ago its end was first seen. Call it only after the end.

@@ -101,7 +101,8 @@ where
     // A runtime that goes away drops its queue, and nothing else may keep the job.
     let weak = Arc::downgrade(&job);
     let given_up = weak.clone();
-    let handle = rt::spawn_blocking(job, promised);
+    rt::spawn_blocking(job);
+    let handle = JoinHandle::Job(promised, weak.clone());
     let registration = asked.on_cancel(move |cancelled| {
         if let Some(job) = given_up.upgrade() {
             job.give_up(Some(cancelled.clone()));

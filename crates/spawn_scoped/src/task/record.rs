@@ -120,13 +120,13 @@ impl Record {
                 self.failed_late(error);
                 cancelled
             }
-            None => self.tell(|shared, who| shared.task_failed(who, error)),
+            None => self.tell(|shared, who| shared.task_failed(who, error, true)),
         }
     }
 
     /// It failed when that no longer mattered.
     pub(crate) fn failed_late(&self, error: ErasedError) -> Cancelled {
-        self.tell(|shared, who| shared.task_failed_late(who, error))
+        self.tell(|shared, who| shared.task_failed(who, error, false))
     }
 
     /// The task panicked. Returns what the code that awaits it gets.

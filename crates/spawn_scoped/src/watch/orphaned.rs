@@ -14,7 +14,9 @@ pub(crate) fn report_and_abort(scope: &Arc<Shared>) {
     scope.start_clock();
     let _since = scope.since_end();
     reports::expect(scope);
-    let Some(grace) = scope.grace() else { return };
+    let Some(grace) = scope.config().grace else {
+        return;
+    };
     let weak = Arc::downgrade(scope);
     let alarm = Context::background()
         .with_timeout(grace)

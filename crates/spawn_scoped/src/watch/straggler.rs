@@ -62,8 +62,8 @@ fn log(scope: &Shared, stragglers: &[Entry], cause: &Cancelled) {
             tracing::warn!(
                 scope = scope_name,
                 opened_at = %scope.location,
-                task = task.name(),
-                spawned_at = %task.location,
+                task = task.who.name(),
+                spawned_at = %task.who.location,
                 kind = task.kind().as_str(),
                 age = ?task.age(),
                 since_cancel = ?since_cancel,
