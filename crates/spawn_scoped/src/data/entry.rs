@@ -127,12 +127,11 @@ impl Entry {
         let [low, mid, high] = since.map(u64::from);
         match low | mid << 16 | high << 32 {
             0 => Duration::ZERO,
-            raw => Stamp::from_raw(raw).elapsed(),
+            raw => Stamp(raw).elapsed(),
         }
     }
 }
 
-fn pack(stamp: Stamp) -> Since {
-    let raw = stamp.get();
+fn pack(Stamp(raw): Stamp) -> Since {
     [raw as u16, (raw >> 16) as u16, (raw >> 32) as u16]
 }

@@ -288,41 +288,36 @@ pub(crate) fn panic_message(payload: &Payload) -> Option<String> {
 
 /// The text of an error: what `describe` makes, or else that of a type that many scopes use.
 pub(crate) fn message(error: &(dyn Any + Send), describe: Option<&Describe>) -> Option<String> {
-    match describe {
-        Some(describe) => describe(error),
-        None => well_known_message(error),
-    }
-}
-
-fn well_known_message(error: &(dyn Any + Send)) -> Option<String> {
-    if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
-        return Some(error.to_string());
-    }
-    if let Some(error) = error.downcast_ref::<std::io::Error>() {
-        return Some(error.to_string());
+    if let Some(describe) = describe {
+        return describe(error);
     }
     #[cfg(feature = "anyhow")]
     if let Some(error) = error.downcast_ref::<anyhow::Error>() {
         return Some(format!("{error:#}"));
     }
-    error.downcast_ref::<Cancelled>().map(ToString::to_string)
+    well_known(error).map(ToString::to_string)
 }
 
 /// Whether an error whose type many scopes use says that its task was cancelled, itself or
 /// through its sources. `None` for other types.
 pub(crate) fn well_known_to_say_cancelled(error: &(dyn Any + Send)) -> Option<bool> {
-    if error.is::<Cancelled>() {
-        return Some(true);
-    }
+    well_known(error).map(has_cancelled)
+}
+
+/// An error whose type many scopes use.
+fn well_known<'e>(error: &'e (dyn Any + Send)) -> Option<&'e (dyn Error + 'static)> {
     if let Some(error) = error.downcast_ref::<Box<dyn Error + Send + Sync>>() {
-        return Some(has_cancelled(&**error));
+        return Some(&**error);
     }
     #[cfg(feature = "anyhow")]
     if let Some(error) = error.downcast_ref::<anyhow::Error>() {
-        return Some(has_cancelled(error.as_ref()));
+        return Some(error.as_ref());
     }
-    let error = error.downcast_ref::<std::io::Error>()?;
-    Some(has_cancelled(error))
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return Some(error);
+    }
+    let error = error.downcast_ref::<Cancelled>()?;
+    Some(error)
 }
 
 fn has_cancelled(error: &(dyn Error + 'static)) -> bool {

@@ -158,7 +158,7 @@ impl Root {
     #[must_use]
     pub fn stragglers(self) -> Vec<TaskSnapshot> {
         let (current, closing) =
-            with_current(|current| (current.shared.clone(), current.closing.upgrade()));
+            with_current(|current| (current.ticket.shared().clone(), current.closing.upgrade()));
         let mut left = closing.map_or_else(Vec::new, |closing| straggler::list(&closing));
         left.extend(straggler::list(&current));
         left
@@ -176,12 +176,13 @@ impl Joining {
         let fresh = adopt::open();
         let old = with_current(|current| {
             let old = std::mem::replace(current, fresh);
-            current.closing = Arc::downgrade(&old.shared);
+            current.closing = Arc::downgrade(old.ticket.shared());
             old
         });
+        let closed = old.ticket.shared().clone();
         // The last ticket may wake or drop something foreign: outside the lock.
-        drop(old.ticket);
-        Self { closed: old.shared }
+        drop(old);
+        Self { closed }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::state::cleanup;
 use crate::state::failures::{Outcome, Verdict};
 use crate::state::shared::{Shared, Ticket};
 use crate::sync::catch;
-use crate::watch::orphaned::report_and_abort;
+use crate::watch::reports::report_and_abort;
 use crate::watch::waiting::Watch;
 
 /// Runs `body` with a [`Scope`] to spawn tasks in, and returns when the body and every task

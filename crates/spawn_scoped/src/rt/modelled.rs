@@ -218,19 +218,11 @@ impl<T> Drop for Promise<T> {
 
 /// Twin of the native one. Ages decide nothing, so a model's clock stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp(u64);
+pub(crate) struct Stamp(pub(crate) u64);
 
 impl Stamp {
     pub(crate) fn now() -> Self {
-        Self(0)
-    }
-
-    pub(crate) fn get(self) -> u64 {
-        self.0 + 1
-    }
-
-    pub(crate) fn from_raw(raw: u64) -> Self {
-        Self(raw - 1)
+        Self(1)
     }
 
     pub(crate) fn elapsed(self) -> Duration {

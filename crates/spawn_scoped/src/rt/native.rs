@@ -108,9 +108,9 @@ pub(crate) fn spawn_blocking(job: Arc<Job>) {
     drop(tokio::task::spawn_blocking(move || job.begin()));
 }
 
-/// A moment in whole milliseconds, for ages that are shown to people.
+/// A moment in whole milliseconds, and never 0, for ages that are shown to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp(u64);
+pub(crate) struct Stamp(pub(crate) u64);
 
 impl Stamp {
     pub(crate) fn now() -> Self {
@@ -124,17 +124,7 @@ impl Stamp {
                 .into()
         });
         let since = Instant::now().saturating_duration_since(*epoch);
-        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    /// The same as a number that is never 0.
-    pub(crate) fn get(self) -> u64 {
-        self.0.saturating_add(1)
-    }
-
-    /// The inverse of `get`.
-    pub(crate) fn from_raw(raw: u64) -> Self {
-        Self(raw.saturating_sub(1))
+        Self(u64::try_from(since.as_millis()).map_or(u64::MAX, |millis| millis.max(1)))
     }
 
     pub(crate) fn elapsed(self) -> Duration {

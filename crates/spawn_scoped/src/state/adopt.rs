@@ -12,8 +12,7 @@ use crate::sync::{Mutex, global};
 /// A root is a row of scopes: each join closes the current one and waits for
 /// it, while the next takes what comes meanwhile.
 pub(crate) struct Current {
-    pub(crate) shared: Arc<Shared>,
-    /// What keeps it open.
+    /// The current one, and what keeps it open.
     pub(crate) ticket: Ticket,
     /// The scope that a join waits for just now.
     pub(crate) closing: Weak<Shared>,
@@ -27,7 +26,6 @@ pub(crate) fn open() -> Current {
     let shared = Shared::open(&Context::background(), here(), None, None, |_, _, _| false);
     Current {
         ticket: Ticket::owed(&shared),
-        shared,
         closing: Weak::new(),
     }
 }
@@ -39,7 +37,7 @@ pub(crate) fn enter() -> Ticket {
 
 /// The scope that takes what comes now.
 pub(crate) fn current() -> Arc<Shared> {
-    CURRENT.lock().shared.clone()
+    CURRENT.lock().ticket.shared().clone()
 }
 
 /// The scope that waits for the tasks of one that was dropped under `parent`: the

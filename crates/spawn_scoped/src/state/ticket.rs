@@ -64,32 +64,22 @@ impl Drop for Ticket {
     }
 }
 
+/// If there is a waiter, the last ticket has left `scope`: wakes the waiter, or gives back the
+/// ticket that it is.
+///
 /// In a loop rather than a recursion: the last ticket of a scope that was
 /// handed over gives back a ticket of the next, and so on upwards.
 #[cold]
 #[inline(never)]
-fn tell_upwards(scope: Arc<Shared>, waiter: Waiter<Ticket>) {
-    let mut next = tell(&scope, waiter);
-    drop(scope);
-    while let Some(scope) = next {
-        next = tell(&scope, scope.ledger.leave());
+fn tell_upwards(mut scope: Arc<Shared>, mut waiter: Waiter<Ticket>) {
+    while let Waiter::Parent(mut ticket) = waiter {
+        scope.end_adoption();
+        ticket.shared().forget_below();
+        let Some(next) = ticket.0.take() else { return };
+        scope = next;
+        waiter = scope.ledger.leave();
     }
-}
-
-/// If there is a waiter, the last ticket has left `scope`: wakes the waiter, or
-/// returns the scope whose ticket it was.
-#[cold]
-fn tell(scope: &Shared, waiter: Waiter<Ticket>) -> Option<Arc<Shared>> {
-    match waiter {
-        Waiter::None => None,
-        Waiter::Wake(waker) => {
-            wake(Some(waker));
-            None
-        }
-        Waiter::Parent(mut ticket) => {
-            scope.end_adoption();
-            ticket.shared().forget_below();
-            ticket.0.take()
-        }
+    if let Waiter::Wake(waker) = waiter {
+        wake(Some(waker));
     }
 }

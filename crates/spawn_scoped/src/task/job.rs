@@ -7,71 +7,44 @@ use tokio_ctx_core::{Cancelled, Context, OnCancel};
 
 use crate::foreign::drop_quietly;
 use crate::rt::{self, Job, JoinHandle, Promise, Queued};
-use crate::sync::{Mutex, catch};
+use crate::sync::{Flag, Mutex, catch};
 use crate::task::output::Spawns;
 use crate::task::record::Record;
 use crate::task::work::{Ends, Plain};
 
-/// A closure with its context.
-struct Call<F> {
-    /// `None` once it runs.
-    call: Option<(F, Context)>,
-    record: Record,
-}
-
-impl<F> Call<F> {
-    fn run<S: Spawns<O>, O>(mut self) -> Result<S::Value, Cancelled>
-    where
-        F: FnOnce(Context) -> O,
-    {
-        let Some((call, ctx)) = self.call.take() else {
-            unreachable!("a job is made with a call and run once");
-        };
-        // The closure's captures and the context are dropped by the call.
-        let entered = self.record.enter();
-        let ended = catch(move || call(ctx));
-        drop_quietly(entered);
-        let result = Plain::<S>::end(&self.record, ended);
-        self.record.leave();
-        result
-    }
-
-    /// Its context has ended before it began.
-    fn stop(mut self, cancelled: Cancelled) -> Cancelled {
-        drop_quietly(self.call.take());
-        let cancelled = self.record.stopped(cancelled);
-        self.record.leave();
-        cancelled
-    }
-}
-
-impl<F> Drop for Call<F> {
-    fn drop(&mut self) {
-        if self.record.ticket.is_held() {
-            let call = self.call.take();
-            self.record.lose(|| drop_quietly(call));
-        }
-    }
-}
-
 /// A place in the queue. The pool holds it. A thread of the pool, the end of the context, or an
-/// abort takes the job out of it; the first of them decides whether the job begins.
+/// abort takes the job out of it; the first of them decides whether the job begins. Dropped with
+/// the job, as by a runtime that goes away, it says that the job was lost.
 struct Place<F, T, S> {
-    stage: Mutex<Stage<F, T>>,
+    /// `None` once it was taken out.
+    waiting: Mutex<Option<Waiting<F, T>>>,
+    is_over: Flag,
     of: PhantomData<fn() -> S>,
 }
 
-enum Stage<F, T> {
-    Waiting(Waiting<F, T>),
-    Running,
-    Over,
-}
-
 struct Waiting<F, T> {
-    job: Call<F>,
+    call: F,
+    ctx: Context,
+    record: Record,
     promise: Promise<Result<T, Cancelled>>,
     /// What gives the job up when its context ends.
     registration: Option<OnCancel>,
+}
+
+impl<F, T> Waiting<F, T> {
+    /// It does not begin: its context has ended, or it is lost.
+    fn give_up(mut self, ended: Option<Cancelled>) {
+        let users = (self.call, self.ctx);
+        match ended {
+            Some(cancelled) => {
+                drop_quietly(users);
+                let cancelled = self.record.stopped(cancelled);
+                self.record.leave();
+                self.promise.keep(Err(cancelled));
+            }
+            None => self.record.lose(|| drop_quietly(users)),
+        }
+    }
 }
 
 /// Queues `call` on the blocking pool.
@@ -87,14 +60,16 @@ where
 {
     let (promise, promised) = rt::promise();
     let asked = ctx.clone();
-    let call = Some((call, ctx));
     let waiting = Waiting {
-        job: Call { call, record },
+        call,
+        ctx,
+        record,
         promise,
         registration: None,
     };
     let place = Place::<F, S::Value, S> {
-        stage: Mutex::new(Stage::Waiting(waiting)),
+        waiting: Mutex::new(Some(waiting)),
+        is_over: Flag::new(),
         of: PhantomData,
     };
     let job: Arc<Job> = Arc::new(Box::new(place));
@@ -116,20 +91,6 @@ where
     handle
 }
 
-impl<F, T, S> Place<F, T, S> {
-    /// Takes the job out of the queue, if it is there.
-    fn take(&self, next: Stage<F, T>) -> Option<Waiting<F, T>> {
-        let mut stage = self.stage.lock();
-        match std::mem::replace(&mut *stage, next) {
-            Stage::Waiting(waiting) => Some(waiting),
-            other => {
-                *stage = other;
-                None
-            }
-        }
-    }
-}
-
 impl<F, O, T, S> Queued for Place<F, T, S>
 where
     F: FnOnce(Context) -> O + Send,
@@ -137,43 +98,51 @@ where
     S: Spawns<O, Value = T>,
 {
     fn begin(&self) {
-        let Some(waiting) = self.take(Stage::Running) else {
+        let Some(mut waiting) = self.waiting.lock().take() else {
             return;
         };
-        let Waiting {
-            job,
-            promise,
-            registration,
-        } = waiting;
-        drop(registration);
+        drop(waiting.registration.take());
         // Nobody may have seen the end of the context yet.
-        let ended = job.call.as_ref().and_then(|(_, ctx)| ctx.err());
-        promise.keep(match ended {
-            Some(cancelled) => Err(job.stop(cancelled)),
-            None => job.run::<S, O>(),
-        });
-        *self.stage.lock() = Stage::Over;
+        if let Some(cancelled) = waiting.ctx.err() {
+            waiting.give_up(Some(cancelled));
+        } else {
+            let (call, ctx, mut record) = (waiting.call, waiting.ctx, waiting.record);
+            // The closure's captures and the context are dropped by the call.
+            let entered = record.enter();
+            let ended = catch(move || call(ctx));
+            drop_quietly(entered);
+            let result = Plain::<S>::end(&record, ended);
+            record.leave();
+            waiting.promise.keep(result);
+        }
+        self.is_over.raise();
     }
 
     fn give_up(&self, ended: Option<Cancelled>) {
-        let Some(waiting) = self.take(Stage::Over) else {
-            return;
-        };
-        let Waiting { job, promise, .. } = waiting;
-        match ended {
-            Some(cancelled) => promise.keep(Err(job.stop(cancelled))),
-            None => drop((job, promise)),
+        let taken = self.waiting.lock().take();
+        if let Some(waiting) = taken {
+            waiting.give_up(ended);
+            self.is_over.raise();
         }
     }
 
     fn register(&self, registration: OnCancel) -> Option<OnCancel> {
-        match &mut *self.stage.lock() {
-            Stage::Waiting(waiting) => waiting.registration.replace(registration),
-            Stage::Running | Stage::Over => Some(registration),
+        match &mut *self.waiting.lock() {
+            Some(waiting) => waiting.registration.replace(registration),
+            None => Some(registration),
         }
     }
 
     fn is_finished(&self) -> bool {
-        matches!(&*self.stage.lock(), Stage::Over)
+        self.is_over.is_raised()
+    }
+}
+
+impl<F, T, S> Drop for Place<F, T, S> {
+    fn drop(&mut self) {
+        let taken = self.waiting.lock().take();
+        if let Some(waiting) = taken {
+            waiting.give_up(None);
+        }
     }
 }

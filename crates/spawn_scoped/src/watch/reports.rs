@@ -1,10 +1,13 @@
 //! When stragglers are reported: by real time, on a thread of our own, so that no report needs a
-//! runtime's timers or moves a clock that a test has paused.
+//! runtime's timers or moves a clock that a test has paused. And what ends the grace of a scope
+//! that was dropped.
 
 use std::sync::{Arc, Weak};
 
+use tokio_ctx_core::Context;
 use tracing::dispatcher;
 
+use crate::foreign::drop_quietly;
 use crate::rt;
 use crate::state::shared::Shared;
 use crate::watch::straggler;
@@ -48,4 +51,25 @@ fn fall_due(scope: &Weak<Shared>) {
         }
         expect_next(&scope);
     }
+}
+
+/// To be called when the tasks of a ledger are handed over: the future that would see to them is
+/// no longer there. A deadline with a callback, so no task and no thread of its own.
+pub(crate) fn report_and_abort(scope: &Arc<Shared>) {
+    scope.start_clock();
+    let _since = scope.since_end();
+    expect(scope);
+    let Some(grace) = scope.config().grace else {
+        return;
+    };
+    let weak = Arc::downgrade(scope);
+    let alarm = Context::background()
+        .with_timeout(grace)
+        .on_cancel(move |_| {
+            if let Some(scope) = weak.upgrade() {
+                scope.abort_all();
+            }
+        });
+    let old = scope.cold.lock().orphan_grace.replace(alarm);
+    drop_quietly(old);
 }
