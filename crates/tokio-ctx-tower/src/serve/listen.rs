@@ -144,7 +144,7 @@ impl ServeOptions {
                 let service = app(&tasks);
                 let upgrades = Arc::new(Upgrades {
                     tasks: tasks.clone(),
-                    lifetime: stop.clone(),
+                    lifetime: tasks.context().merge(&stop),
                     location,
                 });
                 let server = Server {

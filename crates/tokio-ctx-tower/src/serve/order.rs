@@ -54,8 +54,10 @@ where
     let served = options.run(&accepts, async |s: Scope<Cancelled>| {
         let tasks = s.spawner();
         drop(begun.send(tasks.clone()));
-        let stop = tasks.context().merge(&accepts);
-        output = cut.run(server(tasks.clone(), stop)).await.ok();
+        // Of the body, so that it ends with it however that ends. It hangs on no scope: each
+        // connection asks it whenever it is polled, and a merge would be two walks.
+        let stop = accepts.with_cancel();
+        output = cut.run(server(tasks.clone(), stop.clone())).await.ok();
         let stopped = owner::cancelled(Reason::Shutdown, location, None);
         owner::cancel(&accepts.handle(), stopped);
         Ok(())

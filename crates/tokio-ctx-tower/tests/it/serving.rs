@@ -133,6 +133,40 @@ async fn a_panic_costs_its_own_connection_stream_or_job() {
     assert!(report.is_clean(), "{report}");
 }
 
+/// Accepts one connection, and panics when it is asked for another.
+struct Once(TcpListener, bool);
+
+impl axum::serve::Listener for Once {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        assert!(!std::mem::replace(&mut self.1, true), "a bug in a listener");
+        self.0.accept().await.unwrap()
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+#[tokio::test]
+async fn the_panic_of_a_listener_closes_its_connections_and_is_resumed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let ctx = Context::background();
+        let app = |_: &Spawner| Router::new().route("/", get(async || "hello"));
+        // What closes them is not that they are cut off.
+        let options = ServeOptions::new().grace(Duration::from_secs(600));
+        options.serve(&ctx, Once(listener, false), app).await
+    });
+    let idle = TcpStream::connect(address).await.unwrap();
+    let end = within(serving).await.unwrap_err();
+    assert!(end.is_panic(), "{end:?}");
+    assert!(closes_after(idle).await < SOON);
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_send_its_head_is_closed() {
     let server = Server::simple(ServeOptions::new().head_timeout(LIMIT)).await;
