@@ -164,14 +164,6 @@ impl<'a> Group<'a> {
         self
     }
 
-    /// Says that the side added last does its work in that process.
-    pub(crate) fn by(mut self, process: u32) -> Self {
-        if let Some(side) = self.sides.last_mut() {
-            side.peer = Some(process);
-        }
-        self
-    }
-
     /// Says that the side added last does its work `units` times each time it is asked to.
     pub(crate) fn per(mut self, units: u64) -> Self {
         if let Some(side) = self.sides.last_mut() {

@@ -85,14 +85,14 @@ fn machine(stat: &str) -> Option<u64> {
     )
 }
 
-/// User and system ticks of one process, its finished threads included.
+/// User and system ticks of one process: its finished threads included, and the processes that it
+/// started and waited for.
 fn process(stat: &str) -> Option<u64> {
     // The name, in parentheses, may hold spaces; the fields are counted behind it.
     let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+    let fields = rest.split_whitespace().skip(11).take(4);
+    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+    (ticks.len() == 4).then(|| ticks.iter().sum())
 }
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ mod tests {
     fn reads_what_linux_writes() {
         assert_eq!(machine("cpu  10 1 5 100 9 2 3 4 0 0\ncpu0 1"), Some(25));
         assert_eq!(machine("btime 7"), None);
-        let stat = "7 (a) b) R 1 2 3 4 5 6 7 8 9 10 40 2 0 0 20";
-        assert_eq!(process(stat), Some(42));
+        let stat = "7 (a) b) R 1 2 3 4 5 6 7 8 9 10 40 2 5 3 20";
+        assert_eq!(process(stat), Some(50));
     }
 }
