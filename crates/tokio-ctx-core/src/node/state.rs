@@ -30,10 +30,10 @@ pub(super) struct Extra {
     /// of the merge is a child of the first parent's.
     pub(super) merge_watch: Watch,
     /// At most one per place.
-    pub(super) timers: SmallVec<[Armed; 2]>,
+    pub(super) timers: SmallVec<[Armed; 1]>,
 }
 
-/// A timer and where it runs. Mostly there is one of a runtime, and one of the helper beside it.
+/// A timer, and the place for whose waiters it is.
 pub(super) type Armed = (timer::Place, Timer);
 
 impl Extra {

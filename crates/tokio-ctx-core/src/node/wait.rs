@@ -12,7 +12,7 @@ use super::tree::{Extra, Node};
 use crate::cancelled::Cancelled;
 use crate::foreign;
 use crate::sync::clock::{self, NEVER};
-use crate::sync::timer::{self, BACKSTOP, HELPER, Timer};
+use crate::sync::timer::{self, HELPER, Timer};
 use crate::sync::{CancellationToken, defer};
 
 impl Node {
@@ -128,32 +128,24 @@ impl Node {
         }
         // Armed ahead of the lock, since a runtime is foreign code: an alarm that is faster than
         // the next lines finds no timer, and either ends this node or arms the helper.
-        // One waker for both: whichever rings, a deadline that has passed is what it is about, and
-        // only the runtime's rings early.
+        let keeper = match timer::may_stall() {
+            true => HELPER,
+            false => place,
+        };
         let waker = self.waker(Some(place));
-        let Some(timer) = Timer::arm(place, self.deadline, &waker) else {
+        let Some(timer) = Timer::arm(keeper, self.deadline, &waker) else {
             return false;
         };
-        let backstop = match place {
-            HELPER => None,
-            _ => timer::backstop(self.deadline),
-        };
-        let backstop = backstop.and_then(|at| Timer::arm(BACKSTOP, at, &waker));
-        let mut spare = [
-            Some((place, timer)),
-            backstop.map(|timer| (BACKSTOP, timer)),
-        ];
+        let mut spare = Some((place, timer));
         let mut state = self.state.lock();
         let Some(extra) = state.extra() else {
             drop(state);
             return false;
         };
-        for made in &mut spare {
-            extra.add_timer(made);
-        }
+        extra.add_timer(&mut spare);
         self.armed.store(place);
         drop(state);
-        // Invariant 3: of two that armed at once, the second's timers go here.
+        // Invariant 3: of two that armed at once, the second's timer goes here.
         drop(spare);
         true
     }

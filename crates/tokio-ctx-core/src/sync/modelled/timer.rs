@@ -10,7 +10,6 @@ use crate::sync::lock::Mutex;
 /// See the twin of this file. The one runtime of an execution is 1.
 pub(crate) type Place = u32;
 pub(crate) const HELPER: Place = u32::MAX;
-pub(crate) const BACKSTOP: Place = u32::MAX - 1;
 const RUNTIME: Place = 1;
 
 type Timers = BTreeMap<(u64, u64), (Place, Waker)>;
@@ -82,8 +81,8 @@ pub(crate) fn place() -> Place {
 }
 
 /// The runtime of an execution is one of several threads, unless the model says otherwise.
-pub(crate) fn backstop(deadline: u64) -> Option<u64> {
-    CLOCK.lock().may_stall.then_some(deadline)
+pub(crate) fn may_stall() -> bool {
+    CLOCK.lock().may_stall
 }
 
 /// Runs `job` here: the helper thread, as if it were as fast as can be.

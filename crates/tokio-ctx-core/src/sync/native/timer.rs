@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::coop::unconstrained;
@@ -24,13 +24,6 @@ pub(crate) type Place = u32;
 
 /// The process-wide helper.
 pub(crate) const HELPER: Place = u32::MAX;
-
-/// The helper as well, a little later, for what a runtime may miss: see [`backstop`].
-pub(crate) const BACKSTOP: Place = u32::MAX - 1;
-
-/// How long after a deadline the helper rings as well, where a runtime may not be driven: later
-/// than the runtime's own timer, which then takes the alarm back.
-const LATER: Duration = Duration::from_millis(100);
 
 /// Runtimes that were found to be built without a time driver.
 static TIMELESS: Mutex<Vec<Place>> = Mutex::new(Vec::new());
@@ -52,26 +45,25 @@ pub(crate) fn place() -> Place {
 
 fn place_of(handle: &Handle) -> Place {
     // 0 and the helper's are spoken for.
-    (word_of(handle.id()) % u64::from(BACKSTOP - 1)) as u32 + 1
+    (word_of(handle.id()) % u64::from(HELPER - 1)) as u32 + 1
 }
 
 fn timeless() -> MutexGuard<'static, Vec<Place>> {
     TIMELESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// When the helper is to ring for a deadline whose timer is armed in the current runtime;
-/// `None` if that runtime can be relied upon, or if its clock is not the system's.
-///
-/// A runtime of one thread keeps its timers only while that thread drives it; one of several
-/// does as long as one of them is free.
-pub(crate) fn backstop(deadline: u64) -> Option<u64> {
-    let handle = Handle::try_current().ok()?;
+/// Whether the timers of the current runtime may never fire though they should: a runtime of one
+/// thread keeps them only while that thread drives it, and one of several as long as one of
+/// them is free. Not where the clock is not the system's.
+pub(crate) fn may_stall() -> bool {
+    let Ok(handle) = Handle::try_current() else {
+        return false;
+    };
     // Only a runtime of one thread can have a paused clock.
-    let may_miss = match handle.runtime_flavor() {
+    match handle.runtime_flavor() {
         RuntimeFlavor::CurrentThread => is_systems_clock(),
         _ => handle.metrics().num_workers() == 1,
-    };
-    may_miss.then(|| clock::later(deadline, LATER))
+    }
 }
 
 /// Whether the clock of the current runtime is the system's, and not one that a test has paused.
@@ -96,7 +88,7 @@ impl Timer {
             let _alarm = helper::alarm(deadline, waker.clone());
             Some(Timer::Helper { _alarm })
         };
-        if matches!(place, HELPER | BACKSTOP) {
+        if place == HELPER {
             return at_helper();
         }
         // tokio panics if the runtime was built without its time driver.
