@@ -14,6 +14,7 @@ use tokio_ctx::Context;
 use tokio_util::sync::CancellationToken;
 
 use crate::document;
+use crate::service;
 use crate::work::{self, Flavour};
 
 /// What this program is called with under callgrind: the name of an operation and how often.
@@ -226,8 +227,8 @@ const OPERATIONS: &[Operation] = &[
     Operation {
         name: "request",
         work: "request to an axum hello-world with the layer, no connection",
-        ours: work::requests_with_layer,
-        rival: Some(("without", work::requests_without_layer)),
+        ours: service::requests_with_layer,
+        rival: Some(("without", service::requests_without_layer)),
     },
 ];
 

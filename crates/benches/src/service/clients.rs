@@ -17,17 +17,29 @@ pub(super) const CROWD: usize = 5_000;
 /// The deadlines of a crowd lie within so many milliseconds.
 const WITHIN: u64 = 100;
 
-const WORK: &[u8] = b"GET /work HTTP/1.1\r\nhost: localhost\r\nx-timeout-ms: 5000\r\n\r\n";
+/// A request, and the end of each response to it.
+pub(super) type Request = (&'static [u8], &'static [u8]);
+
+pub(super) const WORK: Request = (
+    b"GET /work HTTP/1.1\r\nhost: localhost\r\nx-timeout-ms: 5000\r\n\r\n",
+    b"done",
+);
+
+pub(super) const HELLO: Request = (
+    b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    b"Hello, World!",
+);
 
 /// Kept connections, each with one request under way.
 pub(super) struct Asking {
+    request: Request,
     connections: Vec<TcpStream>,
     /// All responses are as long as the first.
     length: usize,
 }
 
 impl Asking {
-    pub(super) fn new(address: SocketAddr) -> Asking {
+    pub(super) fn new(address: SocketAddr, request: Request) -> Asking {
         let connect = |_| {
             let connection = TcpStream::connect(address).expect("the service listens");
             connection.set_nodelay(true).expect("it is a socket");
@@ -36,9 +48,9 @@ impl Asking {
         let mut connections: Vec<TcpStream> = (0..CONNECTIONS).map(connect).collect();
         let mut length = 0;
         for connection in &mut connections {
-            connection.write_all(WORK).expect("the service reads");
+            connection.write_all(request.0).expect("the service reads");
             let mut response = Vec::new();
-            while !response.ends_with(b"done") {
+            while !response.ends_with(request.1) {
                 let mut part = [0; 1024];
                 let read = connection.read(&mut part).expect("the service answers");
                 assert!(read > 0, "the service hung up");
@@ -48,6 +60,7 @@ impl Asking {
             length = response.len();
         }
         Asking {
+            request,
             connections,
             length,
         }
@@ -60,13 +73,15 @@ impl Asking {
         let start = Instant::now();
         for _ in 0..rounds {
             for connection in &mut self.connections {
-                connection.write_all(WORK).expect("the service reads");
+                connection
+                    .write_all(self.request.0)
+                    .expect("the service reads");
             }
             for connection in &mut self.connections {
                 connection
                     .read_exact(&mut response)
                     .expect("the service answers");
-                assert!(response.ends_with(b"done"));
+                assert!(response.ends_with(self.request.1));
             }
         }
         let done = rounds * CONNECTIONS as u64;

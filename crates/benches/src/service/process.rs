@@ -21,6 +21,10 @@ pub(crate) enum Kind {
     Viewed,
     ByHand,
     Go,
+    /// A hello-world on axum.
+    Hello,
+    /// The same with the layer.
+    Layered,
 }
 
 impl Kind {
@@ -32,6 +36,8 @@ impl Kind {
             Kind::Viewed => "with a view",
             Kind::ByHand => "by hand on axum",
             Kind::Go => "Go net/http",
+            Kind::Hello => "without",
+            Kind::Layered => "with the layer",
         }
     }
 }
@@ -62,6 +68,8 @@ impl Process {
             Kind::Viewed => (ours.as_path(), [VERB, "viewed"].as_slice()),
             Kind::ByHand => (ours.as_path(), [VERB, "by-hand"].as_slice()),
             Kind::Go => (go?, ["service"].as_slice()),
+            Kind::Hello => (ours.as_path(), [VERB, "hello"].as_slice()),
+            Kind::Layered => (ours.as_path(), [VERB, "layered"].as_slice()),
         };
         // Without `taskset` the system places it where it likes, all three alike.
         let mut command = match has_taskset() {

@@ -1,10 +1,11 @@
-//! The rows 19 to 22.
+//! The rows 18 to 22.
 
 use std::fs;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::clients::{Asking, CROWD, Crowd, latest_of_crowd};
+use super::clients::{Asking, CROWD, Crowd, HELLO, Request, WORK, latest_of_crowd};
 use super::process::{Kind, Process, pin_clients, unpin_clients};
 use crate::go::Go;
 use crate::harness::{Effort, Group, Row, Target, compared};
@@ -18,24 +19,43 @@ const OTHERS: u64 = 200;
 /// Requests that are not timed, of each new process.
 const FIRST: u64 = 2_000;
 
-/// Row 19: a process a turn, since two of the same service differ by more than their turns do.
-pub(crate) fn throughput(go: &Go) -> Group<'_> {
+/// A process a turn, since two of the same service differ by more than their turns do.
+fn in_turns<'a>(kinds: &[Kind], go: Option<&'a Path>, request: Request) -> Group<'a> {
     pin_clients();
     let unpin = Rc::new(Unpin);
     let mut group = Group::new();
-    for kind in [Kind::Ours, Kind::Viewed, Kind::ByHand, Kind::Go] {
-        if kind == Kind::Go && go.program().is_none() {
+    for kind in kinds.iter().copied() {
+        if kind == Kind::Go && go.is_none() {
             continue;
         }
         let unpin = Rc::clone(&unpin);
         group = group.timed(kind.name(), move |times| {
             let _unpin = &unpin;
-            let process = Process::start(kind, go.program()).expect("the service starts");
-            let mut asking = Asking::new(process.address);
+            let process = Process::start(kind, go).expect("the service starts");
+            let mut asking = Asking::new(process.address, request);
             asking.ask(FIRST);
             asking.ask(times)
         });
     }
+    group
+}
+
+/// Row 18.
+pub(crate) fn hello<'a>() -> Group<'a> {
+    let (with, without) = (Kind::Layered, Kind::Hello);
+    in_turns(&[with, without], None, HELLO).throughput_row(
+        "18",
+        "axum hello-world over HTTP/1.1, per request",
+        with.name(),
+        without.name(),
+        0.97,
+    )
+}
+
+/// Row 19.
+pub(crate) fn throughput(go: &Go) -> Group<'_> {
+    let kinds = [Kind::Ours, Kind::Viewed, Kind::ByHand, Kind::Go];
+    let group = in_turns(&kinds, go.program(), WORK);
     let work = "a service: request with a deadline and three tasks, per request";
     let (ours, by_hand) = (Kind::Ours.name(), Kind::ByHand.name());
     group
@@ -91,7 +111,7 @@ pub(crate) fn under_load(go: &Go, effort: Effort) -> Vec<Row> {
                 continue;
             };
             // What is made once is made before.
-            drop(Asking::new(process.address));
+            drop(Asking::new(process.address, WORK));
             let idle = process.memory();
             let crowd = Crowd::gather(&runtime, process.address);
             process.until_live(CROWD as i64 * PARTS);

@@ -1,13 +1,13 @@
-//! The service, in the process that serves it: ours and by hand.
+//! The services, in the process that serves one of them.
 
 use std::io::{BufRead, Write};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::routing::get;
+use axum::{Router, ServiceExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_ctx::tower::{ContextError, ContextLayer, serve as serve_ours};
@@ -15,6 +15,8 @@ use tokio_ctx::view::View;
 use tokio_ctx::{Cancelled, Context, scope};
 use tokio_util::sync::CancellationToken;
 use tower_layer::Layer as _;
+
+use super::hello::{hello, layered};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const TIMEOUT: HeaderName = HeaderName::from_static("x-timeout-ms");
@@ -68,6 +70,15 @@ pub(crate) fn serve(kind: &str) -> std::io::Result<()> {
                 served.await
             });
             Some(Box::new(move || bystander.is_done()))
+        }
+        "hello" => {
+            runtime.spawn(async move { axum::serve(listener, hello()).await });
+            None
+        }
+        "layered" => {
+            let service = ServiceExt::<Request>::into_make_service(layered());
+            runtime.spawn(async move { axum::serve(listener, service).await });
+            None
         }
         _ => {
             let server = CancellationToken::new();

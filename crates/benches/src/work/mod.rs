@@ -6,13 +6,11 @@
 mod chains;
 mod lifetimes;
 mod scopes;
-mod services;
 mod threads;
 mod values;
 
 pub(crate) use self::chains::{chain, token_chain};
 pub(crate) use self::scopes::{Flavour, bare, join_set, scoped};
-pub(crate) use self::services::{requests_with_layer, requests_without_layer};
 pub(crate) use self::threads::together;
 pub(crate) use self::values::{ABSENT, absent_among, chain_of_values, look_up_first};
 
@@ -47,7 +45,7 @@ pub(crate) fn groups<'a>(go: &'a Go) -> Vec<Box<dyn FnOnce() -> Group<'a> + 'a>>
         groups.push(Box::new(move || scopes::few(go, flavour)));
         groups.push(Box::new(move || scopes::cancelled(go, flavour)));
     }
-    groups.push(Box::new(services::hello));
+    groups.push(Box::new(service::hello));
     groups.push(Box::new(|| service::throughput(go)));
     groups
 }
