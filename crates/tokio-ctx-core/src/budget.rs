@@ -1,7 +1,5 @@
 //! Shares of the remaining time: [`Budget`].
 
-use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 /// A share of the time that remains until a deadline, for
@@ -163,8 +161,8 @@ impl Budget {
         self
     }
 
-    /// What it grants of `remaining`.
-    pub(crate) fn grant(self, remaining: Option<Duration>) -> Result<Option<Duration>, Shortage> {
+    /// What it grants of `remaining`, or why it is refused.
+    pub(crate) fn grant(self, remaining: Option<Duration>) -> Result<Option<Duration>, String> {
         let share = match remaining {
             Some(remaining) => Some(part(remaining, self.fraction).saturating_sub(self.reserve)),
             None => self.or_default,
@@ -174,10 +172,10 @@ impl Budget {
             (share, most) => share.or(most),
         };
         match granted {
-            Some(granted) if granted < self.at_least => Err(Shortage {
-                granted,
-                needed: self.at_least,
-            }),
+            Some(granted) if granted < self.at_least => {
+                let needed = self.at_least;
+                Err(format!("{granted:?} of {needed:?} needed are left"))
+            }
             granted => Ok(granted),
         }
     }
@@ -191,18 +189,3 @@ fn part(whole: Duration, fraction: f64) -> Duration {
     let nanos = (whole.as_secs_f64() * fraction * 1e9).round();
     Duration::from_nanos(nanos as u64).min(whole)
 }
-
-/// Why a budget was refused.
-#[derive(Debug)]
-pub(crate) struct Shortage {
-    granted: Duration,
-    needed: Duration,
-}
-
-impl fmt::Display for Shortage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} of {:?} needed are left", self.granted, self.needed)
-    }
-}
-
-impl Error for Shortage {}

@@ -14,6 +14,11 @@ use crate::one_line::OneLine;
 /// A cause that several holders share.
 pub(crate) type SharedCause = Arc<dyn Error + Send + Sync>;
 
+/// A text, or an error of any kind, as a cause.
+pub(crate) fn shared(cause: impl Into<Box<dyn Error + Send + Sync>>) -> SharedCause {
+    Arc::from(cause.into())
+}
+
 /// A place in the source.
 pub(crate) type Place = &'static Location<'static>;
 
@@ -163,7 +168,7 @@ impl Cancelled {
     pub(crate) fn because(cause: Box<dyn Error + Send + Sync>, location: Place) -> Cancelled {
         match cause.downcast::<Reason>() {
             Ok(reason) => Cancelled::new(*reason, location, None),
-            Err(cause) => Cancelled::new(Reason::Cancelled, location, Some(Arc::from(cause))),
+            Err(cause) => Cancelled::new(Reason::Cancelled, location, Some(shared(cause))),
         }
     }
 
@@ -410,10 +415,9 @@ impl Error for Cancelled {
 /// `TimedOut` where time ran out, `Interrupted` otherwise, with the [`Cancelled`] inside.
 impl From<Cancelled> for io::Error {
     fn from(cancelled: Cancelled) -> io::Error {
-        let kind = if cancelled.is_timeout() {
-            io::ErrorKind::TimedOut
-        } else {
-            io::ErrorKind::Interrupted
+        let kind = match cancelled.is_timeout() {
+            true => io::ErrorKind::TimedOut,
+            false => io::ErrorKind::Interrupted,
         };
         io::Error::new(kind, cancelled)
     }

@@ -229,7 +229,9 @@ pub(crate) fn nested(work: impl FnOnce() + 'static) {
     during(&DEPTH, depth + 1, || {
         work();
         if depth == 0 {
-            while let Some(work) = next_waiting() {
+            // Taken out one by one: each may add to them.
+            let next = || WAITING.try_with(|waiting| waiting.borrow_mut().pop_front());
+            while let Ok(Some(work)) = next() {
                 work();
             }
         }
@@ -239,9 +241,4 @@ pub(crate) fn nested(work: impl FnOnce() + 'static) {
 /// Drops a value of a user that may own a context, whose end may drop another such value, and so on.
 pub(crate) fn release<T: 'static>(value: T) {
     nested(move || discard(value));
-}
-
-fn next_waiting() -> Option<Work> {
-    let next = WAITING.try_with(|waiting| waiting.borrow_mut().pop_front());
-    next.unwrap_or_default()
 }

@@ -322,11 +322,6 @@ impl CancelHandle {
         let node = self.0.lifetime.as_ref();
         node.is_some_and(|node| node.cancel(cancelled))
     }
-
-    pub(crate) fn finish_as(&self, cancelled: Cancelled) -> bool {
-        let node = self.0.lifetime.as_ref();
-        node.is_some_and(|node| node.finish(cancelled))
-    }
 }
 
 /// As [`Context`] is.

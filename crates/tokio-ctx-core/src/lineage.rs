@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::node::{Extra, Node};
 use crate::one_line::OneLine;
 use crate::sync::clock;
-use crate::value::{self, Entry};
+use crate::value;
 
 /// Steps that are printed of each chain; of a longer one, the nearest.
 const MOST: usize = 16;
@@ -19,38 +19,33 @@ const MOST: usize = 16;
 /// src/api.rs:52:9)]`.
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (nodes, more) = nearest(std::iter::successors(self.lifetime.as_ref(), |node| {
-            node.first_parent()
-        }));
-        let is_root =
-            |node: &&Arc<Node>| matches!(node.extra(), Some(Extra::Todo | Extra::Foreign));
-        let from = if more {
-            "background > …"
-        } else {
-            "background"
-        };
-        let mut separator = match nodes.last().is_some_and(is_root) && !more {
-            true => "",
-            false => {
-                f.write_str(from)?;
-                " > "
-            }
-        };
-        for node in nodes.iter().rev() {
-            f.write_str(separator)?;
-            write_step(f, node)?;
-            separator = " > ";
+        let nodes = std::iter::successors(self.lifetime.as_ref(), |node| node.first_parent());
+        let (nodes, more) = nearest(nodes);
+        let is_root = |node: &Arc<Node>| matches!(node.extra(), Some(Extra::Todo | Extra::Foreign));
+        let mut steps: Vec<String> = nodes.iter().rev().map(|node| step(node)).collect();
+        if more {
+            steps.insert(0, "background > …".to_owned());
+        } else if !nodes.last().is_some_and(|node| is_root(node)) {
+            steps.insert(0, "background".to_owned());
         }
+        f.write_str(&steps.join(" > "))?;
         let (entries, more) = nearest(value::visible(&self.values));
         if more {
             f.write_str(" > …")?;
         }
         for entry in entries.iter().rev() {
-            write_value(f, *entry)?;
+            match entry.shown() {
+                (name, Some(value)) => write!(f, " > value({name}={})", OneLine(value))?,
+                (name, None) => write!(f, " > value({name})")?,
+            }
         }
-        match &self.lifetime {
-            Some(node) => write_end(f, node),
+        // Only reads: printing a context wakes no task.
+        match self.lifetime.as_ref().filter(|node| node.is_ended()) {
             None => Ok(()),
+            Some(node) => match node.stored_outcome() {
+                Some(cancelled) => write!(f, " [{cancelled}]"),
+                None => f.write_str(" [ended]"),
+            },
         }
     }
 }
@@ -62,40 +57,30 @@ fn nearest<T>(mut items: impl Iterator<Item = T>) -> (Vec<T>, bool) {
     (nearest, more)
 }
 
-fn write_step(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
+fn step(node: &Arc<Node>) -> String {
     let line = |at: Place| format!("{}:{}", at.file(), at.line());
-    let what = match node.extra() {
-        Some(Extra::Name(name)) => return write!(f, "named({name:?})"),
+    let made_at = line(node.made_at);
+    match node.extra() {
+        Some(Extra::Name(name)) => format!("named({name:?})"),
         Some(Extra::Merge(merge)) => {
-            let [_, other] = &merge.direct;
-            let (line, other) = (line(node.made_at), line(other.made_at));
-            return write!(f, "merge({line}, with {other})");
+            let other = line(merge.direct[1].made_at);
+            format!("merge({made_at}, with {other})")
         }
-        Some(Extra::Todo) => "todo",
-        Some(Extra::Shield(_)) => "shield",
-        Some(Extra::Foreign) => "token",
-        Some(Extra::Owner(_)) => "scope",
+        Some(Extra::Todo) => format!("todo({made_at})"),
+        Some(Extra::Shield(_)) => format!("shield({made_at})"),
+        Some(Extra::Foreign) => format!("token({made_at})"),
+        Some(Extra::Owner(_)) => format!("scope({made_at})"),
         Some(Extra::Cause(_)) | None if node.is_deadline() => {
             let now = clock::now();
             match node.deadline.checked_sub(now) {
-                Some(left) if left > 0 => write!(f, "deadline(in {:?}, ", rounded(left))?,
-                _ => write!(f, "deadline({:?} ago, ", rounded(now - node.deadline))?,
+                Some(left) if left > 0 => format!("deadline(in {:?}, {made_at})", rounded(left)),
+                _ => format!(
+                    "deadline({:?} ago, {made_at})",
+                    rounded(now - node.deadline)
+                ),
             }
-            return write!(f, "{})", line(node.made_at));
         }
-        Some(Extra::Cause(_)) | None => "cancel",
-    };
-    write!(f, "{what}({})", line(node.made_at))
-}
-
-/// Only reads: printing a context wakes no task.
-fn write_end(f: &mut fmt::Formatter<'_>, node: &Arc<Node>) -> fmt::Result {
-    if !node.is_ended() {
-        return Ok(());
-    }
-    match node.stored_outcome() {
-        Some(cancelled) => write!(f, " [{cancelled}]"),
-        None => f.write_str(" [ended]"),
+        Some(Extra::Cause(_)) | None => format!("cancel({made_at})"),
     }
 }
 
@@ -107,11 +92,4 @@ fn rounded(nanos: u64) -> Duration {
         _ => 1_000_000_000,
     };
     Duration::from_nanos(nanos / unit * unit)
-}
-
-fn write_value(f: &mut fmt::Formatter<'_>, entry: &dyn Entry) -> fmt::Result {
-    match entry.display() {
-        Some(value) => write!(f, " > value({}={})", entry.name(), OneLine(value)),
-        None => write!(f, " > value({})", entry.name()),
-    }
 }

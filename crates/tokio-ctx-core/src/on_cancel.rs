@@ -29,14 +29,10 @@ use crate::node::Registration;
 #[must_use = "dropping the registration stops the callback: keep it, or call `disarm`"]
 pub struct OnCancel(
     /// `None` once it ran, was stopped, or was disarmed.
-    Option<Registration>,
+    pub(crate) Option<Registration>,
 );
 
 impl OnCancel {
-    pub(crate) fn new(registration: Option<Registration>) -> OnCancel {
-        OnCancel(registration)
-    }
-
     /// Stops the callback. Returns whether that prevented it: `false` when it ran, or is
     /// about to on another thread.
     ///

@@ -124,8 +124,9 @@ pub fn begin(
     cause_of: Option<&Context>,
     location: &'static Location<'static>,
 ) -> CancelGuard {
-    let node = cause_of.and_then(|ctx| ctx.lifetime.as_ref());
-    ctx.begin(after, node.and_then(|node| node.shared_cause()), location)
+    let extra = cause_of.and_then(|ctx| ctx.lifetime.as_ref()?.extra.clone());
+    let cause = extra.filter(|extra| matches!(**extra, Extra::Cause(_)));
+    ctx.begin(after, cause, location)
 }
 
 /// The owners on the lifetime of `ctx` that are still there, nearest first, its own included.
@@ -180,7 +181,8 @@ pub fn cancel(handle: &CancelHandle, cancelled: Cancelled) -> bool {
 /// assert_eq!(ctx.err().unwrap().reason(), Reason::ScopeFinished);
 /// ```
 pub fn finish(handle: &CancelHandle, cancelled: Cancelled) -> bool {
-    handle.finish_as(cancelled)
+    let node = handle.context().lifetime.as_ref();
+    node.is_some_and(|node| node.finish(cancelled))
 }
 
 /// Whether `ctx` was ended, or was seen to have ended. It looks at no clock: for code that

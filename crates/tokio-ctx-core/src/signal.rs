@@ -1,13 +1,11 @@
 //! Contexts that end when the process is asked to stop (feature `signal`).
 
-use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::panic::Location;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use crate::cancelled::{Cancelled, Place, Reason};
+use crate::cancelled::{Cancelled, Place, Reason, shared};
 use crate::context::Context;
 use crate::guard::{CancelGuard, CancelHandle};
 
@@ -67,8 +65,11 @@ impl Context {
 async fn watch(mut requests: Requests, handle: CancelHandle, location: Place) {
     let request = poll_fn(|cx| requests.poll(cx));
     if let Ok(signal) = handle.context().run(request).await {
-        let cause = Arc::from(Box::<dyn Error + Send + Sync>::from(signal));
-        handle.cancel_as(Cancelled::new(Reason::Signal, location, Some(cause)));
+        handle.cancel_as(Cancelled::new(
+            Reason::Signal,
+            location,
+            Some(shared(signal)),
+        ));
     }
 }
 

@@ -36,78 +36,56 @@ struct Links {
 
 /// A value, or the absence that hides one, without its type.
 pub(crate) trait Entry: Send + Sync + 'static {
-    /// The value, as an `Arc`-free borrow of whatever the key's type is.
-    fn value(&self) -> Option<&(dyn Any + Send + Sync)>;
-    fn name(&self) -> &'static str;
-    fn display(&self) -> Option<&dyn fmt::Display>;
-    /// The same entry for another chain; only for entries held apart from their node.
-    fn share(&self) -> Option<Arc<dyn Entry>>;
+    /// The value, as an `Arc`-free borrow of whatever the key's type is; `None` hides one.
+    fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
+        None
+    }
+
+    /// The name of the key, and the value if it may be printed.
+    fn shown(&self) -> (&'static str, Option<&dyn fmt::Display>) {
+        ("", None)
+    }
+
+    /// What another chain can share; only of a value that is held apart from its node.
+    fn apart(&self) -> Option<&Arc<dyn Entry>> {
+        None
+    }
 }
 
 /// A value in its node.
 struct Held<K: Key>(K::Value);
-
-/// A value held apart from its node.
-struct Apart(Arc<dyn Entry>);
-
-/// Hides the ancestors' value of a key.
-struct Hidden {
-    name: &'static str,
-}
 
 impl<K: Key> Entry for Held<K> {
     fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
         Some(&self.0)
     }
 
-    fn name(&self) -> &'static str {
-        K::NAME
-    }
-
-    fn display(&self) -> Option<&dyn fmt::Display> {
-        K::display(&self.0)
-    }
-
-    fn share(&self) -> Option<Arc<dyn Entry>> {
-        None
+    fn shown(&self) -> (&'static str, Option<&dyn fmt::Display>) {
+        (K::NAME, K::display(&self.0))
     }
 }
+
+/// A value held apart from its node.
+struct Apart(Arc<dyn Entry>);
 
 impl Entry for Apart {
     fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.0.value()
     }
 
-    fn name(&self) -> &'static str {
-        self.0.name()
+    fn shown(&self) -> (&'static str, Option<&dyn fmt::Display>) {
+        self.0.shown()
     }
 
-    fn display(&self) -> Option<&dyn fmt::Display> {
-        self.0.display()
-    }
-
-    fn share(&self) -> Option<Arc<dyn Entry>> {
-        Some(Arc::clone(&self.0))
+    fn apart(&self) -> Option<&Arc<dyn Entry>> {
+        Some(&self.0)
     }
 }
 
-impl Entry for Hidden {
-    fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
-        None
-    }
+/// Hides the ancestors' value of a key.
+struct Hidden;
 
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn display(&self) -> Option<&dyn fmt::Display> {
-        None
-    }
-
-    fn share(&self) -> Option<Arc<dyn Entry>> {
-        Some(Arc::new(Hidden { name: self.name }))
-    }
-}
+impl Entry for Hidden {}
 
 /// The chain `values` with `value` below it.
 pub(crate) fn with_value<K: Key>(values: &Values, value: K::Value) -> Values {
@@ -125,7 +103,7 @@ pub(crate) fn without_value<K: Key>(values: &Values) -> Values {
     if value::<K>(values).is_none() {
         return values.clone();
     }
-    push(values, TypeId::of::<K>(), true, Hidden { name: K::NAME })
+    push(values, TypeId::of::<K>(), true, Hidden)
 }
 
 fn push<E: Entry>(values: &Values, key: TypeId, survives: bool, entry: E) -> Values {
@@ -174,22 +152,18 @@ fn mask_of(key: TypeId) -> u64 {
 pub(crate) fn detached(values: &Values) -> Values {
     let mut lower = Vec::new();
     let mut node = values.as_ref();
-    while let Some(current) = node {
-        if !current.links.detach {
-            break;
-        }
+    while let Some(current) = node.filter(|node| node.links.detach) {
         lower.push(current);
         node = current.links.parent.as_ref();
     }
     let mut chain = node.cloned();
-    while let Some(current) = lower.pop() {
-        if !current.links.survives {
-            // All values of its key go: survival is the key's to say.
-            continue;
-        }
-        if let Some(shared) = current.entry.share() {
-            chain = push(&chain, current.links.key, true, Apart(shared));
-        }
+    // All values of a key that does not survive go: survival is the key's to say.
+    for node in lower.into_iter().rev().filter(|node| node.links.survives) {
+        let key = node.links.key;
+        chain = match node.entry.apart() {
+            Some(value) => push(&chain, key, true, Apart(Arc::clone(value))),
+            None => push(&chain, key, true, Hidden),
+        };
     }
     chain
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Context;
 use crate::budget::Budget;
-use crate::cancelled::{Cancelled, Place, Reason, SharedCause};
+use crate::cancelled::{Cancelled, Place, Reason, SharedCause, shared};
 use crate::foreign;
 use crate::node::{Extra, Node};
 use crate::sync::clock::{self, NEVER};
@@ -88,7 +88,7 @@ impl Context {
         after: Duration,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Context {
-        self.ending_in(after, Some(Arc::from(cause.into())), Location::caller())
+        self.ending_in(after, Some(shared(cause)), Location::caller())
     }
 
     /// A child that ends at `at`, if it did not end before; otherwise as
@@ -136,7 +136,7 @@ impl Context {
         at: Instant,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Context {
-        let (at, cause) = (clock::nanos_of(at), Arc::from(cause.into()));
+        let (at, cause) = (clock::nanos_of(at), shared(cause));
         self.ending_at(at, clock::now(), Some(cause), Location::caller())
     }
 
@@ -219,7 +219,7 @@ impl Context {
         let location = Location::caller();
         self.check()?;
         let granted = budget.grant(self.remaining()).map_err(|shortage| {
-            Cancelled::new(Reason::BudgetExhausted, location, Some(Arc::new(shortage)))
+            Cancelled::new(Reason::BudgetExhausted, location, Some(shared(shortage)))
         })?;
         Ok(match granted {
             Some(after) => self.ending_in(after, None, location),

@@ -103,6 +103,7 @@ impl Context {
     /// ```
     pub fn printable_values(&self) -> impl Iterator<Item = (&'static str, impl fmt::Display)> {
         value::visible(&self.values)
-            .filter_map(|entry| Some((entry.name(), OneLine(entry.display()?))))
+            .map(value::Entry::shown)
+            .filter_map(|(name, value)| Some((name, OneLine(value?))))
     }
 }

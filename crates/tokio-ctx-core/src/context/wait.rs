@@ -186,7 +186,7 @@ impl Context {
                 &root
             }
         };
-        OnCancel::new(node.on_cancel(Box::new(callback), location))
+        OnCancel(node.on_cancel(Box::new(callback), location))
     }
 
     /// A token that is cancelled when the context ends, for code that speaks tokens.

@@ -89,7 +89,7 @@ impl Registration {
 
 /// Runs one callback.
 fn call(callback: Callback, cancelled: &Cancelled) {
-    let Callback { run, registered_at } = callback;
     let what = "an on_cancel callback";
-    foreign::call(what, registered_at, Some(cancelled), || run(cancelled));
+    let run = || (callback.run)(cancelled);
+    foreign::call(what, callback.registered_at, Some(cancelled), run);
 }

@@ -49,7 +49,10 @@ impl Node {
     /// Takes out what it hangs on: the node above, and more of them into `pending`.
     fn unlink(&mut self, pending: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
         match self.extra.take().and_then(Arc::into_inner) {
-            Some(Extra::Merge(merge)) => merge.unlink(pending),
+            Some(Extra::Merge(merge)) => {
+                pending.extend(merge.chains.into_inner().into_iter().flatten());
+                pending.extend(merge.direct);
+            }
             Some(Extra::Cause(cause)) => foreign::release(cause),
             _ => {}
         }

@@ -125,13 +125,16 @@ impl Node {
         // Of deadlines the earliest counts, and a node's own is earlier than its ancestors'.
         let is_due = self.is_deadline() && now >= self.deadline;
         if is_due && carried.is_none_or(Cancelled::is_of_deadline) {
-            return Some(Cancelled::full(Facts {
+            return Some(self.named(Cancelled::full(Facts {
                 reason: Reason::Deadline,
                 location: self.made_at,
                 after: Some(Duration::from_nanos(self.after)),
-                name: self.name().cloned(),
-                cause: self.deadline_cause().cloned(),
-            }));
+                name: None,
+                cause: match self.extra() {
+                    Some(Extra::Cause(cause)) => Some(Arc::clone(cause)),
+                    _ => None,
+                },
+            })));
         }
         None
     }

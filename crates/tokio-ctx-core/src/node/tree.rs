@@ -23,7 +23,7 @@ pub(super) const RESOLVED: u32 = 3;
 pub(crate) struct Node {
     pub(super) parent: Option<Arc<Node>>,
     pub(crate) made_at: Place,
-    pub(super) extra: Option<Arc<Extra>>,
+    pub(crate) extra: Option<Arc<Extra>>,
     /// The effective deadline, [`NEVER`] if there is none: never later than the parent's.
     pub(crate) deadline: u64,
     /// [`LIVE`] or [`HANGING`], then [`ENDED`] or [`RESOLVED`]; it only grows. `Release` on each
@@ -64,7 +64,7 @@ pub(crate) struct Merge {
     /// The two nodes that were merged.
     pub(crate) direct: [Arc<Node>; 2],
     /// Made when somebody first asks, so that a merge of a merge of a merge costs a node each.
-    chains: Slot<Box<[Arc<Node>]>>,
+    pub(super) chains: Slot<Box<[Arc<Node>]>>,
 }
 
 impl Node {
@@ -144,23 +144,9 @@ impl Node {
         self
     }
 
-    /// The cause of this node's deadline, for other nodes.
-    pub(crate) fn shared_cause(&self) -> Option<Arc<Extra>> {
-        self.deadline_cause()?;
-        self.extra.clone()
-    }
-
     #[inline]
     pub(crate) fn extra(&self) -> Option<&Extra> {
         self.extra.as_deref()
-    }
-
-    /// The cause to report if this node's deadline fires.
-    pub(super) fn deadline_cause(&self) -> Option<&SharedCause> {
-        match self.extra() {
-            Some(Extra::Cause(cause)) => Some(cause),
-            _ => None,
-        }
     }
 
     /// The owners of this node and of those above it, nearest first.
@@ -207,18 +193,15 @@ impl Node {
         !self.chain().all(cannot)
     }
 
-    /// The name of this node, or of the nearest ancestor that has one.
-    pub(super) fn name(&self) -> Option<&Cow<'static, str>> {
-        self.chain().find_map(|node| match node.extra() {
-            Some(Extra::Name(name)) => Some(name),
-            _ => None,
-        })
-    }
-
-    /// With the name of this node, if there is one, and `cancelled` has none.
+    /// With the name of this node, or of the nearest ancestor that has one, unless `cancelled` has
+    /// one already.
     #[inline]
     pub(super) fn named(&self, cancelled: Cancelled) -> Cancelled {
-        match self.name() {
+        let name = self.chain().find_map(|node| match node.extra() {
+            Some(Extra::Name(name)) => Some(name),
+            _ => None,
+        });
+        match name {
             Some(name) => cancelled.with_name(name.clone()),
             None => cancelled,
         }
@@ -252,11 +235,5 @@ impl Merge {
             }
             chains.into_boxed_slice()
         })
-    }
-
-    /// Hands over all it holds, so that it can be dropped without recursion.
-    pub(super) fn unlink(self, pending: &mut Vec<Arc<Node>>) {
-        pending.extend(self.chains.into_inner().into_iter().flatten());
-        pending.extend(self.direct);
     }
 }

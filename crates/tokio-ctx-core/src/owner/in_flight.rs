@@ -52,8 +52,8 @@ impl Entry {
     #[must_use]
     pub fn values(&self) -> Vec<String> {
         let print = |entry: &dyn value::Entry| {
-            let text = entry.display()?;
-            Some(format!("{}={text}", entry.name()))
+            let (name, text) = entry.shown();
+            Some(format!("{name}={}", text?))
         };
         let all = || value::visible(&self.ctx.values).filter_map(print).collect();
         foreign::quietly(all).unwrap_or_default()
@@ -185,10 +185,7 @@ impl InFlight {
     /// stands for it. Nothing is written of a context that has not ended.
     #[inline]
     pub fn finish(&mut self, ctx: &Context, line: &'static Location<'static>) {
-        if self.key.is_none() {
-            return;
-        }
-        if let Some(why) = ctx.err() {
+        if let Some(why) = self.key.and_then(|_| ctx.err()) {
             self.leave(Some((why, line)));
         }
     }

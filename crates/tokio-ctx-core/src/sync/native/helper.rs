@@ -58,15 +58,10 @@ fn queue() -> MutexGuard<'static, Queue> {
 fn wait(
     condvar: &Condvar,
     guard: MutexGuard<'static, Queue>,
-    limit: Option<Duration>,
+    limit: Duration,
 ) -> MutexGuard<'static, Queue> {
-    match limit {
-        None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
-        Some(limit) => {
-            let waited = condvar.wait_timeout(guard, limit);
-            waited.unwrap_or_else(PoisonError::into_inner).0
-        }
-    }
+    let waited = condvar.wait_timeout(guard, limit);
+    waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
 /// An entry in the queue. Dropping it takes the entry out.
@@ -141,9 +136,8 @@ fn keep() {
             guard.jobs.push_back(Box::new(move || waker.wake()));
         }
         let next = guard.alarms.first_key_value();
-        let next = next.map(|((deadline, _), _)| *deadline);
-        let until_next = next.map(|next| Duration::from_nanos(next - now));
-        guard.looks_at = next.unwrap_or(NEVER);
+        guard.looks_at = next.map_or(NEVER, |((deadline, _), _)| *deadline);
+        let until_next = Duration::from_nanos(guard.looks_at - now);
         if guard.jobs.is_empty() {
             seen = None;
             guard = wait(&CHANGED, guard, until_next);
@@ -154,20 +148,16 @@ fn keep() {
         if guard.idle > 0 {
             WORK.notify_one();
         } else if seen.is_none() || since.is_some_and(|since| since >= STUCK) {
-            start_runner();
+            // Without a thread the jobs wait, and the next look tries again.
+            let _ = spawn("tokio-ctx-run", run);
         }
         if since.is_none_or(|since| since >= STUCK) {
             seen = Some((guard.begun, now));
         }
-        let pause = until_next.map_or(STUCK, |until_next| until_next.min(STUCK));
+        let pause = until_next.min(STUCK);
         guard.looks_at = clock::later(now, pause);
-        guard = wait(&CHANGED, guard, Some(pause));
+        guard = wait(&CHANGED, guard, pause);
     }
-}
-
-/// Without a thread the jobs wait, and the keeper tries again.
-fn start_runner() {
-    let _ = spawn("tokio-ctx-run", run);
 }
 
 fn run() {
@@ -181,7 +171,7 @@ fn run() {
             continue;
         }
         guard.idle += 1;
-        guard = wait(&WORK, guard, Some(IDLE));
+        guard = wait(&WORK, guard, IDLE);
         guard.idle -= 1;
         if guard.jobs.is_empty() {
             return;

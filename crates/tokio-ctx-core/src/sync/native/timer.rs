@@ -31,21 +31,15 @@ static ANY_TIMELESS: AtomicBool = AtomicBool::new(false);
 
 /// The place of the code that polls now.
 pub(crate) fn place() -> Place {
-    match Handle::try_current() {
-        Ok(handle) => {
-            let place = place_of(&handle);
-            if ANY_TIMELESS.load(Ordering::Acquire) && timeless().contains(&place) {
-                return HELPER;
-            }
-            place
-        }
-        Err(_) => HELPER,
-    }
-}
-
-fn place_of(handle: &Handle) -> Place {
+    let Ok(handle) = Handle::try_current() else {
+        return HELPER;
+    };
     // 0 and the helper's are spoken for.
-    (word_of(handle.id()) % u64::from(HELPER - 1)) as u32 + 1
+    let place = (word_of(handle.id()) % u64::from(HELPER - 1)) as u32 + 1;
+    match ANY_TIMELESS.load(Ordering::Acquire) && timeless().contains(&place) {
+        true => HELPER,
+        false => place,
+    }
 }
 
 fn timeless() -> MutexGuard<'static, Vec<Place>> {
