@@ -179,7 +179,8 @@ impl Cancelled {
 
     /// The same with `name`, unless it has one.
     #[cold]
-    pub(crate) fn with_name(self, name: Cow<'static, str>) -> Cancelled {
+    #[expect(clippy::ptr_arg, reason = "cloned here, where it is cold")]
+    pub(crate) fn with_name(self, name: &Cow<'static, str>) -> Cancelled {
         if self.name().is_some() {
             return self;
         }
@@ -187,7 +188,7 @@ impl Cancelled {
             reason: self.reason(),
             location: self.location(),
             after: self.after(),
-            name: Some(name),
+            name: Some(name.clone()),
             cause: self.facts().and_then(|facts| facts.cause.clone()),
         })
     }

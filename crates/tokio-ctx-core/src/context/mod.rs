@@ -137,7 +137,8 @@ impl Context {
     #[track_caller]
     #[must_use]
     pub fn todo() -> Context {
-        Context::of(Node::child(None, Location::caller()).with_extra(Extra::Todo))
+        let node = Node::child(None, Location::caller()).with_extra(Extra::Todo);
+        Context::background().living(Some(Arc::new(node)))
     }
 
     /// A context that ends when `token` is cancelled, with [`Reason::Token`](crate::Reason::Token).
@@ -164,14 +165,8 @@ impl Context {
     #[track_caller]
     #[must_use]
     pub fn from_token(token: &CancellationToken) -> Context {
-        Context::of(Node::foreign(token.clone(), Location::caller()))
-    }
-
-    fn of(node: Node) -> Context {
-        Context {
-            lifetime: Some(Arc::new(node)),
-            values: None,
-        }
+        let node = Node::foreign(token.clone(), Location::caller());
+        Context::background().living(Some(Arc::new(node)))
     }
 
     /// The same values with another lifetime.

@@ -108,7 +108,7 @@ impl Node {
                     .each_ref()
                     .map(|direct| direct.state.lock().outcome().cloned());
                 // Of two deadlines that passed unseen the earlier counts, here as on one chain.
-                let is_deadline = |ended: &Cancelled| ended.is_of_deadline();
+                let is_deadline = Cancelled::is_of_deadline;
                 let are_deadlines = one.as_ref().is_some_and(is_deadline)
                     && other.as_ref().is_some_and(is_deadline);
                 let other_was_first = merge.direct[1].deadline < merge.direct[0].deadline;

@@ -202,7 +202,7 @@ impl Node {
             _ => None,
         });
         match name {
-            Some(name) => cancelled.with_name(name.clone()),
+            Some(name) => cancelled.with_name(name),
             None => cancelled,
         }
     }
