@@ -76,7 +76,17 @@ impl Snapshot {
     /// ```
     #[must_use]
     pub fn bounded(max_tasks: usize) -> Snapshot {
-        of_process(max_tasks)
+        let mut all = adopt::current().below();
+        all.extend(tree::outermost());
+        // What the root waits for is shown as a scope of its own, outermost.
+        Snapshot::of(Look::new(max_tasks).show_all(&all, 0))
+    }
+
+    fn of(scopes: Vec<ScopeSnapshot>) -> Snapshot {
+        Snapshot {
+            format_version: 1,
+            scopes,
+        }
     }
 }
 
@@ -135,24 +145,7 @@ pub struct ScopeSnapshot {
 /// ```
 #[must_use]
 pub fn snapshot() -> Snapshot {
-    of_process(usize::MAX)
-}
-
-fn of_process(max_tasks: usize) -> Snapshot {
-    let top = tree::outermost();
-    let adopted = adopt::current().below();
-    let mut look = Look::new(max_tasks);
-    // What the root waits for is shown as a scope of its own, outermost.
-    let scopes = adopted
-        .iter()
-        .chain(&top)
-        .filter(|scope| !scope.ledger.is_empty())
-        .filter_map(|scope| look.show(scope, 0))
-        .collect();
-    Snapshot {
-        format_version: 1,
-        scopes,
-    }
+    Snapshot::bounded(usize::MAX)
 }
 
 impl Spawner {
@@ -175,11 +168,7 @@ impl Spawner {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let scopes = Look::new(usize::MAX).show(&self.shared, 0);
-        let scopes = scopes.into_iter().collect();
-        Snapshot {
-            format_version: 1,
-            scopes,
-        }
+        Snapshot::of(scopes.into_iter().collect())
     }
 }
 
@@ -207,18 +196,18 @@ impl Look {
         }
     }
 
+    fn show_all(&mut self, scopes: &[Arc<Shared>], depth: usize) -> Vec<ScopeSnapshot> {
+        let live = scopes.iter().filter(|scope| !scope.ledger.is_empty());
+        live.filter_map(|scope| self.show(scope, depth)).collect()
+    }
+
     fn show(&mut self, scope: &Arc<Shared>, depth: usize) -> Option<ScopeSnapshot> {
         if depth > DEEPEST || !self.seen.insert(Arc::as_ptr(scope)) {
             return None;
         }
         let (tasks, more_tasks) = scope.ledger.unfinished_up_to(self.room);
         self.room -= tasks.len();
-        let scopes = scope
-            .below()
-            .iter()
-            .filter(|below| !below.ledger.is_empty())
-            .filter_map(|below| self.show(below, depth + 1))
-            .collect();
+        let scopes = self.show_all(&scope.below(), depth + 1);
         let ctx = scope.context();
         let cancelled = ctx.err();
         let ended = cancelled.as_ref();

@@ -5,7 +5,6 @@ use std::panic::Location;
 
 use tokio_ctx_core::{Cancelled, Context};
 
-use crate::data::entry::Place;
 use crate::face::scope::Scope;
 use crate::face::spawner::Spawner;
 use crate::face::task::TaskOptions;
@@ -197,8 +196,7 @@ impl<E: Send + 'static> Scope<E> {
     /// ```
     #[track_caller]
     pub fn task(&self) -> TaskOptions<'_, Scope<E>> {
-        let location: Place = Location::caller();
-        TaskOptions::linked(self, location)
+        TaskOptions::new(self, Location::caller(), false)
     }
 }
 
@@ -288,7 +286,7 @@ impl Spawner {
     /// ```
     #[track_caller]
     pub fn task(&self) -> TaskOptions<'_, Spawner> {
-        TaskOptions::of_spawner(self, Location::caller())
+        TaskOptions::new(self, Location::caller(), true)
     }
 }
 

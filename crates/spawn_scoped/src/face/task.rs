@@ -49,6 +49,13 @@ pub struct TaskOptions<'s, S> {
 
 impl<'s, S> TaskOptions<'s, S> {
     #[inline]
+    pub(crate) fn new(scope: &'s Spawner, location: Place, isolated: bool) -> Self {
+        let mut launch = Launch::new(scope, location);
+        launch.isolated = isolated;
+        Self::of(launch)
+    }
+
+    #[inline]
     fn of(launch: Launch<'s>) -> Self {
         Self {
             launch,
@@ -268,21 +275,6 @@ impl<'s, S> TaskOptions<'s, S> {
     pub fn try_slot(mut self) -> Result<Self, Cancelled> {
         self.launch.try_slot()?;
         Ok(self)
-    }
-}
-
-impl<'s, E> TaskOptions<'s, Scope<E>> {
-    #[inline]
-    pub(crate) fn linked(scope: &'s Scope<E>, location: Place) -> Self {
-        Self::of(Launch::new(scope, location))
-    }
-}
-
-impl<'s> TaskOptions<'s, Spawner> {
-    pub(crate) fn of_spawner(scope: &'s Spawner, location: Place) -> Self {
-        let mut launch = Launch::new(scope, location);
-        launch.isolated = true;
-        Self::of(launch)
     }
 }
 

@@ -10,12 +10,6 @@ const ONE: usize = 2;
 /// The number of live tickets, and a mark that once set stays.
 pub(crate) struct Count(AtomicUsize);
 
-/// What is left of a count.
-pub(crate) struct Left {
-    pub(crate) num: usize,
-    pub(crate) is_marked: bool,
-}
-
 impl Count {
     pub(crate) fn new(num: usize) -> Self {
         Self(AtomicUsize::new(num * ONE))
@@ -36,15 +30,12 @@ impl Count {
             .is_ok()
     }
 
-    /// Takes one away. AcqRel: what a task did before it left happens before
+    /// Takes one away: the number that is left, and whether there is the mark. AcqRel: what a task did before it left happens before
     /// what the one who reaches zero does next, or who sees the zero.
     #[inline]
-    pub(crate) fn sub_one(&self) -> Left {
+    pub(crate) fn sub_one(&self) -> (usize, bool) {
         let before = self.0.fetch_sub(ONE, Ordering::AcqRel);
-        Left {
-            num: before / ONE - 1,
-            is_marked: before & MARK != 0,
-        }
+        (before / ONE - 1, before & MARK != 0)
     }
 
     /// Sets the mark and returns the number. AcqRel: a thread that takes the number to zero

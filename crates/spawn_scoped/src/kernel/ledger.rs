@@ -27,7 +27,7 @@
 use std::task::{Poll, Waker};
 
 use crate::data::entry::Entry;
-use crate::kernel::count::{Count, Left};
+use crate::kernel::count::Count;
 use crate::rt::Stamp;
 use crate::sync::{Hint, Mutex, MutexGuard, Ordering};
 
@@ -103,30 +103,26 @@ impl<P> Ledger<P> {
     #[must_use = "the waiter must be woken or dropped"]
     #[inline]
     pub(crate) fn leave(&self) -> Waiter<P> {
-        let left = self.tickets.sub_one();
+        let (left, is_marked) = self.tickets.sub_one();
         // Mostly others are left, and it is not time to sweep.
-        if left.num > self.sweep_when_left.load(Ordering::Relaxed) {
+        if left > self.sweep_when_left.load(Ordering::Relaxed) {
             return Waiter::None;
         }
-        self.look_closer(left)
+        self.look_closer(left, is_marked)
     }
 
     #[cold]
     #[inline(never)]
-    fn look_closer(&self, left: Left) -> Waiter<P> {
-        if left.num > 0 {
-            let swept = self.state.lock().sweep(left.num, &self.sweep_when_left);
+    fn look_closer(&self, left: usize, is_marked: bool) -> Waiter<P> {
+        if left > 0 {
+            let swept = self.state.lock().sweep(left, &self.sweep_when_left);
             drop(swept);
-        }
-        match left {
+        } else if is_marked {
             // Invariant 4: only one of us ever gets here.
-            Left {
-                num: 0,
-                is_marked: true,
-            } => std::mem::replace(&mut self.state.lock().waiter, Waiter::None),
-            // Invariant 5: if that was the last one, a waiter that comes later sees the zero.
-            _ => Waiter::None,
+            return std::mem::replace(&mut self.state.lock().waiter, Waiter::None);
         }
+        // Invariant 5: if that was the last one, a waiter that comes later sees the zero.
+        Waiter::None
     }
 
     /// Whether the last one has left; `waker` is woken when that happens.

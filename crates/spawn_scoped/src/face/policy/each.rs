@@ -192,27 +192,29 @@ where
         let mut tasks = Vec::new();
         for item in items {
             let (won, scope) = (won.clone(), s.clone());
-            tasks.push(TaskOptions::linked(&s, location).spawn(|ctx| {
-                let future = whole(f(ctx, item));
-                async move {
-                    match wins(future.await) {
-                        Ok(value) => {
-                            let mut value = Some(value);
-                            {
-                                let mut won = won.lock();
-                                if won.is_none() {
-                                    *won = value.take();
+            tasks.push(
+                TaskOptions::<Scope<Cancelled>>::new(&s, location, false).spawn(|ctx| {
+                    let future = whole(f(ctx, item));
+                    async move {
+                        match wins(future.await) {
+                            Ok(value) => {
+                                let mut value = Some(value);
+                                {
+                                    let mut won = won.lock();
+                                    if won.is_none() {
+                                        *won = value.take();
+                                    }
                                 }
+                                // One that came too late is dropped outside the lock.
+                                drop(value);
+                                scope.cancel_at(location);
+                                Ok(None)
                             }
-                            // One that came too late is dropped outside the lock.
-                            drop(value);
-                            scope.cancel_at(location);
-                            Ok(None)
+                            Err(other) => Ok(Some(other)),
                         }
-                        Err(other) => Ok(Some(other)),
                     }
-                }
-            }));
+                }),
+            );
         }
         for task in tasks {
             others.extend(task.await.unwrap_or_else(|why| Some(lost(why))));

@@ -65,7 +65,9 @@ where
                             values.push(first.await?);
                         }
                     }
-                    running.push_back(TaskOptions::linked(&s, location).spawn(|ctx| f(ctx, item)));
+                    running.push_back(
+                        TaskOptions::<Scope<E>>::new(&s, location, false).spawn(|ctx| f(ctx, item)),
+                    );
                 }
                 for task in running {
                     values.push(task.await?);
