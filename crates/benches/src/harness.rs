@@ -199,14 +199,14 @@ impl<'a> Group<'a> {
         work: impl Into<String>,
         ours: &'static str,
         theirs: &'static str,
-        at_least: f64,
+        at_least: impl Into<Option<f64>>,
     ) -> Self {
         self.rows.push(RowSpec {
             id,
             work: work.into(),
             ours,
             theirs,
-            target: Some(Target::AtLeast(at_least)),
+            target: at_least.into().map(Target::AtLeast),
             is_throughput: true,
         });
         self

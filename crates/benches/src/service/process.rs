@@ -25,19 +25,36 @@ pub(crate) enum Kind {
     Hello,
     /// The same with the layer.
     Layered,
+    /// By hand, with our `serve` in place of axum's: what that costs.
+    Served,
+    /// By hand, with our layer around it: what that costs.
+    UnderLayer,
+    /// On axum's `serve`, with a context and a scope in place of the token and the `JoinSet`.
+    Scoped,
+    /// The same without a deadline.
+    Unlimited,
 }
 
 impl Kind {
     pub(crate) const ALL: [Kind; 3] = [Kind::Ours, Kind::ByHand, Kind::Go];
 
     pub(crate) fn name(self) -> &'static str {
+        self.names().0
+    }
+
+    /// Its name in tables, and the argument that makes the program it.
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Kind::Ours => "tokio-ctx",
-            Kind::Viewed => "with a view",
-            Kind::ByHand => "by hand on axum",
-            Kind::Go => "Go net/http",
-            Kind::Hello => "without",
-            Kind::Layered => "with the layer",
+            Kind::Ours => ("tokio-ctx", "ours"),
+            Kind::Viewed => ("with a view", "viewed"),
+            Kind::ByHand => ("by hand on axum", "by-hand"),
+            Kind::Go => ("Go net/http", ""),
+            Kind::Hello => ("without", "hello"),
+            Kind::Layered => ("with the layer", "layered"),
+            Kind::Served => ("our `serve` alone", "served"),
+            Kind::UnderLayer => ("the layer alone", "under-layer"),
+            Kind::Scoped => ("context and scope alone", "scoped"),
+            Kind::Unlimited => ("those, no deadline", "unlimited"),
         }
     }
 }
@@ -63,13 +80,10 @@ impl Process {
     /// `None` if there is no program: no Go here.
     pub(crate) fn start(kind: Kind, go: Option<&Path>) -> Option<Process> {
         let ours = std::env::current_exe().ok()?;
+        let argument = kind.names().1;
         let (program, arguments) = match kind {
-            Kind::Ours => (ours.as_path(), [VERB, "ours"].as_slice()),
-            Kind::Viewed => (ours.as_path(), [VERB, "viewed"].as_slice()),
-            Kind::ByHand => (ours.as_path(), [VERB, "by-hand"].as_slice()),
-            Kind::Go => (go?, ["service"].as_slice()),
-            Kind::Hello => (ours.as_path(), [VERB, "hello"].as_slice()),
-            Kind::Layered => (ours.as_path(), [VERB, "layered"].as_slice()),
+            Kind::Go => (go?, vec!["service"]),
+            _ => (ours.as_path(), vec![VERB, argument]),
         };
         // Without `taskset` the system places it where it likes, all three alike.
         let mut command = match has_taskset() {

@@ -53,12 +53,29 @@ pub(crate) fn hello<'a>() -> Group<'a> {
 }
 
 /// Row 19.
-pub(crate) fn throughput(go: &Go) -> Group<'_> {
-    let kinds = [Kind::Ours, Kind::Viewed, Kind::ByHand, Kind::Go];
-    let group = in_turns(&kinds, go.program(), WORK);
+pub(crate) fn throughput<'a>(go: &'a Go) -> Group<'a> {
+    let whole = [Kind::Ours, Kind::Viewed, Kind::ByHand, Kind::Go];
+    let parts = [
+        Kind::Served,
+        Kind::UnderLayer,
+        Kind::Scoped,
+        Kind::Unlimited,
+    ];
+    let group = in_turns(&[whole, parts].concat(), go.program(), WORK);
     let work = "a service: request with a deadline and three tasks, per request";
     let (ours, by_hand) = (Kind::Ours.name(), Kind::ByHand.name());
-    group
+    let part = |group: Group<'a>, kind: Kind| {
+        group.throughput_row(
+            "19i",
+            "of that, a part of ours by itself",
+            kind.name(),
+            by_hand,
+            None,
+        )
+    };
+    parts
+        .into_iter()
+        .fold(group, part)
         .throughput_row("19", work, ours, by_hand, 0.88)
         .throughput_row("19", work, ours, Kind::Go.name(), 1.25)
         .throughput_row(

@@ -10,9 +10,10 @@ use axum::routing::get;
 use axum::{Router, ServiceExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_ctx::tower::axum::around;
 use tokio_ctx::tower::{ContextError, ContextLayer, serve as serve_ours};
 use tokio_ctx::view::View;
-use tokio_ctx::{Cancelled, Context, scope};
+use tokio_ctx::{Cancelled, Context, Spawner, scope};
 use tokio_util::sync::CancellationToken;
 use tower_layer::Layer as _;
 
@@ -80,6 +81,26 @@ pub(crate) fn serve(kind: &str) -> std::io::Result<()> {
             runtime.spawn(async move { axum::serve(listener, service).await });
             None
         }
+        "served" => {
+            let server = Context::background();
+            runtime.spawn(async move {
+                let app = |_: &Spawner| by_hand(CancellationToken::new());
+                serve_ours(&server, listener, app).await
+            });
+            None
+        }
+        "under-layer" => {
+            let (layer, _) = ours(&Context::background());
+            let service = around(&layer, by_hand(CancellationToken::new()));
+            let service = ServiceExt::<Request>::into_make_service(service);
+            runtime.spawn(async move { axum::serve(listener, service).await });
+            None
+        }
+        "scoped" | "unlimited" => {
+            let router = scoped(kind == "scoped");
+            runtime.spawn(async move { axum::serve(listener, router).await });
+            None
+        }
         _ => {
             let server = CancellationToken::new();
             let bystander = server.child_token();
@@ -121,6 +142,17 @@ fn ours(ctx: &Context) -> (ContextLayer, Router) {
         .route("/work", get(async |ctx: Context| fan_out(&ctx, part).await))
         .route("/wait", get(async |ctx: Context| fan_out(&ctx, wait).await));
     (layer, router)
+}
+
+/// Ours with nothing of the layer: the context is made as the token is by hand.
+fn scoped(has_deadline: bool) -> Router {
+    // For as long as the process serves.
+    let server: &'static Context = Box::leak(Box::new(Context::background().with_cancel()));
+    let work = async move |headers: HeaderMap| match has_deadline {
+        true => fan_out(&server.with_timeout(limit(&headers)), part).await,
+        false => fan_out(&server.with_cancel(), part).await,
+    };
+    Router::new().route("/work", get(work))
 }
 
 /// Three tasks under the context of the request.
@@ -172,9 +204,7 @@ async fn fan_out_by_hand<Fut>(
 where
     Fut: Future<Output = Option<()>> + Send + 'static,
 {
-    let millis = headers.get(TIMEOUT).and_then(|text| text.to_str().ok());
-    let millis = millis.and_then(|text| text.parse().ok());
-    let limit = millis.map_or(LIMIT, Duration::from_millis);
+    let limit = limit(headers);
     let token = server.child_token();
     let _guard = token.clone().drop_guard();
     let parts = async {
@@ -193,6 +223,12 @@ where
         Ok(None) => Err(StatusCode::SERVICE_UNAVAILABLE),
         Err(_) => Err(StatusCode::GATEWAY_TIMEOUT),
     }
+}
+
+fn limit(headers: &HeaderMap) -> Duration {
+    let millis = headers.get(TIMEOUT).and_then(|text| text.to_str().ok());
+    let millis = millis.and_then(|text| text.parse().ok());
+    millis.map_or(LIMIT, Duration::from_millis)
 }
 
 async fn part_by_hand(token: CancellationToken) -> Option<()> {
