@@ -48,7 +48,7 @@ pub(crate) fn hello<'a>() -> Group<'a> {
         "axum hello-world over HTTP/1.1, per request",
         with.name(),
         without.name(),
-        0.97,
+        0.92,
     )
 }
 
@@ -76,8 +76,8 @@ pub(crate) fn throughput<'a>(go: &'a Go) -> Group<'a> {
     parts
         .into_iter()
         .fold(group, part)
-        .throughput_row("19", work, ours, by_hand, 0.88)
-        .throughput_row("19", work, ours, Kind::Go.name(), 1.25)
+        .throughput_row("19", work, ours, by_hand, 0.83)
+        .throughput_row("19", work, ours, Kind::Go.name(), 1.20)
         .throughput_row(
             "19v",
             "the same with a view at which nobody looks",
