@@ -4,6 +4,7 @@ mod circles;
 mod hidden;
 mod hostile;
 mod links;
+mod locks;
 mod machine;
 mod manifests;
 mod markers;
@@ -161,6 +162,7 @@ fn rules(workspace: &Workspace) -> Result<(), String> {
     let findings: Vec<Finding> = [
         readme::check(&files),
         words::check(&files),
+        locks::check(&files),
         machine::check(&files, &workspace.root().to_string_lossy()),
         manifests::check(&files, crate::msrv::MSRV),
         markers::check(&files),
