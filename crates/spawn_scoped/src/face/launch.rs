@@ -5,8 +5,6 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::coop::unconstrained;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
@@ -18,6 +16,7 @@ use crate::face::spawner::Spawner;
 use crate::foreign::{Quietly, drop_quietly, quietly};
 use crate::rt::{self, JoinHandle};
 use crate::state::shared::{Shared, Ticket};
+use crate::sync::Slots;
 use crate::task::handle::Task;
 use crate::task::record::{Extra, Record};
 use crate::task::report::Report;
@@ -79,7 +78,7 @@ impl<'s> Launch<'s> {
 
     /// Background tasks take no slots.
     #[inline]
-    fn slots(&self) -> Option<&'s Semaphore> {
+    fn slots(&self) -> Option<&'s Slots> {
         match self.background {
             true => None,
             false => self.scope.shared.slots.as_deref(),
@@ -92,17 +91,14 @@ impl<'s> Launch<'s> {
         match self.slots() {
             None => self.slot = None,
             Some(_) if self.slot.is_some() => {}
-            Some(slots) => match slots.try_acquire() {
-                Ok(permit) => self.hold(permit),
-                Err(_) => return Err(self.full()),
-            },
+            Some(slots) if slots.try_take() => self.hold(),
+            Some(_) => return Err(self.full()),
         }
         Ok(())
     }
 
-    /// The permit is given back by the one who holds the slot, and by the task afterwards.
-    fn hold(&mut self, permit: SemaphorePermit<'_>) {
-        permit.forget();
+    /// A slot was taken.
+    fn hold(&mut self) {
         self.slot = Some(Held(&self.scope.shared));
     }
 
@@ -124,30 +120,27 @@ impl<'s> Launch<'s> {
         let Some(slots) = self.slots() else {
             return self.intake().check();
         };
-        let permit = self.permit_of(slots).await?;
-        self.hold(permit);
+        self.turn(slots).await?;
+        self.hold();
         Ok(())
     }
 
-    async fn permit_of(&self, slots: &'s Semaphore) -> Result<SemaphorePermit<'s>, Cancelled> {
+    async fn turn(&self, slots: &Slots) -> Result<(), Cancelled> {
         let mut ended = pin!(self.intake().done());
         // Its drop may wake the next in the line.
-        let mut line = Quietly(Some(Box::pin(unconstrained(slots.acquire()))));
-        let permit = poll_fn(|cx| {
+        let mut line = Quietly(Some(Box::pin(slots.take())));
+        let taken = poll_fn(|cx| {
             // The end is asked first: a slot that came free because of it
             // starts nothing.
             if let Poll::Ready(cancelled) = ended.as_mut().poll(cx) {
                 return Poll::Ready(Err(cancelled));
             }
             match &mut line.0 {
-                Some(acquire) => acquire.as_mut().poll(cx).map(Ok),
+                Some(turn) => turn.as_mut().poll(cx).map(Ok),
                 None => Poll::Pending,
             }
         });
-        match permit.await? {
-            Ok(permit) => Ok(permit),
-            Err(_) => unreachable!("the slots of a scope are never closed"),
-        }
+        taken.await
     }
 
     /// Counts the task, unless the scope is over, its context has ended, or

@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
 
-use tokio::sync::Semaphore;
 use tokio_ctx_core::owner::in_flight;
 use tokio_ctx_core::{Cancelled, Context, Reason, owner};
 
@@ -22,7 +21,7 @@ use crate::state::adopt::{adopter, give_to};
 use crate::state::cleanup;
 use crate::state::failures::{Outcome, Verdict};
 use crate::state::shared::{Shared, Ticket};
-use crate::sync::catch;
+use crate::sync::{Slots, catch};
 use crate::watch::reports::report_and_abort;
 use crate::watch::waiting::Watch;
 
@@ -115,7 +114,7 @@ where
     let slots = config
         .as_ref()
         .and_then(|config| config.limit)
-        .map(|limit| Box::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))));
+        .map(|limit| Box::new(Slots::new(limit)));
     let drains = config.as_ref().is_some_and(|config| config.drain.is_some());
     let shield = drains.then(|| parent.without_cancel());
     let above = shield.as_ref().unwrap_or(parent);

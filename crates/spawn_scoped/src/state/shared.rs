@@ -7,7 +7,6 @@ use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_ctx_core::{CancelHandle, Cancelled, Context, OnCancel, owner};
 
 use crate::data::cleanup::CleanUps;
@@ -18,7 +17,7 @@ use crate::foreign::{quietly, wake};
 use crate::kernel::ledger::Ledger;
 use crate::rt::{Reminder, Stamp};
 use crate::state::failures::Failures;
-use crate::sync::{Flag, Mutex, MutexGuard};
+use crate::sync::{Flag, Mutex, MutexGuard, Slots};
 
 /// One scope. Owned by whatever holds a ticket of it, and by its handles; the
 /// lifetime below carries a weak way back to it, by which scopes that are
@@ -33,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) location: Place,
     pub(super) config: Option<Arc<Config>>,
     /// What a task takes before it is spawned, where tasks are limited.
-    pub(crate) slots: Option<Box<Semaphore>>,
+    pub(crate) slots: Option<Box<Slots>>,
     /// Knows the type of the errors.
     pub(crate) says_cancelled: SaysCancelled,
     /// Raised when the scope first has to wait, so that a short one never reads the clock.
@@ -182,7 +181,7 @@ impl Shared {
         parent: &Context,
         location: Place,
         config: Option<Arc<Config>>,
-        slots: Option<Box<Semaphore>>,
+        slots: Option<Box<Slots>>,
         says_cancelled: SaysCancelled,
     ) -> Arc<Shared> {
         Arc::new_cyclic(|me: &Weak<Shared>| {
@@ -312,7 +311,7 @@ impl Shared {
     #[inline]
     pub(crate) fn give_slot_back(&self) {
         if let Some(slots) = &self.slots {
-            quietly(|| slots.add_permits(1));
+            quietly(|| slots.give_back());
         }
     }
 

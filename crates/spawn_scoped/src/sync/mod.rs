@@ -22,11 +22,16 @@ pub(crate) use shuttle as platform;
 use std as platform;
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::PoisonError;
 /// A number that only ever saves work. No decision is wrong if it is stale, so models need not
 /// explore it.
 pub(crate) use std::sync::atomic::AtomicUsize as Hint;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::coop::unconstrained;
 
 pub(crate) use platform::sync::MutexGuard;
 use platform::sync::atomic::AtomicBool;
@@ -78,6 +83,56 @@ impl Flag {
         #[cfg(any(loom, shuttle))]
         self.companion.fetch_add(0, Ordering::Relaxed);
         self.flag.load(Ordering::Acquire)
+    }
+}
+
+/// The slots of a limit: tokio's semaphore. A checker does not look inside, so there each access
+/// also touches a companion, which makes loom explore every order of them.
+pub(crate) struct Slots {
+    semaphore: Semaphore,
+    #[cfg(any(loom, shuttle))]
+    companion: AtomicUsize,
+}
+
+impl Slots {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            semaphore: Semaphore::new(limit.min(Semaphore::MAX_PERMITS)),
+            #[cfg(any(loom, shuttle))]
+            companion: AtomicUsize::new(0),
+        }
+    }
+
+    #[inline]
+    fn touch(&self) {
+        #[cfg(any(loom, shuttle))]
+        self.companion.fetch_add(0, Ordering::Relaxed);
+    }
+
+    /// Takes a slot if one is free.
+    pub(crate) fn try_take(&self) -> bool {
+        self.touch();
+        let permit = self.semaphore.try_acquire();
+        permit.map(SemaphorePermit::forget).is_ok()
+    }
+
+    /// Takes a slot once it is this one's turn. Dropped before, it takes none.
+    pub(crate) async fn take(&self) {
+        let mut turn = pin!(unconstrained(self.semaphore.acquire()));
+        #[cfg(any(loom, shuttle))]
+        let _before_it_is_given_up = modelled::OnDrop(|| self.touch());
+        let permit = poll_fn(|cx| {
+            self.touch();
+            turn.as_mut().poll(cx)
+        });
+        // It is never closed.
+        let _ = permit.await.map(SemaphorePermit::forget);
+    }
+
+    /// Gives a slot back, or passes it on to the longest waiter.
+    pub(crate) fn give_back(&self) {
+        self.touch();
+        self.semaphore.add_permits(1);
     }
 }
 
