@@ -37,6 +37,8 @@ pub(crate) use platform::sync::MutexGuard;
 use platform::sync::atomic::AtomicBool;
 pub(crate) use platform::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::foreign::OnDrop;
+
 /// A lock that a panic does not poison: no user code runs under ours, so a
 /// panicking holder cannot have left the state half-written.
 pub(crate) struct Mutex<T>(platform::sync::Mutex<T>);
@@ -52,77 +54,74 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A flag that is raised once. Loom misses executions in which the storing thread
-/// loaded the atomic first, so there each access also touches a companion,
-/// which makes loom explore both orders.
+/// Makes loom explore every order of the accesses that it is called ahead of. Without a checker
+/// it is nothing.
 #[derive(Debug)]
-pub(crate) struct Flag {
-    flag: AtomicBool,
+struct Branch {
     #[cfg(any(loom, shuttle))]
     companion: AtomicUsize,
 }
 
-impl Flag {
-    pub(crate) fn new() -> Self {
+impl Branch {
+    fn new() -> Self {
         Self {
-            flag: AtomicBool::new(false),
-            #[cfg(any(loom, shuttle))]
-            companion: AtomicUsize::new(0),
-        }
-    }
-
-    /// Release, pairs with the Acquire of `is_raised`.
-    pub(crate) fn raise(&self) {
-        #[cfg(any(loom, shuttle))]
-        self.companion.fetch_add(0, Ordering::Relaxed);
-        self.flag.store(true, Ordering::Release);
-    }
-
-    /// Acquire, pairs with the Release of `raise`.
-    pub(crate) fn is_raised(&self) -> bool {
-        #[cfg(any(loom, shuttle))]
-        self.companion.fetch_add(0, Ordering::Relaxed);
-        self.flag.load(Ordering::Acquire)
-    }
-}
-
-/// The slots of a limit: tokio's semaphore. A checker does not look inside, so there each access
-/// also touches a companion, which makes loom explore every order of them.
-pub(crate) struct Slots {
-    semaphore: Semaphore,
-    #[cfg(any(loom, shuttle))]
-    companion: AtomicUsize,
-}
-
-impl Slots {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            semaphore: Semaphore::new(limit.min(Semaphore::MAX_PERMITS)),
             #[cfg(any(loom, shuttle))]
             companion: AtomicUsize::new(0),
         }
     }
 
     #[inline]
-    fn touch(&self) {
+    fn here(&self) {
         #[cfg(any(loom, shuttle))]
         self.companion.fetch_add(0, Ordering::Relaxed);
+    }
+}
+
+/// A flag that is raised once. Loom misses executions in which the storing thread
+/// loaded the atomic first.
+#[derive(Debug)]
+pub(crate) struct Flag(AtomicBool, Branch);
+
+impl Flag {
+    pub(crate) fn new() -> Self {
+        Self(AtomicBool::new(false), Branch::new())
+    }
+
+    /// Release, pairs with the Acquire of `is_raised`.
+    pub(crate) fn raise(&self) {
+        self.1.here();
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Acquire, pairs with the Release of `raise`.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.1.here();
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The slots of a limit: tokio's semaphore, inside of which a checker does not look.
+pub(crate) struct Slots(Semaphore, Branch);
+
+impl Slots {
+    pub(crate) fn new(limit: usize) -> Self {
+        let semaphore = Semaphore::new(limit.min(Semaphore::MAX_PERMITS));
+        Self(semaphore, Branch::new())
     }
 
     /// Takes a slot if one is free.
     pub(crate) fn try_take(&self) -> bool {
-        self.touch();
-        let permit = self.semaphore.try_acquire();
+        self.1.here();
+        let permit = self.0.try_acquire();
         permit.map(SemaphorePermit::forget).is_ok()
     }
 
     /// Takes a slot once it is this one's turn. Dropped before, it takes none.
     pub(crate) async fn take(&self) {
-        let mut turn = pin!(unconstrained(self.semaphore.acquire()));
-        #[cfg(any(loom, shuttle))]
-        let _before_it_is_given_up = modelled::OnDrop(|| self.touch());
+        let mut turn = pin!(unconstrained(self.0.acquire()));
+        let _before_it_is_given_up = OnDrop(Some(|| self.1.here()));
         let permit = poll_fn(|cx| {
-            self.touch();
+            self.1.here();
             turn.as_mut().poll(cx)
         });
         // It is never closed.
@@ -131,8 +130,8 @@ impl Slots {
 
     /// Gives a slot back, or passes it on to the longest waiter.
     pub(crate) fn give_back(&self) {
-        self.touch();
-        self.semaphore.add_permits(1);
+        self.1.here();
+        self.0.add_permits(1);
     }
 }
 

@@ -34,15 +34,6 @@ impl<T> Drop for Kept<T> {
     }
 }
 
-/// Calls it when dropped.
-pub(super) struct OnDrop<F: Fn()>(pub(super) F);
-
-impl<F: Fn()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
 /// Twin of the native one: one value per explored execution.
 macro_rules! global {
     ($(#[$attr:meta])* static $name:ident: $type:ty = $init:expr;) => {

@@ -201,7 +201,7 @@ impl<T> Future for Task<T> {
         };
         self.state = State::Taken;
         if let Some(report) = self.report.take() {
-            report.is_seen();
+            report.mark_seen();
         }
         Poll::Ready(match joined {
             Ok(result) => result,

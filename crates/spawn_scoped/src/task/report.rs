@@ -21,7 +21,7 @@ impl Report {
     }
 
     /// Somebody looks.
-    pub(crate) fn is_seen(&self) {
+    pub(crate) fn mark_seen(&self) {
         let _seen = self.0.lock().take();
     }
 }
